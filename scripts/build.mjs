@@ -1,0 +1,14 @@
+// Builds dist/: JavaScript and types by tsc, then the published JSON Schema of the workflow document.
+import { spawnSync } from "node:child_process"
+import { rmSync, writeFileSync } from "node:fs"
+import { createRequire } from "node:module"
+import { join } from "node:path"
+import { fileURLToPath, pathToFileURL } from "node:url"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+rmSync(join(root, "dist"), { recursive: true, force: true })
+const tsc = join(createRequire(import.meta.url).resolve("typescript/package.json"), "../bin/tsc")
+const compiled = spawnSync(process.execPath, [tsc, "-p", join(root, "tsconfig.build.json")], { stdio: "inherit" })
+if (compiled.status !== 0) process.exit(compiled.status ?? 1)
+const { jsonSchema } = await import(pathToFileURL(join(root, "dist/model/document.js")).href)
+writeFileSync(join(root, "dist/schema.json"), JSON.stringify(jsonSchema(), null, 2) + "\n")

@@ -1,0 +1,339 @@
+/**
+ * Directors: which children a scope has and when each starts. A workflow follows its graph, a fan-out its items, a loop its rounds,
+ * an expansion its planner. None of them performs anything; all of them are folded again on recovery.
+ */
+import { Board } from "../model/board.ts"
+import { type CompiledTask, type CompiledWorkflow, compileWorkflow, type Structure } from "../model/compile.ts"
+import { FragmentRefused, InvalidOption, LimitExceeded, toFailure } from "../model/errors.ts"
+import type { Fragment, WorkflowIR } from "../model/ir.ts"
+import { type Json, deepFreeze, isPlainRecord } from "../model/json.ts"
+import { limits } from "../model/limits.ts"
+import type { Frame } from "../model/mapping.ts"
+import type { Outcome } from "../model/messages.ts"
+import { type Definition, definition } from "../model/nested.ts"
+import type { WorkflowInput } from "../machines/workflow.ts"
+import { validate } from "../model/validate.ts"
+import { Place } from "./room.ts"
+import type { Child, Director, Scope } from "./scope.ts"
+
+const factsOf = (path: string, onFailure: "stop" | "continue", dueAt?: number): WorkflowInput => ({ task: path, onFailure, dueAt })
+
+/** Starts the actor of a nested workflow. */
+const startWorkflow = (scope: Scope, id: string, index: number, path: string, nested: Definition, input: Json | undefined): void => {
+  if (path.split("/").length > limits.nesting) throw new LimitExceeded({ limit: "depth", allowed: limits.nesting, actual: limits.nesting + 1, unit: "nested workflows" })
+  const compiled = compileWorkflow(nested)
+  compiled.checkInput?.(input ?? null)
+  const board = new Board(compiled, withDefaults(compiled, input))
+  const { timeoutMs } = compiled.ir.config ?? {}
+  const facts = factsOf(path, compiled.onFailure, timeoutMs === undefined ? undefined : scope.room.now + timeoutMs)
+  scope.startScope(id, index, new Place(scope.room, path, undefined, board), new WorkflowDirector(board), facts)
+}
+
+/** The input of a workflow over its defaults. */
+export const withDefaults = ({ ir }: CompiledWorkflow, input: Json | undefined): Json | undefined =>
+  ir.defaults === undefined ? input : isPlainRecord(input) ? Object.freeze({ ...ir.defaults, ...input }) : (input ?? ir.defaults)
+
+/** Follows a graph: a task starts as soon as the last thing it waits for is final. */
+export class WorkflowDirector implements Director {
+  readonly board: Board
+  constructor(board: Board) {
+    this.board = board
+  }
+
+  open(scope: Scope): void {
+    this.#ready(scope, this.board.roots())
+  }
+
+  admitted(scope: Scope, index: number): void {
+    const task = this.board.compiled.tasks[index]!
+    this.board.mark(index, "running")
+    scope.startTask(task.id, index, new Place(scope.room, scope.pathOf(task.id), task, this.board))
+  }
+
+  settled(scope: Scope, { index, startedAt }: Child, outcome: Outcome): void {
+    const { board } = this
+    switch (outcome.status) {
+      case "succeeded": {
+        board.observe(scope.room.now - startedAt)
+        const unblocked: Array<number> = []
+        board.settle(index, "succeeded", outcome.value, (task) => unblocked.push(task))
+        if (unblocked.length > 0) this.#ready(scope, unblocked)
+        return
+      }
+      case "failed":
+        board.fail(index, outcome.failure)
+        if (board.compiled.onFailure === "continue") board.skipBehind(index)
+        scope.fail(outcome)
+        return
+      case "cancelled":
+        board.cancel(index)
+    }
+  }
+
+  isSettled(): boolean {
+    return this.board.open === 0
+  }
+
+  value(): Json {
+    return this.board.compiled.output(this.board) ?? null
+  }
+
+  blocked(): ReadonlyArray<string> {
+    return this.board.blocked()
+  }
+
+  /** Starts, queues or skips tasks whose dependencies are final; a skipped one may free others, so this is a loop. */
+  #ready(scope: Scope, tasks: ReadonlyArray<number>): void {
+    const { board } = this
+    const agenda = tasks.length === 1 ? tasks : [...tasks]
+    for (let i = 0; i < agenda.length; i++) {
+      const task = board.compiled.tasks[agenda[i]!]!
+      if (task.when !== undefined && !task.when(board)) {
+        const more: Array<number> = []
+        board.settle(task.index, "skipped", undefined, (next) => more.push(next))
+        if (more.length > 0) this.#ready(scope, more)
+      } else if (task.structure.kind === "leaf") {
+        board.mark(task.index, "ready")
+        scope.enqueue(task.index, task.priority)
+      } else this.#startStructure(scope, task, task.structure)
+    }
+  }
+
+  #startStructure(scope: Scope, task: CompiledTask, structure: Exclude<Structure, { kind: "leaf" }>): void {
+    const { board } = this
+    const { id, index } = task
+    const path = scope.pathOf(id)
+    board.mark(index, structure.kind === "sleep" ? "waiting" : "running")
+    try {
+      switch (structure.kind) {
+        case "sleep":
+          return scope.startSleep(id, index, new Place(scope.room, path, task, board), durationOf(structure.durationMs(board), path))
+        case "map":
+          return scope.startScope(id, index, new Place(scope.room, path, task, board), new FanoutDirector(task, structure, board), factsOf(path, structure.partial ? "continue" : "stop"))
+        case "use":
+          return startWorkflow(scope, id, index, path, structure.nested, task.input(board))
+        case "branch":
+          return this.#startBranch(scope, task, structure, path)
+        case "repeat":
+          return scope.startScope(id, index, new Place(scope.room, path, task, board), new LoopDirector(task, structure, task.input(board)), factsOf(path, "stop"))
+        case "expand":
+          return scope.startScope(id, index, new Place(scope.room, path, task, board), new ExpandDirector(task, board), factsOf(path, "stop"))
+      }
+    } catch (error) {
+      this.#refuse(scope, task, path, error)
+    }
+  }
+
+  #startBranch(scope: Scope, task: CompiledTask, { on, cases, otherwise }: Extract<Structure, { kind: "branch" }>, path: string): void {
+    const value = on(this.board)
+    const nested = cases.get(String(value)) ?? otherwise
+    if (nested === undefined) throw new InvalidOption({ option: `'on' of '${path}'`, value, allowed: `one of the cases (${[...cases.keys()].join(", ")}), or add 'otherwise'` })
+    startWorkflow(scope, task.id, task.index, path, nested, task.input(this.board))
+  }
+
+  /** A task that cannot even start has failed. */
+  #refuse(scope: Scope, task: CompiledTask, path: string, error: unknown): void {
+    const outcome = { status: "failed", task: path, failure: toFailure(error) } as const
+    this.board.fail(task.index, outcome.failure)
+    if (this.board.compiled.onFailure === "continue") this.board.skipBehind(task.index)
+    scope.fail(outcome)
+  }
+}
+
+const durationOf = (value: Json | undefined, path: string): number => {
+  if (typeof value !== "number" || !(value >= 0 && value <= limits.durationMs)) throw new InvalidOption({ option: `durationMs of '${path}'`, value, allowed: "milliseconds between 0 and ten years" })
+  return value
+}
+
+type MapStructure = Extract<Structure, { kind: "map" }>
+
+/** Follows a list: at most `concurrency` items at a time; an item is an actor only while it lives. */
+export class FanoutDirector implements Director {
+  readonly #task: CompiledTask
+  readonly #structure: MapStructure
+  readonly #board: Board
+  #items: ReadonlyArray<Json> | undefined
+  #size = 0
+  #next = 0
+  #settled = 0
+  #failed = 0
+  #results: Array<Json> = []
+  #isOpen = false
+
+  constructor(task: CompiledTask, structure: MapStructure, board: Board) {
+    this.#task = task
+    this.#structure = structure
+    this.#board = board
+  }
+
+  /** How far the fan-out is, for people. */
+  get progress() {
+    return { total: this.#size, settled: this.#settled, failed: this.#failed }
+  }
+
+  open(scope: Scope): void {
+    const over = this.#structure.over(this.#board)
+    const path = scope.place.path
+    if (Array.isArray(over)) this.#items = over
+    else if (!(typeof over === "number" && Number.isInteger(over) && over >= 0)) throw new InvalidOption({ option: `'over' of '${path}'`, value: over, allowed: "a list, or a whole number of items" })
+    this.#size = Array.isArray(over) ? over.length : (over as number)
+    if (this.#size > limits.fanout) throw new LimitExceeded({ limit: "fanout", allowed: limits.fanout, actual: this.#size, unit: "items" })
+    this.#results = new Array(this.#size).fill(null)
+    this.#isOpen = true
+    for (let i = Math.min(this.#structure.concurrency, this.#size); i > 0; i--) this.#startNext(scope)
+  }
+
+  admitted(scope: Scope, index: number): void {
+    const id = `[${index}]`
+    scope.startTask(id, index, new Place(scope.room, scope.place.path + id, this.#task, this.#frame(index), true))
+  }
+
+  settled(scope: Scope, { index }: Child, outcome: Outcome): void {
+    this.#settled++
+    if (outcome.status === "succeeded") this.#results[index] = outcome.value
+    else if (outcome.status === "failed") {
+      this.#failed++
+      if (!this.#structure.partial) scope.fail(outcome)
+    }
+    if (this.#next < this.#size) this.#startNext(scope)
+  }
+
+  isSettled(): boolean {
+    return this.#isOpen && this.#settled === this.#size
+  }
+
+  value(): Json {
+    return Object.freeze(this.#results)
+  }
+
+  blocked(): ReadonlyArray<string> {
+    return [`${this.#task.id}[${this.#next}]`]
+  }
+
+  #startNext(scope: Scope): void {
+    const index = this.#next++
+    const { nested, itemInput } = this.#structure
+    if (nested === undefined) scope.enqueue(index, this.#task.priority)
+    else startWorkflow(scope, `[${index}]`, index, `${scope.place.path}[${index}]`, nested, itemInput(this.#frame(index)))
+  }
+
+  #frame(index: number): Frame {
+    const { input, values } = this.#board
+    return { input, values, item: this.#items === undefined ? index : this.#items[index], index }
+  }
+}
+
+type RepeatStructure = Extract<Structure, { kind: "repeat" }>
+
+/** Follows rounds: each takes the output of the one before, until the condition holds or the bound is reached. */
+export class LoopDirector implements Director {
+  readonly #task: CompiledTask
+  readonly #structure: RepeatStructure
+  #state: Json | undefined
+  #round = 0
+  #isDone = false
+
+  constructor(task: CompiledTask, structure: RepeatStructure, start: Json | undefined) {
+    this.#task = task
+    this.#structure = structure
+    this.#state = start
+  }
+
+  /** Rounds begun, for people. */
+  get round(): number {
+    return this.#round
+  }
+
+  open(scope: Scope): void {
+    this.#begin(scope)
+  }
+
+  admitted(): void {}
+
+  settled(scope: Scope, child: Child, outcome: Outcome): void {
+    if (outcome.status === "failed") return scope.fail(outcome)
+    if (outcome.status === "cancelled") return
+    if (child.id === pauseId) return this.#begin(scope)
+    this.#state = outcome.value
+    const { until, max, onMax, delayMs } = this.#structure
+    if (until({ input: undefined, values: [], output: outcome.value, round: this.#round })) this.#isDone = true
+    else if (this.#round >= max) {
+      if (onMax === "fail") throw new LimitExceeded({ limit: "rounds", allowed: max, actual: max + 1, unit: "rounds" })
+      this.#isDone = true
+    } else if (delayMs > 0) scope.startSleep(pauseId, 0, new Place(scope.room, `${scope.place.path}${pauseId}`, this.#task, emptyFrame), delayMs)
+    else this.#begin(scope)
+  }
+
+  isSettled(): boolean {
+    return this.#isDone
+  }
+
+  value(): Json {
+    return this.#state ?? null
+  }
+
+  blocked(): ReadonlyArray<string> {
+    return [`${this.#task.id}#${this.#round}`]
+  }
+
+  #begin(scope: Scope): void {
+    this.#round++
+    const id = `#${this.#round}`
+    startWorkflow(scope, id, this.#round, scope.place.path + id, this.#structure.nested, this.#state)
+  }
+}
+const pauseId = "#pause"
+const emptyFrame: Frame = Object.freeze({ input: undefined, values: Object.freeze([]) })
+
+/** Follows a planner: its result is checked and injected whole, or refused whole; the value is that of the injected tasks. */
+export class ExpandDirector implements Director {
+  readonly #task: CompiledTask
+  readonly #board: Board
+  #value: Json | undefined
+
+  constructor(task: CompiledTask, board: Board) {
+    this.#task = task
+    this.#board = board
+  }
+
+  open(scope: Scope): void {
+    scope.enqueue(0, this.#task.priority)
+  }
+
+  admitted(scope: Scope): void {
+    scope.startTask(plannerId, 0, new Place(scope.room, scope.place.path + plannerId, this.#task, this.#board))
+  }
+
+  settled(scope: Scope, child: Child, outcome: Outcome): void {
+    if (outcome.status === "failed") return scope.fail(outcome)
+    if (outcome.status === "cancelled") return
+    if (child.id !== plannerId) {
+      this.#value = outcome.value
+      return
+    }
+    const fragment = outcome.value as unknown as Fragment
+    const nested = definition(fragmentIR(fragment, this.#task.id, this.#board.compiled.ir), this.#board.compiled.definition.table)
+    const problems = [...validate(nested.ir).filter(({ severity }) => severity === "error")]
+    if (problems.length === 0) problems.push(...this.#board.inject(fragment.edges ?? []))
+    if (problems.length > 0) throw new FragmentRefused({ problems })
+    startWorkflow(scope, injectedId, 1, scope.place.path + injectedId, nested, this.#task.input(this.#board))
+  }
+
+  isSettled(): boolean {
+    return this.#value !== undefined
+  }
+
+  value(): Json {
+    return this.#value!
+  }
+
+  blocked(): ReadonlyArray<string> {
+    return [this.#task.id]
+  }
+}
+const plannerId = "@plan"
+const injectedId = "@tasks"
+
+/** A fragment as a workflow of its own, inside the one that planned it. */
+export const fragmentIR = ({ tasks, output }: Fragment, id: string, { config }: WorkflowIR): WorkflowIR =>
+  deepFreeze({ ir: 1, name: id, ...(config?.missing === undefined ? {} : { config: { missing: config.missing } }), tasks, ...(output === undefined ? {} : { output }) })

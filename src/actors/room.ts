@@ -1,0 +1,142 @@
+/**
+ * What the actors of one run share: the outbox that collects their commands, the slots for attempts, and the queue of
+ * tasks that wait for one. Performs nothing and never reads a clock: the engine brings the time with each message.
+ */
+import type { ActorRef, AnyActorRef } from "xstate"
+import type { Board } from "../model/board.ts"
+import type { CompiledTask } from "../model/compile.ts"
+import type { Frame } from "../model/mapping.ts"
+import type { Outcome } from "../model/messages.ts"
+import { PriorityQueue } from "../model/queue.ts"
+
+/** Where a command comes from and its answer goes: a task, an item of a fan-out, a wait, or the run itself. */
+export class Place {
+  readonly room: Room
+  /** Path in the run: `""` the run, `quotes`, `quotes[3]`, `ship/label`. */
+  readonly path: string
+  readonly task: CompiledTask | undefined
+  /** What the references of the task's input read from. */
+  readonly frame: Frame
+  /** Whether the place is an item of a fan-out. */
+  readonly isItem: boolean
+  /** The actor that lives here, once it does. */
+  actor: AnyActorRef | undefined = undefined
+  holdsSlot = false
+  /** What the engine keeps about the attempt that is out. */
+  attempt: unknown = undefined
+  constructor(room: Room, path: string, task: CompiledTask | undefined, frame: Frame, isItem = false) {
+    this.room = room
+    this.path = path
+    this.task = task
+    this.frame = frame
+    this.isItem = isItem
+  }
+}
+
+/** What a run asks the engine to do. */
+export type Command =
+  | { readonly type: "attempt.start"; readonly place: Place; readonly attempt: number }
+  | { readonly type: "attempt.abort"; readonly place: Place }
+  | { readonly type: "timer.start"; readonly place: Place; readonly dueAt: number }
+  | { readonly type: "timer.stop"; readonly place: Place }
+
+/** A task that is ready and waits for its turn. */
+export interface Admission {
+  readonly parent: AnyActorRef
+  /** Index of the task, or of the item. */
+  readonly index: number
+  /** Set when the task is alive already and starts another attempt. */
+  readonly place: Place | undefined
+}
+
+export class Room {
+  readonly run: string
+  /** The time of the message that is being delivered, in milliseconds since 1970. */
+  now = 0
+  /** Commands of the current step, in order. */
+  readonly outbox: Array<Command> = []
+  /** The actor of the whole run. */
+  root: ActorRef<any, any> | undefined = undefined
+  board: Board | undefined = undefined
+  /** How the run ended, once it has. */
+  outcome: Outcome | undefined = undefined
+  readonly #slots: number
+  readonly #queue = new PriorityQueue<Admission>()
+  #taken = 0
+  #held = false
+
+  constructor(run: string, slots: number) {
+    this.run = run
+    this.#slots = slots
+  }
+
+  /** Attempts that are out, or about to be. */
+  get taken(): number {
+    return this.#taken
+  }
+  /** Tasks that are ready and wait for a slot. */
+  get waiting(): number {
+    return this.#queue.size
+  }
+  get isHeld(): boolean {
+    return this.#held
+  }
+
+  /** A ready task takes its place in the queue. */
+  enqueue(parent: AnyActorRef, index: number, priority: number): void {
+    this.#queue.push({ parent, index, place: undefined }, priority)
+  }
+
+  /** Starts what the slots allow; called when a step has come to rest. */
+  admit(): void {
+    while (this.#taken < this.#slots && !this.#held) {
+      const next = this.#queue.pop()
+      if (next === undefined) return
+      this.#taken++
+      if (next.place === undefined) next.parent.send({ type: "admitted", index: next.index })
+      else {
+        next.place.holdsSlot = true
+        next.place.actor!.send({ type: "start" })
+      }
+    }
+  }
+
+  /** Gives back a slot that was admitted and not used. */
+  release(): void {
+    this.#taken--
+  }
+
+  /** Nothing starts any more: the run is over. */
+  close(outcome: Outcome): void {
+    this.outcome = outcome
+    this.#queue.clear()
+  }
+
+  /** Takes a command from a chart: slots are ours, everything else goes to the engine. */
+  command(type: string, params: { readonly attempt: number; readonly dueAt: number }, place: Place): void {
+    switch (type) {
+      case "attempt.start":
+        this.outbox.push({ type, place, attempt: params.attempt })
+        return
+      case "slot.release":
+        place.holdsSlot = false
+        this.#taken--
+        return
+      case "slot.request":
+        this.#queue.push({ parent: place.actor!, index: -1, place }, place.task?.priority ?? 50)
+        return
+      case "slots.hold":
+        this.#held = true
+        return
+      case "slots.open":
+        this.#held = false
+        return
+      case "timer.start":
+        this.outbox.push({ type, place, dueAt: params.dueAt })
+        return
+      case "attempt.abort":
+      case "timer.stop":
+        this.outbox.push({ type, place })
+    }
+  }
+}

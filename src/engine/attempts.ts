@@ -1,0 +1,274 @@
+/**
+ * Attempts: the only place where task code runs. Each is an Effect fiber that belongs to its run; its end becomes a message.
+ * An attempt that is told to stop gets its signal and a grace period; one that does not listen is abandoned.
+ */
+import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import { fragmentIR } from "../actors/directors.ts"
+import type { Place } from "../actors/room.ts"
+import { AttemptTimedOut, type Failure, FragmentRefused, NotJson, type Problem, toFailure } from "../model/errors.ts"
+import { suggest } from "../model/ids.ts"
+import type { Fragment } from "../model/ir.ts"
+import { bindingProblems } from "../model/load.ts"
+import { type Json, isPlainRecord, toJson } from "../model/json.ts"
+import type { Check } from "../model/schemas.ts"
+import { standardCheck } from "../model/schemas.ts"
+import type { CompiledWork } from "../model/compile.ts"
+import type { TaskContext, TaskDef } from "../model/task.ts"
+import type { Code, PureFunction } from "../model/workflow.ts"
+import { type Allow, builtins } from "./builtin.ts"
+import type { Router } from "./router.ts"
+import type { Timer, Timers } from "./timers.ts"
+
+/** How an attempt ended. */
+export type AttemptEnd =
+  | { readonly type: "attempt.succeeded"; readonly value: Json }
+  | { readonly type: "attempt.failed"; readonly failure: Failure }
+  | { readonly type: "attempt.aborted" }
+
+export interface AttemptsOptions {
+  readonly context: Context.Context<never>
+  readonly timers: Timers
+  readonly now: () => number
+  readonly router: Router
+  readonly allow: Allow
+  /** How long an attempt that was told to stop may take to end by itself. */
+  readonly graceMs: number
+}
+
+/** One call of a task body; also what the body sees as its context. */
+export class Attempt implements TaskContext {
+  readonly place: Place
+  readonly attempt: number
+  readonly deadlineAt: number
+  readonly allow: Allow
+  /** What is to be told when it has ended. */
+  readonly ended: (attempt: Attempt, end: AttemptEnd) => void
+  agent: string | undefined = undefined
+  fiber: Fiber.Fiber<Json, unknown> | undefined = undefined
+  timer: Timer | undefined = undefined
+  /** Takes the work out of a mailbox, while it waits there. */
+  withdraw: (() => void) | undefined = undefined
+  /** Interrupting is enough to stop it: the body is an Effect. */
+  isStructured = false
+  isOver = false
+  isAborting = false
+  #controller: AbortController | undefined = undefined
+  constructor(place: Place, attempt: number, deadlineAt: number, allow: Allow, ended: Attempt["ended"]) {
+    this.place = place
+    this.attempt = attempt
+    this.deadlineAt = deadlineAt
+    this.allow = allow
+    this.ended = ended
+  }
+  get key(): string {
+    return `${this.place.room.run}/${this.place.path}`
+  }
+  get run(): string {
+    return this.place.room.run
+  }
+  get task(): string {
+    return this.place.path
+  }
+  /** Made when it is first asked for: most bodies never do. */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController()
+    return this.#controller.signal
+  }
+  /** @internal */
+  abort(reason: unknown): void {
+    this.#controller ??= new AbortController()
+    this.#controller.abort(reason)
+  }
+}
+
+export class Attempts {
+  readonly #options: AttemptsOptions
+  readonly #fork: (effect: Effect.Effect<Json, unknown>) => Fiber.Fiber<Json, unknown>
+  readonly #checks = new WeakMap<TaskDef, { readonly in: Check | undefined; readonly out: Check | undefined }>()
+
+  constructor(options: AttemptsOptions) {
+    this.#options = options
+    const fork = Effect.runForkWith(options.context)
+    this.#fork = (effect) => fork(effect)
+  }
+
+  /** Starts an attempt; `ended` hears of its end exactly once, perhaps before this returns. */
+  start(place: Place, number: number, code: Code, ended: Attempt["ended"]): Attempt {
+    const { timers, now, allow } = this.#options
+    const task = place.task!
+    const work = task.work!
+    const attempt = new Attempt(place, number, now() + work.timeoutMs, allow, ended)
+    place.attempt = attempt
+    if (work.kind === "derive" || work.kind === "noop" || work.kind === "echo") {
+      // nothing to wait for and nothing to cancel
+      this.#inline(attempt, work, code)
+      return attempt
+    }
+    attempt.timer = timers.start(attempt.deadlineAt, () => this.#timedOut(attempt, work.timeoutMs))
+    const fiber = this.#fork(Effect.suspend(() => this.#body(attempt, work, code)))
+    attempt.fiber = fiber
+    fiber.addObserver((exit) => this.#exited(attempt, exit))
+    return attempt
+  }
+
+  /** Asks an attempt to stop. It ends as aborted, unless its work turns out to be done or failed first. */
+  abort(attempt: Attempt, reason: unknown): void {
+    if (attempt.isOver || attempt.isAborting) return
+    attempt.isAborting = true
+    attempt.abort(reason)
+    attempt.withdraw?.()
+    if (attempt.isOver) return
+    const { timers, now, graceMs } = this.#options
+    if (attempt.isStructured || attempt.withdraw !== undefined || graceMs === 0) {
+      attempt.fiber?.interruptUnsafe()
+      return
+    }
+    if (attempt.timer !== undefined) timers.stop(attempt.timer)
+    attempt.timer = timers.start(now() + graceMs, () => attempt.fiber?.interruptUnsafe())
+  }
+
+  /** Ends an attempt now: its run is over, nobody waits for it. */
+  abandon(attempt: Attempt, reason: unknown): void {
+    if (attempt.isOver) return
+    attempt.isOver = true
+    if (attempt.timer !== undefined) this.#options.timers.stop(attempt.timer)
+    attempt.abort(reason)
+    attempt.withdraw?.()
+    attempt.fiber?.interruptUnsafe()
+  }
+
+  #inline(attempt: Attempt, work: CompiledWork, code: Code): void {
+    try {
+      const { place } = attempt
+      const input = inputOf(place)
+      const value = work.kind === "derive" ? (code.get(work.code!) as PureFunction)(input) : builtins[work.kind as "noop" | "echo"](work.ir, input, undefined, attempt)
+      if (isThenable(value)) throw new NotJson({ path: "", found: "a promise; derive() is for pure functions, use a task for work that waits" })
+      const checked = work.checkOut === undefined ? value : work.checkOut(value)
+      this.#over(attempt, { type: "attempt.succeeded", value: toJson(checked) })
+    } catch (error) {
+      this.#over(attempt, { type: "attempt.failed", failure: toFailure(error) })
+    }
+  }
+
+  /** The whole of an attempt: input, checks, the work itself, the result as JSON. */
+  #body(attempt: Attempt, work: CompiledWork, code: Code): Effect.Effect<Json, unknown> {
+    const { place } = attempt
+    const raw = inputOf(place)
+    const def = work.kind === "task" ? (code.get(work.code!) as TaskDef) : undefined
+    const checks = def === undefined ? undefined : this.#checksOf(def)
+    const given = checked(checked(raw, work.checkIn), checks?.in)
+    const result = chain(given, (input) => this.#work(attempt, work, def, input as Json | undefined))
+    const accepted = checked(checked(result, work.checkOut), checks?.out)
+    return lift(attempt, place.task!.kind === "expand" ? chain(accepted, (value) => checkFragment(value, place, code)) : accepted, toJson)
+  }
+
+  #work(attempt: Attempt, work: CompiledWork, def: TaskDef | undefined, input: Json | undefined): unknown {
+    if (def !== undefined) return def.run!(input, attempt)
+    if (work.kind === "needs") return this.#delegate(attempt, work, input)
+    const run = builtins[work.kind as keyof typeof builtins]
+    return run(work.ir, input, work.settings?.(attempt.place.frame), attempt)
+  }
+
+  /** Gives the work to an agent that can do it, through its mailbox. */
+  #delegate(attempt: Attempt, { needs }: CompiledWork, payload: Json | undefined): Promise<unknown> {
+    const { router } = this.#options
+    return new Promise((resolve, reject) => {
+      const agent = router.choose(needs, attempt.key)
+      attempt.agent = agent.id
+      const message = { sender: attempt.key, recipient: agent.id, action: needs[0]!, payload, priority: attempt.place.task!.priority }
+      attempt.withdraw = router.post(
+        message,
+        async (recipient) => {
+          attempt.withdraw = undefined
+          try {
+            resolve(await recipient.run(payload, attempt))
+          } catch (error) {
+            reject(error)
+          }
+        },
+        reject
+      )
+    })
+  }
+
+  #timedOut(attempt: Attempt, timeoutMs: number): void {
+    const error = new AttemptTimedOut({ task: attempt.task, timeoutMs })
+    attempt.abort(error)
+    attempt.withdraw?.()
+    // the body may go on, unheard; for the run the attempt has failed now
+    this.#over(attempt, { type: "attempt.failed", failure: toFailure(error) })
+    attempt.fiber?.interruptUnsafe()
+  }
+
+  #exited(attempt: Attempt, exit: Exit.Exit<Json, unknown>): void {
+    if (exit._tag === "Success") this.#over(attempt, { type: "attempt.succeeded", value: exit.value })
+    else if (attempt.isAborting) this.#over(attempt, { type: "attempt.aborted" })
+    else this.#over(attempt, { type: "attempt.failed", failure: toFailure(Cause.squash(exit.cause)) })
+  }
+
+  #over(attempt: Attempt, end: AttemptEnd): void {
+    if (attempt.isOver) return
+    attempt.isOver = true
+    if (attempt.timer !== undefined) this.#options.timers.stop(attempt.timer)
+    attempt.ended(attempt, end)
+  }
+
+  #checksOf(def: TaskDef) {
+    const before = this.#checks.get(def)
+    if (before !== undefined) return before
+    const checks = { in: standardCheck(def.in, `the input of task '${def.name}'`), out: standardCheck(def.out, `the result of task '${def.name}'`) }
+    this.#checks.set(def, checks)
+    return checks
+  }
+}
+
+const inputOf = ({ task, frame, isItem }: Place): Json | undefined => (isItem && task!.structure.kind === "map" ? task!.structure.itemInput(frame) : task!.input(frame))
+
+const isThenable = (value: unknown): value is PromiseLike<unknown> => typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function"
+
+const checked = (value: unknown, check: Check | undefined): unknown => (check === undefined ? value : chain(value, check))
+
+/** Goes on with a value that may still be on its way; stays in the same turn when it is there already. */
+const chain = (value: unknown, next: (value: unknown) => unknown): unknown => {
+  if (isThenable(value)) return value.then(next)
+  if (Effect.isEffect(value)) return Effect.flatMap(value as Effect.Effect<unknown, unknown>, (inner) => lift(undefined, next(inner), identity))
+  return next(value)
+}
+const identity = (value: unknown) => value as Json
+
+/** A value, a promise or an Effect as an Effect, finished by `finish`. */
+const lift = (attempt: Attempt | undefined, value: unknown, finish: (value: unknown) => Json): Effect.Effect<Json, unknown> => {
+  if (Effect.isEffect(value)) {
+    if (attempt !== undefined) attempt.isStructured = true
+    return Effect.map(value as Effect.Effect<unknown, unknown>, finish)
+  }
+  if (isThenable(value)) return Effect.promise(() => value.then(finish))
+  return Effect.succeed(finish(value))
+}
+
+/** The result of a planner, looked at before it is recorded: its shape, and that its code is there. Whether it fits, the run decides. */
+const checkFragment = async (value: unknown, place: Place, code: Code): Promise<unknown> => {
+  const json = toJson(value)
+  const { taskShapeProblems } = await import("../model/document.ts")
+  if (!isPlainRecord(json) || !Array.isArray(json.tasks)) throw new FragmentRefused({ problems: [{ code: "SHAPE", severity: "error", path: "/tasks", message: "a planner returns { tasks: [...] }", hint: "and optionally output and edges" }] })
+  const stray = Object.keys(json).filter((key) => key !== "tasks" && key !== "output" && key !== "edges")
+  const problems = [
+    ...stray.map((key) => ({ code: "KEY_UNKNOWN", severity: "error", path: `/${key}`, message: `there is no key '${key}' in a fragment`, hint: suggest(key, ["tasks", "output", "edges"]) }) as const),
+    ...taskShapeProblems(json.tasks, "/tasks"),
+    ...edgeProblems(json.edges)
+  ]
+  if (problems.length === 0) problems.push(...bindingProblems(fragmentIR(json as unknown as Fragment, place.task!.id, { ir: 1, name: "x", tasks: [] }), code))
+  if (problems.length > 0) throw new FragmentRefused({ problems })
+  return json
+}
+
+const edgeProblems = (edges: unknown): ReadonlyArray<Problem> => {
+  if (edges === undefined) return []
+  const isEdge = (edge: unknown) => isPlainRecord(edge) && typeof edge.from === "string" && typeof edge.to === "string"
+  if (Array.isArray(edges) && edges.every(isEdge)) return []
+  return [{ code: "SHAPE", severity: "error", path: "/edges", message: "edges are a list of { from, to } with ids of tasks", hint: "" }]
+}

@@ -1,0 +1,195 @@
+/** How far a run is: counts, percent, what is running, and when it may be done. Computed when asked, from what the actors keep. */
+import type { ScopeSnapshot } from "../actors/scope.ts"
+import { FanoutDirector, LoopDirector, WorkflowDirector } from "../actors/directors.ts"
+import { criticalPath } from "../model/dependencies.ts"
+import type { Failure } from "../model/errors.ts"
+import type { Json } from "../model/json.ts"
+import type { RunStatus, TaskStatus } from "../model/messages.ts"
+import { durationsOf } from "../model/plan.ts"
+import type { LiveRun } from "./run.ts"
+
+export interface TaskCounts {
+  readonly total: number
+  readonly completed: number
+  readonly failed: number
+  readonly skipped: number
+  readonly cancelled: number
+  readonly compensated: number
+}
+
+/** A run as it is now. */
+export interface RunState {
+  readonly run: string
+  readonly workflow: string
+  readonly version: string | undefined
+  /** Content hash of the definition that the run is pinned to. */
+  readonly hash: string
+  readonly status: RunStatus
+  /** 0 … 100, over the tasks of the workflow; a fan-out or sub-workflow counts by its own progress. */
+  readonly percent: number
+  readonly tasks: TaskCounts
+  /** Paths of the tasks at work. */
+  readonly current: ReadonlyArray<string>
+  /** Paths of the tasks that wait for a timer. */
+  readonly waiting: ReadonlyArray<string>
+  /** When it may be done, from estimates and what was measured so far, along the longest path that is left. */
+  readonly eta: Date | undefined
+  readonly submittedAt: Date
+  readonly updatedAt: Date
+  readonly endedAt: Date | undefined
+  readonly durationMs: number
+  /** Mean length of the tasks that are done, in milliseconds. */
+  readonly meanTaskMs: number | undefined
+  /** Attempts started. */
+  readonly attempts: number
+  /** Messages in its journal. */
+  readonly messages: number
+  readonly output: Json | undefined
+  readonly error: { readonly task: string; readonly failure: Failure } | undefined
+  readonly reason: string | undefined
+}
+
+export const stateOf = (run: LiveRun, now: number): RunState => {
+  const { outcome, compiled, workflow } = run
+  const alive = outcome === undefined ? look(run) : nobody
+  const board = run.room.board
+  const counts = countsOf(run)
+  const settled = counts.completed + counts.failed + counts.skipped + counts.cancelled
+  return {
+    run: run.id,
+    workflow: workflow.name,
+    version: compiled.ir.version,
+    hash: workflow.hash,
+    status: statusOf(run, alive),
+    percent: outcome?.status === "succeeded" || counts.total === 0 ? (outcome === undefined ? 0 : 100) : Math.floor((1_000 * (settled + alive.parts)) / counts.total) / 10,
+    tasks: counts,
+    current: alive.current,
+    waiting: alive.waiting,
+    eta: outcome === undefined ? etaOf(run, alive, now) : undefined,
+    submittedAt: new Date(run.submittedAt),
+    updatedAt: new Date(run.updatedAt),
+    endedAt: run.endedAt === undefined ? undefined : new Date(run.endedAt),
+    durationMs: (run.endedAt ?? now) - run.submittedAt,
+    meanTaskMs: board === undefined || board.observed.count === 0 ? undefined : board.observed.totalMs / board.observed.count,
+    attempts: run.attempts,
+    messages: run.length,
+    output: outcome?.status === "succeeded" ? outcome.value : undefined,
+    error: outcome?.status === "failed" ? { task: outcome.task, failure: outcome.failure } : undefined,
+    reason: outcome?.status === "cancelled" ? outcome.reason : undefined
+  }
+}
+
+/** States of the tasks of the workflow itself, by id; what never started of a run that is over was skipped or cancelled with it. */
+export const taskStates = ({ room, compiled, outcome }: LiveRun): { readonly [task: string]: TaskStatus } => {
+  const unstarted: TaskStatus = outcome?.status === "cancelled" ? "cancelled" : "skipped"
+  return Object.fromEntries(
+    compiled.graph.ids.map((id, task) => {
+      const status = room.board?.statusOf(task) ?? "pending"
+      const isOpen = status === "pending" || status === "ready" || status === "running" || status === "waiting"
+      return [id, isOpen && outcome !== undefined ? (status === "running" ? "cancelled" : unstarted) : status]
+    })
+  )
+}
+
+/** Results of the tasks of the workflow itself that are done, by id. */
+export const taskResults = ({ room, compiled }: LiveRun): { readonly [task: string]: Json } =>
+  Object.fromEntries(compiled.graph.ids.flatMap((id, task) => (room.board?.statusOf(task) === "succeeded" ? [[id, room.board.values[task] ?? null]] : [])))
+
+const countsOf = (run: LiveRun): TaskCounts => {
+  const { board } = run.room
+  const total = run.compiled.graph.size
+  if (board === undefined) return { total, completed: 0, failed: 0, skipped: 0, cancelled: 0, compensated: 0 }
+  if (run.outcome === undefined || board.open === 0) return { total, completed: board.succeeded, failed: board.failed, skipped: board.skipped, cancelled: board.cancelled, compensated: 0 }
+  const counts = { skipped: 0, cancelled: 0 }
+  for (const status of Object.values(taskStates(run))) if (status === "skipped" || status === "cancelled") counts[status]++
+  return { total, completed: board.succeeded, failed: board.failed, ...counts, compensated: 0 }
+}
+
+interface Alive {
+  readonly current: ReadonlyArray<string>
+  readonly waiting: ReadonlyArray<string>
+  /** Settled share of the tasks that are at work and have parts, in tasks. */
+  readonly parts: number
+  /** How far each task of the workflow itself is that is at work, by index: since when, and which share is done. */
+  readonly since: ReadonlyMap<number, { readonly startedAt: number; readonly share: number }>
+}
+const nobody: Alive = { current: [], waiting: [], parts: 0, since: new Map() }
+/** Most paths that a state lists. */
+const listedMax = 100
+
+/** Walks the living actors of a run. */
+const look = (run: LiveRun): Alive => {
+  const root = run.room.root
+  if (root === undefined) return nobody
+  const current: Array<string> = []
+  const waiting: Array<string> = []
+  const visit = ({ scope }: ScopeSnapshot): number => {
+    let parts = 0
+    for (const { actor, place } of scope.children.values()) {
+      const snapshot = actor.getSnapshot()
+      if (snapshot.scope !== undefined) parts += visit(snapshot)
+      else if (snapshot.value === "sleeping" || snapshot.value === "backingOff") push(waiting, place.path)
+      else push(current, place.path)
+    }
+    return shareOf(scope.director, parts)
+  }
+  const since = new Map<number, { startedAt: number; share: number }>()
+  const { scope } = root.getSnapshot() as ScopeSnapshot
+  let parts = 0
+  for (const { actor, place, index, startedAt } of scope.children.values()) {
+    const snapshot = actor.getSnapshot()
+    const share = snapshot.scope === undefined ? 0 : visit(snapshot)
+    if (snapshot.scope === undefined) push(snapshot.value === "sleeping" || snapshot.value === "backingOff" ? waiting : current, place.path)
+    parts += share
+    since.set(index, { startedAt, share })
+  }
+  return { current, waiting, parts, since }
+}
+
+const push = (list: Array<string>, path: string) => {
+  if (list.length < listedMax) list.push(path)
+}
+
+/** The settled share of a scope, 0 … 1, given the shares of its living children. */
+const shareOf = (director: unknown, childShares: number): number => {
+  if (director instanceof FanoutDirector) {
+    const { total, settled } = director.progress
+    return total === 0 ? 1 : (settled + childShares) / total
+  }
+  if (director instanceof WorkflowDirector) {
+    const { board } = director
+    const total = board.compiled.graph.size
+    return total === 0 ? 1 : (total - board.open + childShares) / total
+  }
+  // how many rounds a loop will take nobody knows
+  return director instanceof LoopDirector ? 0 : Math.min(childShares, 1)
+}
+
+const statusOf = ({ outcome, room }: LiveRun, alive: Alive): RunStatus => {
+  if (outcome !== undefined) return outcome.status
+  if (room.isHeld) return "paused"
+  return alive.current.length === 0 && alive.waiting.length > 0 ? "waiting" : "running"
+}
+
+/**
+ * Not the count of tasks times their mean (wrong as soon as two run side by side): the longest path through what is left,
+ * or the work that is left over the slots, whichever is longer.
+ */
+const etaOf = ({ compiled, room }: LiveRun, alive: Alive, now: number): Date | undefined => {
+  const { board } = room
+  if (board === undefined) return undefined
+  const { count, totalMs } = board.observed
+  const mean = count === 0 ? undefined : totalMs / count
+  const estimates = durationsOf(compiled.definition)
+  let work = 0
+  const left = compiled.tasks.map(({ ir }, task) => {
+    if (board.isFinal(task)) return 0
+    const expected = ir.estimateMs ?? mean ?? estimates[task]!
+    const running = alive.since.get(task)
+    const rest = running === undefined ? expected : Math.max(0, running.share > 0 ? expected * (1 - running.share) : expected - (now - running.startedAt))
+    work += rest
+    return rest
+  })
+  const { length } = criticalPath(compiled.graph, left)
+  return new Date(now + Math.max(length, work / compiled.concurrency))
+}

@@ -1,0 +1,89 @@
+/**
+ * The life of one task: attempts, pauses between them, one outcome. Never reads a clock: times come with the events.
+ *
+ *     ready ─start─► attempting ─succeeded─► succeeded
+ *       ▲                │ │ └──failed────► failed
+ *       └─fired─ backingOff│
+ *                       cancel ─► aborting ─► cancelled
+ */
+import { pauseAfter, type Retry } from "../model/backoff.ts"
+import type { Failure } from "../model/errors.ts"
+import type { AttemptAborted, AttemptFailed, AttemptSucceeded, Outcome, TimerFired } from "../model/messages.ts"
+import { assign, command, setup } from "./machine.ts"
+
+export interface TaskInput {
+  /** Path of the task in its run. */
+  readonly task: string
+  readonly retry: Retry
+}
+
+export interface TaskContext extends TaskInput {
+  /** Attempts started so far. */
+  readonly attempt: number
+  /** Why the last attempt failed. */
+  readonly failure: Failure | undefined
+  /** How the task ended, once it has. */
+  readonly outcome: Outcome | undefined
+}
+
+export type TaskEvent = AttemptSucceeded | AttemptFailed | AttemptAborted | TimerFired | { readonly type: "start" } | { readonly type: "cancel" }
+
+export const taskMachine = setup({
+  types: { context: {} as TaskContext, events: {} as TaskEvent, input: {} as TaskInput, output: {} as Outcome },
+  guards: {
+    isCurrent: ({ context, event }) => (event as AttemptFailed).attempt === context.attempt,
+    mayTryAgain: ({ context, event }) => {
+      const { attempt, failure } = event as AttemptFailed
+      return attempt === context.attempt && failure.retryable && context.attempt < context.retry.attempts
+    }
+  },
+  actions: {
+    countAttempt: assign({ attempt: ({ context }) => context.attempt + 1 }),
+    succeed: assign({ outcome: ({ event }) => ({ status: "succeeded", value: (event as AttemptSucceeded).value }) }),
+    noteFailure: assign({ failure: ({ event }) => (event as AttemptFailed).failure }),
+    fail: assign({ outcome: ({ context, event }) => ({ status: "failed", failure: (event as AttemptFailed).failure, task: context.task }) }),
+    giveUp: assign({ outcome: { status: "cancelled", reason: "" } }),
+    "attempt.start": command<{ attempt: number }>(),
+    "attempt.abort": command(),
+    "timer.start": command<{ dueAt: number }>(),
+    "timer.stop": command(),
+    "slot.request": command(),
+    "slot.release": command()
+  }
+}).createMachine({
+  id: "task",
+  context: ({ input }) => ({ task: input.task, retry: input.retry, attempt: 0, failure: undefined, outcome: undefined }),
+  initial: "ready",
+  states: {
+    ready: { on: { start: "attempting", cancel: { target: "cancelled", actions: "giveUp" } } },
+    attempting: {
+      entry: ["countAttempt", { type: "attempt.start", params: ({ context }) => ({ attempt: context.attempt }) }],
+      on: {
+        "attempt.succeeded": { guard: "isCurrent", target: "succeeded", actions: ["succeed", "slot.release"] },
+        "attempt.failed": [
+          { guard: "mayTryAgain", target: "backingOff", actions: ["noteFailure", "slot.release", { type: "timer.start", params: ({ context, event }) => ({ dueAt: event.at + pauseAfter(context.retry, context.attempt, context.task) }) }] },
+          { guard: "isCurrent", target: "failed", actions: ["noteFailure", "fail", "slot.release"] }
+        ],
+        cancel: "aborting"
+      }
+    },
+    backingOff: {
+      on: {
+        "timer.fired": { target: "ready", actions: "slot.request" },
+        cancel: { target: "cancelled", actions: ["giveUp", "timer.stop"] }
+      }
+    },
+    aborting: {
+      entry: "attempt.abort",
+      on: {
+        "attempt.succeeded": { guard: "isCurrent", target: "succeeded", actions: ["succeed", "slot.release"] },
+        "attempt.failed": { guard: "isCurrent", target: "cancelled", actions: ["giveUp", "slot.release"] },
+        "attempt.aborted": { guard: "isCurrent", target: "cancelled", actions: ["giveUp", "slot.release"] }
+      }
+    },
+    succeeded: { type: "final" },
+    failed: { type: "final" },
+    cancelled: { type: "final" }
+  },
+  output: ({ context }) => context.outcome!
+})

@@ -1,0 +1,111 @@
+/**
+ * The life of whatever has tasks below it: a workflow, a fan-out, a loop. Which tasks start when is not decided here;
+ * the chart hears that one failed, that all are settled, that nothing runs any more, and what people ask for.
+ *
+ *     running ⇄ paused            running ─settled─► succeeded | failed
+ *        │ └─task.failed, timer─► failing ─idle─► failed
+ *        └─cancel─► cancelling ─idle─► cancelled
+ */
+import type { Failure } from "../model/errors.ts"
+import type { Json } from "../model/json.ts"
+import type { Outcome } from "../model/messages.ts"
+import { assign, command, setup } from "./machine.ts"
+
+export interface WorkflowInput {
+  /** Path in the run; "" for the run itself. */
+  readonly task: string
+  readonly onFailure: "stop" | "continue"
+  /** When the whole must have ended. */
+  readonly dueAt: number | undefined
+}
+
+export interface WorkflowContext extends WorkflowInput {
+  /** The first failure, and the task it came from. */
+  readonly failure: { readonly task: string; readonly failure: Failure } | undefined
+  readonly reason: string
+  readonly outcome: Outcome | undefined
+}
+
+export type WorkflowEvent =
+  | { readonly type: "task.failed"; readonly task: string; readonly failure: Failure }
+  | { readonly type: "settled"; readonly value: Json }
+  | { readonly type: "idle" }
+  | { readonly type: "pause" }
+  | { readonly type: "resume" }
+  | { readonly type: "cancel"; readonly reason?: string; readonly force?: boolean }
+  | { readonly type: "timer.fired" }
+
+type TaskFailed = Extract<WorkflowEvent, { type: "task.failed" }>
+type Cancel = Extract<WorkflowEvent, { type: "cancel" }>
+
+export const workflowMachine = setup({
+  types: { context: {} as WorkflowContext, events: {} as WorkflowEvent, input: {} as WorkflowInput, output: {} as Outcome, tags: {} as "draining" },
+  guards: {
+    stopsAtFailure: ({ context }) => context.onFailure === "stop",
+    hasFailed: ({ context }) => context.failure !== undefined,
+    isForced: ({ event }) => (event as Cancel).force === true,
+    isDue: ({ context }) => context.dueAt !== undefined
+  },
+  actions: {
+    noteFailure: assign({ failure: ({ context, event }) => context.failure ?? { task: (event as TaskFailed).task, failure: (event as TaskFailed).failure } }),
+    noteTimeout: assign({ failure: ({ context }) => context.failure ?? { task: "", failure: timedOut } }),
+    noteReason: assign({ reason: ({ event }) => (event as Cancel).reason ?? "" }),
+    succeed: assign({ outcome: ({ event }) => ({ status: "succeeded", value: (event as Extract<WorkflowEvent, { type: "settled" }>).value }) }),
+    fail: assign({ outcome: ({ context }) => ({ status: "failed", ...context.failure! }) }),
+    giveUp: assign({ outcome: ({ context }) => ({ status: "cancelled", reason: context.reason }) }),
+    "tasks.cancel": command(),
+    "slots.hold": command(),
+    "slots.open": command(),
+    "timer.start": command<{ dueAt: number | undefined }>(),
+    "timer.stop": command()
+  }
+}).createMachine({
+  id: "workflow",
+  context: ({ input }) => ({ ...input, failure: undefined, reason: "", outcome: undefined }),
+  initial: "starting",
+  states: {
+    starting: { always: [{ guard: "isDue", target: "running", actions: { type: "timer.start", params: ({ context }) => ({ dueAt: context.dueAt }) } }, { target: "running" }] },
+    running: {
+      on: {
+        "task.failed": [{ guard: "stopsAtFailure", target: "failing", actions: "noteFailure" }, { actions: "noteFailure" }],
+        settled: [{ guard: "hasFailed", target: "failed", actions: "fail" }, { target: "succeeded", actions: "succeed" }],
+        "timer.fired": { target: "failing", actions: "noteTimeout" },
+        pause: "paused",
+        cancel: [{ guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] }, { target: "cancelling", actions: "noteReason" }]
+      }
+    },
+    paused: {
+      entry: "slots.hold",
+      exit: "slots.open",
+      on: {
+        "task.failed": [{ guard: "stopsAtFailure", target: "failing", actions: "noteFailure" }, { actions: "noteFailure" }],
+        settled: [{ guard: "hasFailed", target: "failed", actions: "fail" }, { target: "succeeded", actions: "succeed" }],
+        "timer.fired": { target: "failing", actions: "noteTimeout" },
+        resume: "running",
+        cancel: [{ guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] }, { target: "cancelling", actions: "noteReason" }]
+      }
+    },
+    failing: {
+      tags: "draining",
+      entry: "tasks.cancel",
+      on: {
+        idle: { target: "failed", actions: "fail" },
+        cancel: [{ guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] }, { target: "cancelling", actions: "noteReason" }]
+      }
+    },
+    cancelling: {
+      tags: "draining",
+      entry: "tasks.cancel",
+      on: {
+        idle: { target: "cancelled", actions: "giveUp" },
+        cancel: { guard: "isForced", target: "cancelled", actions: "giveUp" }
+      }
+    },
+    succeeded: { type: "final", entry: "timer.stop" },
+    failed: { type: "final", entry: "timer.stop" },
+    cancelled: { type: "final", entry: "timer.stop" }
+  },
+  output: ({ context }) => context.outcome!
+})
+
+const timedOut: Failure = { tag: "RunTimedOut", code: "TIMEOUT", message: "the workflow took longer than its timeout", retryable: false }

@@ -1,0 +1,58 @@
+/** Who can do what, and who gets the next piece of work: pure questions over the registry. */
+import type { AgentIR } from "./ir.ts"
+import { chance } from "./backoff.ts"
+
+/** An agent as the registry keeps it. */
+export interface AgentRecord extends AgentIR {
+  readonly capacity: number
+  /** Pieces of work it has in hand. */
+  readonly busy: number
+  /** Pieces of work that wait in its mailbox. */
+  readonly waiting: number
+  /** Pieces of work it was ever given. */
+  readonly assigned: number
+  /** Whether it takes new work. */
+  readonly isOpen: boolean
+}
+
+export type Registry = { readonly [id: string]: AgentRecord }
+
+/** How an agent is chosen among those that can. */
+export type Balance = "least-loaded" | "round-robin" | "random"
+export const balances: ReadonlyArray<Balance> = ["least-loaded", "round-robin", "random"]
+
+/**
+ * The agents that have all the capabilities and take work, in the order they joined. An agent without one of them is never
+ * among them, whatever else is busy.
+ */
+export const candidates = (registry: Registry, needs: ReadonlyArray<string>): ReadonlyArray<AgentRecord> =>
+  Object.values(registry).filter(({ can, isOpen }) => isOpen && needs.every((need) => can.includes(need)))
+
+/**
+ * One of the candidates: the one with the least work for its capacity, the one that was given least so far, or any (derived from `seed`).
+ * Undefined when there are none.
+ *
+ * ```ts check
+ * choose([{ id: "a", capacity: 2, busy: 1, waiting: 0, assigned: 9 }, { id: "b", capacity: 1, busy: 1, waiting: 0, assigned: 0 }], "least-loaded", "").id // => "a"
+ * choose([], "least-loaded", "") // => undefined
+ * ```
+ */
+export const choose = (among: ReadonlyArray<AgentRecord>, balance: Balance, seed: string): AgentRecord | undefined => {
+  switch (balance) {
+    case "least-loaded":
+      return least(among, ({ busy, waiting, capacity }) => (busy + waiting) / capacity)
+    case "round-robin":
+      return least(among, ({ assigned }) => assigned)
+    case "random":
+      return among[Math.floor(chance(seed) * among.length)]
+  }
+}
+
+const least = (among: ReadonlyArray<AgentRecord>, load: (agent: AgentRecord) => number): AgentRecord | undefined => {
+  let best: AgentRecord | undefined
+  for (const agent of among) if (best === undefined || load(agent) < load(best)) best = agent
+  return best
+}
+
+/** All capabilities that some agent has. */
+export const capabilities = (registry: Registry): ReadonlyArray<string> => [...new Set(Object.values(registry).flatMap(({ can }) => can))].sort()

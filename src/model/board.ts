@@ -1,0 +1,200 @@
+/**
+ * What changes while a workflow runs: counters of unmet dependencies, states and results, one slot per task.
+ * One completion costs its successors, never the number of tasks. Mutable on purpose, owned by one actor; no clock, no I/O.
+ */
+import type { CompiledWorkflow } from "./compile.ts"
+import { reaches } from "./dependencies.ts"
+import type { Failure, Problem } from "./errors.ts"
+import { suggest } from "./ids.ts"
+import type { Json } from "./json.ts"
+import type { Frame } from "./mapping.ts"
+import type { TaskStatus } from "./messages.ts"
+
+const codes = ["pending", "ready", "running", "waiting", "succeeded", "failed", "skipped", "cancelled"] as const satisfies ReadonlyArray<TaskStatus>
+const code = Object.fromEntries(codes.map((status, i) => [status, i])) as Record<TaskStatus, number>
+const firstFinal = code.succeeded
+
+export class Board implements Frame {
+  readonly compiled: CompiledWorkflow
+  readonly input: Json | undefined
+  /** Results by task index. */
+  readonly values: Array<Json | undefined>
+  /** Why tasks failed, by task index. */
+  readonly failures = new Map<number, Failure>()
+  readonly #unmet: Int32Array
+  readonly #status: Uint8Array
+  /** Edges that were injected while running: tasks that also wait for a task. */
+  #injected: Map<number, Array<number>> | undefined
+  #open: number
+  #failed = 0
+  #skipped = 0
+  #cancelled = 0
+  /** Tasks that ran to an end, and how long they took together, for estimates. */
+  observed = { count: 0, totalMs: 0 }
+
+  constructor(compiled: CompiledWorkflow, input: Json | undefined) {
+    this.compiled = compiled
+    this.input = input
+    const { size } = compiled.graph
+    this.values = new Array(size)
+    this.#unmet = compiled.indegrees.slice()
+    this.#status = new Uint8Array(size)
+    this.#open = size
+  }
+
+  /** Tasks that are not final yet. */
+  get open(): number {
+    return this.#open
+  }
+  get failed(): number {
+    return this.#failed
+  }
+  get skipped(): number {
+    return this.#skipped
+  }
+  get cancelled(): number {
+    return this.#cancelled
+  }
+  get succeeded(): number {
+    return this.#status.length - this.#open - this.#failed - this.#skipped - this.#cancelled
+  }
+
+  /** Notes how long a task took. */
+  observe(ms: number): void {
+    this.observed.count++
+    this.observed.totalMs += ms
+  }
+
+  statusOf(task: number): TaskStatus {
+    return codes[this.#status[task]!]!
+  }
+
+  isFinal(task: number): boolean {
+    return this.#status[task]! >= firstFinal
+  }
+
+  /** Notes that a task is ready, running or waiting. */
+  mark(task: number, status: "ready" | "running" | "waiting"): void {
+    this.#status[task] = code[status]
+  }
+
+  /** Tasks that wait for nothing. */
+  roots(): ReadonlyArray<number> {
+    const roots: Array<number> = []
+    for (let task = 0; task < this.#unmet.length; task++) if (this.#unmet[task] === 0) roots.push(task)
+    return roots
+  }
+
+  /** Makes a task final; `unblocked` hears of each task that now waits for nothing more. A second outcome of the same task changes nothing. */
+  settle(task: number, status: "succeeded" | "skipped", value: Json | undefined, unblocked: (task: number) => void): void {
+    if (this.isFinal(task)) return
+    this.#status[task] = code[status]
+    this.values[task] = value
+    this.#open--
+    if (status === "skipped") this.#skipped++
+    this.#release(task, unblocked)
+  }
+
+  /** Notes a failure; what waits for the task stays blocked. */
+  fail(task: number, failure: Failure): void {
+    if (this.isFinal(task)) return
+    this.#status[task] = code.failed
+    this.failures.set(task, failure)
+    this.#open--
+    this.#failed++
+  }
+
+  cancel(task: number): void {
+    if (this.isFinal(task)) return
+    this.#status[task] = code.cancelled
+    this.#open--
+    this.#cancelled++
+  }
+
+  /** Skips everything that waits for a task, directly or through others. */
+  skipBehind(task: number): void {
+    const agenda = [task]
+    for (let next = agenda.pop(); next !== undefined; next = agenda.pop()) {
+      this.#forEachSuccessor(next, (successor) => {
+        if (this.#status[successor] !== code.pending) return
+        this.#status[successor] = code.skipped
+        this.#skipped++
+        this.#open--
+        agenda.push(successor)
+      })
+    }
+  }
+
+  /** Tasks that wait although nothing they wait for can come; for the report of a deadlock. */
+  blocked(): ReadonlyArray<string> {
+    const { ids } = this.compiled.graph
+    return ids.filter((_, task) => !this.isFinal(task))
+  }
+
+  /** Adds order between tasks: all of it, or, when anything is wrong with one edge, none of it. */
+  inject(edges: ReadonlyArray<{ readonly from: string; readonly to: string }>): ReadonlyArray<Problem> {
+    const { graph } = this.compiled
+    const problems: Array<Problem> = []
+    const added: Array<readonly [number, number]> = []
+    edges.forEach(({ from, to }, i) => {
+      const say = (code: "DEP_UNKNOWN" | "GRAPH_CYCLE", key: string, message: string, hint: string) => problems.push({ code, severity: "error", path: `/edges/${i}/${key}`, message, hint })
+      const [source, target] = [graph.index.get(from), graph.index.get(to)]
+      if (source === undefined) say("DEP_UNKNOWN", "from", `there is no task '${from}'`, suggest(from, graph.ids))
+      else if (target === undefined) say("DEP_UNKNOWN", "to", `there is no task '${to}'`, suggest(to, graph.ids))
+      else if (this.#status[target] !== code.pending) say("DEP_UNKNOWN", "to", `the task '${to}' has started already (${this.statusOf(target)})`, "only tasks that have not started can be made to wait")
+      else if (this.#reaches(target, source, added)) say("GRAPH_CYCLE", "to", `'${from}' waits for '${to}' already, so '${to}' cannot wait for '${from}'`, "leave this edge out")
+      else added.push([source, target])
+    })
+    if (problems.length > 0) return problems
+    for (const [source, target] of added) {
+      if (this.isFinal(source)) continue
+      this.#injected ??= new Map()
+      const list = this.#injected.get(source) ?? []
+      if (list.includes(target) || this.#waitsFor(target, source)) continue
+      this.#injected.set(source, [...list, target])
+      this.#unmet[target]!++
+    }
+    return []
+  }
+
+  #waitsFor(target: number, source: number): boolean {
+    const { predecessorStart, predecessors } = this.compiled.graph
+    for (let k = predecessorStart[target]!; k < predecessorStart[target + 1]!; k++) if (predecessors[k] === source) return true
+    return false
+  }
+
+  /** Whether `to` comes after `from`, over the graph, injected edges and those about to be. */
+  #reaches(from: number, to: number, added: ReadonlyArray<readonly [number, number]>): boolean {
+    if (this.#injected === undefined && added.length === 0) return reaches(this.compiled.graph, from, to)
+    const seen = new Set([from])
+    const agenda = [from]
+    for (let task = agenda.pop(); task !== undefined; task = agenda.pop()) {
+      if (task === to) return true
+      const visit = (successor: number) => {
+        if (seen.has(successor)) return
+        seen.add(successor)
+        agenda.push(successor)
+      }
+      this.#forEachSuccessor(task, visit)
+      for (const [source, target] of added) if (source === task) visit(target)
+    }
+    return false
+  }
+
+  #release(task: number, unblocked: (task: number) => void): void {
+    const { successorStart, successors } = this.compiled.graph
+    const end = successorStart[task + 1]!
+    for (let k = successorStart[task]!; k < end; k++) {
+      const successor = successors[k]!
+      if (--this.#unmet[successor]! === 0 && this.#status[successor] === code.pending) unblocked(successor)
+    }
+    const more = this.#injected?.get(task)
+    if (more !== undefined) for (const successor of more) if (--this.#unmet[successor]! === 0 && this.#status[successor] === code.pending) unblocked(successor)
+  }
+
+  #forEachSuccessor(task: number, visit: (successor: number) => void): void {
+    const { successorStart, successors } = this.compiled.graph
+    for (let k = successorStart[task]!; k < successorStart[task + 1]!; k++) visit(successors[k]!)
+    for (const successor of this.#injected?.get(task) ?? []) visit(successor)
+  }
+}

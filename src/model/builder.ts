@@ -1,0 +1,334 @@
+/**
+ * The fluent builder: each verb adds one task and gives a new builder, so parts can be shared and continued in two ways.
+ * Lambdas run once, here, on a recording proxy; what comes out is a frozen `WorkflowIR` and the code it names.
+ */
+import { type Duration, milliseconds } from "./duration.ts"
+import { InvalidOption, InvalidWorkflow, type Problem, type ProblemCode } from "./errors.ts"
+import { isId, suggest } from "./ids.ts"
+import type { Fragment, Reference, TaskIR, WorkflowConfig, WorkflowIR } from "./ir.ts"
+import { deepFreeze, type JsonObject, toJson } from "./json.ts"
+import { limits } from "./limits.ts"
+import { environment, type Ref, reference, toCondition, toMapping, type Unwire, type When, type Wire } from "./recorder.ts"
+import type { AnySchema, InferInput, InferOutput } from "./schemas.ts"
+import { type TaskDef, type TaskOptions, workPolicy } from "./task.ts"
+import { requireValid } from "./validate.ts"
+import { makeWorkflow, type PureFunction, type Workflow } from "./workflow.ts"
+
+/** What lambdas read from: the run's input and the results of the tasks above. */
+export type Env<I, D> = { readonly [K in keyof D]: Ref<D[K]> } & { readonly input: Ref<I> }
+
+/** What every node may say. */
+export interface NodeOptions<I, D> extends TaskOptions {
+  /** Order without data: these tasks must be final first. */
+  readonly after?: ReadonlyArray<keyof D & string>
+  /** Asked once all dependencies are final: does not hold, then the task is skipped and its result is undefined. */
+  readonly when?: ($: Env<I, D>) => When
+  /** Name for people. */
+  readonly label?: string
+  readonly description?: string
+  readonly expectedOutput?: string
+  readonly metadata?: JsonObject
+}
+
+/** A key that no task above has. */
+type Fresh<K extends string, D> = K extends keyof D | "input" ? `'${K}' is taken: give each task a key of its own` : K
+/** The result of a node: with `when` it may be missing. */
+type Result<V, O> = O extends { readonly when: unknown } ? V | undefined : V
+type Add<D, K extends string, V> = { readonly [P in keyof D | K]: P extends keyof D ? D[P] : V }
+
+export interface Builder<I, D> {
+  /** Adds a task; `input` wires it: `$ => ({ trip: $.input.id, total: $.total })`. */
+  task<const K extends string, TI, TO, const N extends NodeOptions<I, D> = {}>(
+    key: Fresh<K, D>,
+    task: TaskDef<any, TI, TO>,
+    input: ($: Env<I, D>) => Wire<NoInfer<TI>>,
+    options?: N
+  ): Builder<I, Add<D, K, Result<TO, N>>>
+
+  /** Fans out over a list: one task, or one run of a workflow, per item; the results keep the order of the items. */
+  map<const K extends string, TI, TO, const N extends NodeOptions<I, D> & MapOptions = {}>(
+    key: Fresh<K, D>,
+    each: TaskDef<any, TI, TO> | Workflow<TI, TO>,
+    over: ($: Env<I, D>) => Wire<ReadonlyArray<NoInfer<TI>>>,
+    options?: N
+  ): Builder<I, Add<D, K, Result<ReadonlyArray<N extends { readonly partial: true } ? TO | null : TO>, N>>>
+
+  /** A pure step between tasks. */
+  derive<const K extends string, W, O, const N extends Omit<NodeOptions<I, D>, keyof TaskOptions> = {}>(
+    key: Fresh<K, D>,
+    from: ($: Env<I, D>) => W,
+    f: (value: Unwire<W>) => O,
+    options?: N
+  ): Builder<I, Add<D, K, Result<O, N>>>
+
+  /** Waits: a durable timer, not a running task. */
+  sleep<const K extends string>(key: Fresh<K, D>, duration: Duration | (($: Env<I, D>) => Ref<number>), options?: Omit<NodeOptions<I, D>, keyof TaskOptions>): Builder<I, Add<D, K, null>>
+
+  /** Another workflow as one node. */
+  use<const K extends string, WI, WO, const N extends NodeOptions<I, D> = {}>(
+    key: Fresh<K, D>,
+    workflow: Workflow<WI, WO>,
+    input: ($: Env<I, D>) => Wire<NoInfer<WI>>,
+    options?: N
+  ): Builder<I, Add<D, K, Result<WO, N>>>
+
+  /** Takes the case that `on` names; the result is that of the workflow taken. */
+  branch<const K extends string, C extends { readonly [name: string]: Workflow<any, any> }, const N extends NodeOptions<I, D> = {}>(
+    key: Fresh<K, D>,
+    on: ($: Env<I, D>) => Ref<string> | Ref<number> | Ref<boolean>,
+    cases: C,
+    input: ($: Env<I, D>) => Wire<CaseInput<C>>,
+    options?: N
+  ): Builder<I, Add<D, K, Result<CaseOutput<C>, N>>>
+
+  /** Runs a workflow again and again, its output becoming its next input, until the condition holds or `max` rounds are done. */
+  repeat<const K extends string, S, const N extends NodeOptions<I, D> & RepeatOptions<S>>(
+    key: Fresh<K, D>,
+    workflow: Workflow<S, S>,
+    start: ($: Env<I, D>) => Wire<NoInfer<S>>,
+    options: N
+  ): Builder<I, Add<D, K, Result<S, N>>>
+
+  /** A planning task that returns tasks and edges; they are injected whole, or refused whole. The result is that of the fragment. */
+  expand<const K extends string, TI, OS extends AnySchema, const N extends NodeOptions<I, D> = {}>(
+    key: Fresh<K, D>,
+    planner: TaskDef<any, TI, Fragment>,
+    input: ($: Env<I, D>) => Wire<NoInfer<TI>>,
+    options: N & { readonly out: OS; readonly tasks?: ReadonlyArray<TaskDef> }
+  ): Builder<I, Add<D, K, Result<InferOutput<OS>, N>>>
+
+  /** Adds a reusable part: a function from builder to builder. */
+  segment<B extends Builder<any, any>>(part: (builder: this) => B): B
+
+  /** Ends the definition: what a run gives back. Throws `InvalidWorkflow` with all problems. */
+  returns<W>(output: ($: Env<I, D>) => W): Workflow<I, Unwire<W>, D>
+}
+
+export interface MapOptions {
+  /** Most items at the same time; default 1,000. */
+  readonly concurrency?: number
+  /** Failed items become null in the result instead of failing the fan-out. */
+  readonly partial?: boolean
+}
+
+export interface RepeatOptions<S> {
+  /** Asked after each round. */
+  readonly until: (output: Ref<S>, round: Ref<number>) => When
+  /** Bound on the rounds. */
+  readonly max: number
+  /** What reaching the bound means; default `fail`. */
+  readonly onMax?: "fail" | "return"
+  /** Pause between rounds. */
+  readonly delay?: Duration
+}
+
+type CaseInput<C> = { [K in keyof C]: C[K] extends Workflow<infer WI, any> ? (value: WI) => void : never }[keyof C] extends (value: infer All) => void ? All : never
+type CaseOutput<C> = { [K in keyof C]: C[K] extends Workflow<any, infer WO> ? WO : never }[keyof C]
+
+/** Settings of a workflow as a whole. */
+export interface WorkflowOptions extends Omit<WorkflowConfig, "timeoutMs" | "missing"> {
+  readonly version?: string
+  readonly description?: string
+  readonly metadata?: JsonObject
+  /** The run fails when it has not ended after this long. */
+  readonly timeout?: Duration
+}
+
+/**
+ * Starts the definition of a workflow; `input` checks what runs are given (`type<T>()` only names the type).
+ *
+ * ```ts check
+ * const double = task("double", { in: type<number>(), out: type<number>(), run: (n) => n * 2 })
+ * workflow("w", type<number>()).task("a", double, ($) => $.input).returns(($) => $.a).ir.tasks[0].input // => { $: "input" }
+ * ```
+ */
+export const workflow = <IS extends AnySchema>(name: string, input: IS, options: WorkflowOptions = {}): Builder<InferInput<IS>, {}> => {
+  if (!isId(name)) throw new InvalidWorkflow({ workflow: name, problems: [problem("ID_INVALID", "/name", `the name ${JSON.stringify(name)} is not allowed`, "a letter or digit, then letters, digits, '.', '_', '+' or '-'")] })
+  return new Draft({ name, input, options, tasks: [], index: new Map(), code: new Map() }, 0) as unknown as Builder<InferInput<IS>, {}>
+}
+
+const problem = (code: ProblemCode, path: string, message: string, hint: string): Problem => ({ code, severity: "error", path, message, hint })
+
+/** What all drafts of one line of building share; a draft sees the first `size` tasks of it. */
+interface Shared {
+  readonly name: string
+  readonly input: AnySchema
+  readonly options: WorkflowOptions
+  readonly tasks: Array<TaskIR>
+  readonly index: Map<string, number>
+  readonly code: Map<string, TaskDef | PureFunction>
+}
+
+type Lambda = ($: any) => any
+type Options = NodeOptions<any, any> & Partial<MapOptions> & { readonly [key: string]: unknown }
+
+class Draft {
+  readonly #shared: Shared
+  readonly #size: number
+  constructor(shared: Shared, size: number) {
+    this.#shared = shared
+    this.#size = size
+  }
+
+  task(key: string, def: TaskDef, input: Lambda, options: Options = {}) {
+    return this.#add(key, options, { ...this.#work(def, options, key), ...this.#input(input) }, [def])
+  }
+
+  map(key: string, each: TaskDef | Workflow, over: Lambda, options: Options = {}) {
+    const { concurrency, partial } = options
+    if (concurrency !== undefined && !(Number.isInteger(concurrency) && concurrency >= 1)) throw new InvalidOption({ option: `concurrency of '${key}'`, value: concurrency, allowed: "a whole number from 1" })
+    const item = isDef(each) ? this.#work(each, options, key) : { workflow: each.ir }
+    const fields = { kind: "map", over: toMapping(over(this.#env())), each: item, ...(concurrency === undefined ? {} : { concurrency }), ...(partial === undefined ? {} : { partial }) }
+    return this.#add(key, options, fields, [each])
+  }
+
+  derive(key: string, from: Lambda, f: PureFunction, options: Options = {}) {
+    const name = `${this.#shared.name}/${key}`
+    return this.#add(key, options, { kind: "derive", task: name, ...this.#input(from) }, [[name, f]])
+  }
+
+  sleep(key: string, duration: Duration | Lambda, options: Options = {}) {
+    const durationMs = typeof duration === "function" ? toMapping(duration(this.#env())) : milliseconds(duration, `duration of '${key}'`)
+    return this.#add(key, options, { kind: "sleep", durationMs }, [])
+  }
+
+  use(key: string, nested: Workflow, input: Lambda, options: Options = {}) {
+    return this.#add(key, options, { kind: "use", workflow: nested.ir, ...this.#input(input) }, [nested])
+  }
+
+  branch(key: string, on: Lambda, cases: { readonly [name: string]: Workflow }, input: Lambda, options: Options = {}) {
+    const { otherwise, ...named } = cases
+    const irs = Object.fromEntries(Object.entries(named).map(([name, { ir }]) => [name, ir]))
+    const fields = { kind: "branch", on: toMapping(on(this.#env())), cases: irs, ...(otherwise === undefined ? {} : { otherwise: otherwise.ir }), ...this.#input(input) }
+    return this.#add(key, options, fields, Object.values(cases))
+  }
+
+  repeat(key: string, nested: Workflow, start: Lambda, options: Options & RepeatOptions<any>) {
+    const { until, max, onMax, delay } = options
+    if (!(Number.isInteger(max) && max >= 1 && max <= limits.repeat)) throw new InvalidOption({ option: `max of '${key}'`, value: max, allowed: `a whole number from 1 to ${limits.repeat.toLocaleString("en")}` })
+    const fields = {
+      kind: "repeat",
+      workflow: nested.ir,
+      until: toCondition(until(reference(["output"]), reference(["round"]))),
+      max,
+      ...(onMax === undefined ? {} : { onMax }),
+      ...(delay === undefined ? {} : { delayMs: milliseconds(delay, `delay of '${key}'`) }),
+      ...this.#input(start)
+    }
+    return this.#add(key, options, fields, [nested])
+  }
+
+  expand(key: string, planner: TaskDef, input: Lambda, options: Options & { readonly tasks?: ReadonlyArray<TaskDef> }) {
+    return this.#add(key, options, { ...this.#work(planner, options, key), expand: true, ...this.#input(input) }, [planner, ...(options.tasks ?? [])])
+  }
+
+  segment<B>(part: (builder: this) => B): B {
+    return part(this)
+  }
+
+  returns(output: Lambda): Workflow {
+    const { name, input, options, tasks, code } = this.#shared
+    const { version, description, metadata, timeout, onFailure, concurrency } = options
+    const config: WorkflowConfig = {
+      ...(onFailure === undefined ? {} : { onFailure }),
+      ...(concurrency === undefined ? {} : { concurrency }),
+      ...(timeout === undefined ? {} : { timeoutMs: milliseconds(timeout, `timeout of workflow '${name}'`) }),
+      missing: "omit"
+    }
+    const ir: WorkflowIR = {
+      ir: 1,
+      name,
+      ...(version === undefined ? {} : { version }),
+      ...(description === undefined ? {} : { description }),
+      ...(metadata === undefined ? {} : { metadata: toJson(metadata) as JsonObject }),
+      config,
+      tasks: tasks.slice(0, this.#size),
+      output: toMapping(output(this.#env()))
+    }
+    return makeWorkflow(requireValid(deepFreeze(ir)), new Map(code), input)
+  }
+
+  #env() {
+    const { name, index } = this.#shared
+    const size = this.#size
+    const has = (key: string) => (index.get(key) ?? size) < size
+    return environment(name, has, () => [...index.keys()].filter(has))
+  }
+
+  #input(input: Lambda): object {
+    const mapping = toMapping(input(this.#env()))
+    return mapping === null ? {} : { input: mapping }
+  }
+
+  /** The fields of a task that say what executes it; policies given at this place win over those of the task. */
+  #work(def: TaskDef, options: Options, key: string): object {
+    const source = def.needs.length === 0 ? { task: def.name } : { needs: def.needs.length === 1 ? def.needs[0]! : def.needs }
+    const { type, timeoutMs, retry } = workPolicy({ ...def.options, ...taskOptions(options) }, `task '${key}'`)
+    return { ...source, ...(type === undefined ? {} : { type }), ...(timeoutMs === undefined ? {} : { timeoutMs }), ...(retry === undefined ? {} : { retry }) }
+  }
+
+  /** A new draft with one task more. Continuing an older draft copies what it sees first. */
+  #add(key: string, options: Options, fields: object, code: ReadonlyArray<TaskDef | Workflow | readonly [string, PureFunction]>): Draft {
+    const shared = this.#shared.tasks.length === this.#size ? this.#shared : this.#fork()
+    const path = `/tasks/${this.#size}`
+    if (!isId(key) || key === "input") throw this.#invalid(problem("ID_INVALID", `${path}/id`, `the key ${JSON.stringify(key)} is not allowed`, "a letter or digit, then letters, digits, '.', '_', '+' or '-'; not 'input'"))
+    if (shared.index.has(key)) throw this.#invalid(problem("ID_DUPLICATE", `${path}/id`, `the key '${key}' is taken`, "give each task a key of its own"))
+    shared.tasks.push({ id: key, ...fields, ...this.#common(key, options, code) } as TaskIR)
+    shared.index.set(key, this.#size)
+    for (const one of code) this.#bind(shared, one, path)
+    return new Draft(shared, this.#size + 1)
+  }
+
+  #common(key: string, options: Options, code: ReadonlyArray<unknown>): object {
+    const { after, when, label, description, expectedOutput, metadata } = options
+    after?.forEach((dep, i) => {
+      if ((this.#shared.index.get(dep as string) ?? this.#size) < this.#size) return
+      throw this.#invalid(problem("DEP_UNKNOWN", `/tasks/${this.#size}/after/${i}`, `there is no task '${String(dep)}' above this one`, suggest(String(dep), this.#shared.index.keys()) || "declare it first"))
+    })
+    const defaults = code[0] !== undefined && isDef(code[0]) ? code[0].options : {}
+    const { estimateMs, resources, priority } = workPolicy({ ...defaults, ...taskOptions(options) }, `task '${key}'`)
+    return {
+      ...(after === undefined || after.length === 0 ? {} : { after: [...after] }),
+      ...(when === undefined ? {} : { when: toCondition(when(this.#env())) }),
+      ...(label === undefined ? {} : { name: label }),
+      ...(description === undefined ? {} : { description }),
+      ...(expectedOutput === undefined ? {} : { expectedOutput }),
+      ...(metadata === undefined ? {} : { metadata: toJson(metadata) }),
+      ...(estimateMs === undefined ? {} : { estimateMs }),
+      ...(resources === undefined ? {} : { resources }),
+      ...(priority === undefined ? {} : { priority })
+    }
+  }
+
+  #bind(shared: Shared, one: TaskDef | Workflow | readonly [string, PureFunction], path: string): void {
+    const named: Iterable<readonly [string, TaskDef | PureFunction]> = Array.isArray(one)
+      ? [one as unknown as readonly [string, PureFunction]]
+      : isDef(one)
+        ? one.run === undefined
+          ? []
+          : [[one.name, one]]
+        : (one as Workflow).code
+    for (const [name, code] of named) {
+      const before = shared.code.get(name)
+      if (before !== undefined && before !== code) throw this.#invalid(problem("ID_DUPLICATE", path, `two different tasks are called '${name}'`, "the journal knows code by its name: give each task a name of its own"))
+      shared.code.set(name, code)
+    }
+  }
+
+  #fork(): Shared {
+    const { tasks, index, code, ...rest } = this.#shared
+    return { ...rest, tasks: tasks.slice(0, this.#size), index: new Map([...index].filter(([, at]) => at < this.#size)), code: new Map(code) }
+  }
+
+  #invalid(one: Problem) {
+    return new InvalidWorkflow({ workflow: this.#shared.name, problems: [one] })
+  }
+}
+
+const isDef = (value: unknown): value is TaskDef => typeof value === "object" && value !== null && "needs" in value && "options" in value
+
+const optionKeys = ["timeout", "retry", "priority", "estimate", "resources", "type"] as const
+const taskOptions = (options: Options): TaskOptions => Object.fromEntries(optionKeys.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])))
+
+/** A part of a `data` mapping; re-exported so that documents written by hand can be typed. */
+export type DataMapping = { readonly [path: string]: Reference }

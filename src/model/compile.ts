@@ -1,0 +1,187 @@
+/**
+ * A workflow made ready to run: names become numbers, mappings and conditions become functions. Done once per definition and
+ * remembered; a run then only keeps what changes (`board.ts`).
+ */
+import { analyse, needsOf } from "./analysis.ts"
+import { type Retry, retryOf } from "./backoff.ts"
+import { type Test, test } from "./condition.ts"
+import { type DependencyGraph, indegrees } from "./dependencies.ts"
+import { type Each, type ExpandTask, kindOf, type Mapping, type RepeatTask, type SleepTask, type TaskIR, type TaskKind, type Work, type WorkflowIR } from "./ir.ts"
+import type { Json } from "./json.ts"
+import { codeNameOf } from "./load.ts"
+import { type Missing, type Resolver, resolver } from "./mapping.ts"
+import { type Definition, nestedOf, resolveNested } from "./nested.ts"
+import { type Check, jsonSchemaCheck } from "./schemas.ts"
+import { workSettings } from "./analysis.ts"
+
+export interface CompiledWorkflow {
+  readonly definition: Definition
+  readonly ir: WorkflowIR
+  readonly graph: DependencyGraph
+  readonly indegrees: Int32Array
+  readonly tasks: ReadonlyArray<CompiledTask>
+  readonly onFailure: "stop" | "continue"
+  readonly concurrency: number
+  readonly output: Resolver
+  readonly checkInput: Check | undefined
+}
+
+export interface CompiledTask {
+  readonly index: number
+  readonly id: string
+  readonly kind: TaskKind
+  readonly ir: TaskIR
+  readonly priority: number
+  readonly when: Test | undefined
+  readonly input: Resolver
+  /** The work of a leaf, or of the items of a fan-out, or of a planner. */
+  readonly work: CompiledWork | undefined
+  readonly structure: Structure
+}
+
+/** What an attempt needs to know. */
+export interface CompiledWork {
+  readonly kind: Exclude<TaskKind, "sleep" | "map" | "use" | "branch" | "repeat" | "expand">
+  readonly ir: Work
+  /** Name of the bound code. */
+  readonly code: string | undefined
+  readonly needs: ReadonlyArray<string>
+  readonly retry: Retry
+  readonly timeoutMs: number
+  /** Settings with references (`argv`, `url`, `body` …), put together at the time of the attempt. */
+  readonly settings: Resolver | undefined
+  readonly checkIn: Check | undefined
+  readonly checkOut: Check | undefined
+}
+
+/** What only some kinds have. */
+export type Structure =
+  | { readonly kind: "leaf" }
+  | { readonly kind: "sleep"; readonly durationMs: Resolver }
+  | { readonly kind: "map"; readonly over: Resolver; readonly nested: Definition | undefined; readonly concurrency: number; readonly partial: boolean; readonly itemInput: Resolver }
+  | { readonly kind: "use"; readonly nested: Definition }
+  | { readonly kind: "branch"; readonly on: Resolver; readonly cases: ReadonlyMap<string, Definition>; readonly otherwise: Definition | undefined }
+  | { readonly kind: "repeat"; readonly nested: Definition; readonly until: Test; readonly max: number; readonly onMax: "fail" | "return"; readonly delayMs: number }
+  | { readonly kind: "expand" }
+
+/** Bounds that hold where a workflow does not say otherwise. */
+export const defaults = {
+  /** Attempts of one run at the same time. */
+  concurrency: 1_000,
+  /** Items of one fan-out at the same time. */
+  mapConcurrency: 1_000,
+  /** An attempt. */
+  timeoutMs: 3_600_000,
+  priority: 50
+} as const
+
+const known = new WeakMap<Definition, CompiledWorkflow>()
+
+/** The compiled form of a valid workflow; remembered as long as the definition lives. */
+export const compileWorkflow = (given: Definition): CompiledWorkflow => {
+  const before = known.get(given)
+  if (before !== undefined) return before
+  const { ir } = given
+  const { graph, lookup } = analyse(ir)
+  const missing = ir.config?.missing ?? "error"
+  const compiled: CompiledWorkflow = {
+    definition: given,
+    ir,
+    graph,
+    indegrees: indegrees(graph),
+    tasks: ir.tasks.map((task, index) => compileTask(given, task, index, (mapping) => resolver(mapping, lookup, missing), (condition) => test(condition, lookup))),
+    onFailure: ir.config?.onFailure ?? "stop",
+    concurrency: ir.config?.concurrency ?? defaults.concurrency,
+    output: ir.output === undefined ? sinks(graph) : resolver(ir.output, lookup, missing),
+    checkInput: jsonSchemaCheck(ir.input, `the input of workflow '${ir.name}'`)
+  }
+  known.set(given, compiled)
+  return compiled
+}
+
+type Resolve = (mapping: Mapping | undefined) => Resolver
+type Ask = (condition: NonNullable<TaskIR["when"]>) => Test
+
+const compileTask = (given: Definition, task: TaskIR, index: number, resolve: Resolve, ask: Ask): CompiledTask => ({
+  index,
+  id: task.id,
+  kind: kindOf(task),
+  ir: task,
+  priority: task.priority ?? defaults.priority,
+  when: task.when === undefined ? undefined : ask(task.when),
+  input: resolve(task.input),
+  work: compileWork(task, resolve),
+  structure: structureOf(given, task, resolve, ask)
+})
+
+const compileWork = (task: TaskIR, resolve: Resolve): CompiledWork | undefined => {
+  const kind = kindOf(task)
+  if (kind === "sleep" || kind === "use" || kind === "branch" || kind === "repeat") return undefined
+  const work = (kind === "map" ? (task as { each: Each }).each : task) as Work
+  if ("workflow" in work) return undefined
+  const workKind = kind === "map" || kind === "expand" ? kindOf(stripExpand(work) as TaskIR) : kind
+  return {
+    kind: workKind as CompiledWork["kind"],
+    ir: work,
+    code: codeNameOf(task),
+    needs: needsOf(task),
+    retry: retryOf(work.retry),
+    timeoutMs: work.timeoutMs ?? defaults.timeoutMs,
+    settings: workKind === "shell" || workKind === "http" ? resolve(workSettings(work)) : undefined,
+    checkIn: jsonSchemaCheck(work.in, `the input of task '${task.id}'`),
+    checkOut: jsonSchemaCheck(work.out, `the result of task '${task.id}'`)
+  }
+}
+
+const stripExpand = (work: Work): Work => {
+  const { expand: _, ...rest } = work as ExpandTask
+  return rest as Work
+}
+
+const leaf: Structure = Object.freeze({ kind: "leaf" })
+const expanding: Structure = Object.freeze({ kind: "expand" })
+
+const structureOf = (given: Definition, task: TaskIR, resolve: Resolve, ask: Ask): Structure => {
+  const inner = (nested: string | WorkflowIR) => resolveNested(given, nested)!
+  switch (kindOf(task)) {
+    case "sleep":
+      return { kind: "sleep", durationMs: resolve((task as SleepTask).durationMs) }
+    case "map": {
+      const { over, each, concurrency = defaults.mapConcurrency, partial = false } = task as Extract<TaskIR, { kind: "map" }>
+      const itemInput = each.input === undefined ? itemOf : resolve(each.input)
+      return { kind: "map", over: resolve(over), nested: "workflow" in each ? inner(each.workflow) : undefined, concurrency, partial, itemInput }
+    }
+    case "use":
+      return { kind: "use", nested: inner(nestedOf(task)[0]![0]) }
+    case "branch": {
+      const { on, cases, otherwise } = task as Extract<TaskIR, { kind: "branch" }>
+      return { kind: "branch", on: resolve(on), cases: new Map(Object.entries(cases).map(([name, nested]) => [name, inner(nested)])), otherwise: otherwise === undefined ? undefined : inner(otherwise) }
+    }
+    case "repeat": {
+      const { workflow, until, max, onMax = "fail", delayMs = 0 } = task as RepeatTask
+      return { kind: "repeat", nested: inner(workflow), until: ask(until), max, onMax, delayMs }
+    }
+    case "expand":
+      return expanding
+    default:
+      return leaf
+  }
+}
+
+const itemOf: Resolver = (frame) => frame.item
+
+/** The results of the tasks that nobody waits for, by id. */
+const sinks = ({ size, ids, successorStart }: DependencyGraph): Resolver => {
+  const last: Array<number> = []
+  for (let task = 0; task < size; task++) if (successorStart[task] === successorStart[task + 1]) last.push(task)
+  return (frame) => {
+    const result: Record<string, Json> = {}
+    for (const task of last) {
+      const value = frame.values[task]
+      if (value !== undefined) result[ids[task]!] = value
+    }
+    return Object.freeze(result)
+  }
+}
+
+export type { Missing }

@@ -1,0 +1,379 @@
+/**
+ * Every error a user can meet, in one place. Each has a `_tag` to match on, a stable `code`, its facts as fields,
+ * and a message that says what is wrong, where, and what to do next.
+ */
+import type { Json } from "./json.ts"
+
+/** Base of all errors of this package: `error instanceof TroupeError`, then `switch (error._tag)`. */
+export abstract class TroupeError extends Error {
+  abstract readonly _tag: string
+  abstract readonly code: string
+  override get name() {
+    return this._tag
+  }
+  /** The facts of the error, as they are journalled and printed with `--json`. */
+  toJSON() {
+    return { ...this, _tag: this._tag, code: this.code, message: this.message }
+  }
+}
+
+/** One thing wrong with a workflow, with the place (a JSON pointer) and a way out. */
+export interface Problem {
+  readonly code: ProblemCode
+  readonly severity: "error" | "warning"
+  /** JSON pointer into the document, "" for the whole. */
+  readonly path: string
+  readonly message: string
+  readonly hint: string
+}
+
+export type ProblemCode =
+  | "SHAPE"
+  | "KEY_UNKNOWN"
+  | "ID_INVALID"
+  | "ID_DUPLICATE"
+  | "DEP_UNKNOWN"
+  | "GRAPH_CYCLE"
+  | "REF_UNKNOWN"
+  | "REF_SCOPE"
+  | "PATH_RESERVED_SEGMENT"
+  | "DATA_CONFLICT"
+  | "EXPR_SYNTAX"
+  | "REGEX_NOT_ALLOWED"
+  | "TASK_UNKNOWN"
+  | "TASK_SOURCE"
+  | "WORKFLOW_UNKNOWN"
+  | "WORKFLOW_RECURSION"
+  | "LIMIT_TASKS"
+  | "LIMIT_FANOUT"
+  | "LIMIT_DEPTH"
+  | "LIMIT_NESTING"
+  | "LIMIT_DOCUMENT"
+  | "LIMIT_REPEAT"
+  | "POLICY_INVALID"
+  | "RESOURCE_UNKNOWN"
+  | "RESOURCE_INFEASIBLE"
+  | "KIND_NOT_ALLOWED"
+  | "NO_AGENT"
+  | "TASKS_EMPTY"
+  | "TASK_UNUSED"
+  | "JSON_SYNTAX"
+  | "YAML_SYNTAX"
+  | "YAML_ALIAS"
+  | "YAML_TAG"
+
+const place = (problem: Problem) => (problem.path === "" ? "" : ` at ${problem.path}`)
+/** A problem as one line of text. */
+export const describe = (problem: Problem): string =>
+  `${problem.code}${place(problem)}: ${problem.message}${problem.hint === "" ? "" : ` (${problem.hint})`}`
+
+/** The workflow cannot be used; `problems` lists everything that is wrong with it, not just the first. */
+export class InvalidWorkflow extends TroupeError {
+  readonly _tag = "InvalidWorkflow"
+  readonly workflow: string
+  readonly problems: ReadonlyArray<Problem>
+  constructor({ workflow, problems }: { workflow: string; problems: ReadonlyArray<Problem> }) {
+    const shown = problems.slice(0, 10).map((problem) => `\n  ${describe(problem)}`)
+    const rest = problems.length > 10 ? `\n  … and ${problems.length - 10} more in .problems` : ""
+    super(`workflow '${workflow}' has ${problems.length} problem${problems.length === 1 ? "" : "s"}:${shown.join("")}${rest}`)
+    this.workflow = workflow
+    this.problems = problems
+  }
+  get code() {
+    return this.problems[0]?.code ?? "SHAPE"
+  }
+}
+
+/** A name that cannot be an id. */
+export class InvalidId extends TroupeError {
+  readonly _tag = "InvalidId"
+  readonly code = "ID_INVALID"
+  readonly what: string
+  readonly id: string
+  constructor({ what, id }: { what: string; id: string }) {
+    super(
+      `${what} id ${JSON.stringify(id.slice(0, 140))} is not allowed: start with a letter or digit, then letters, digits, '.', '_', '+' or '-', ` +
+        `at most 128 characters, no '..'`
+    )
+    this.what = what
+    this.id = id
+  }
+}
+
+/** A bound was reached, before anything was written or started. */
+export class LimitExceeded extends TroupeError {
+  readonly _tag = "LimitExceeded"
+  readonly limit: string
+  readonly allowed: number
+  readonly actual: number
+  readonly unit: string
+  constructor({ limit, allowed, actual, unit }: { limit: string; allowed: number; actual: number; unit: string }) {
+    super(`the limit '${limit}' is ${allowed.toLocaleString("en")} ${unit} and this needs ${actual.toLocaleString("en")}: make it smaller or split it`)
+    this.limit = limit
+    this.allowed = allowed
+    this.actual = actual
+    this.unit = unit
+  }
+  get code() {
+    return `LIMIT_${this.limit.toUpperCase()}`
+  }
+}
+
+/** A value that JSON cannot say, where JSON is needed: inputs, results, signals. */
+export class NotJson extends TroupeError {
+  readonly _tag = "NotJson"
+  readonly code = "NOT_JSON"
+  readonly path: string
+  readonly found: string
+  constructor({ path, found }: { path: string; found: string }) {
+    super(`the value${path === "" ? "" : ` at '${path}'`} is ${found}, which JSON cannot hold: return plain data (text, numbers, booleans, null, arrays, objects)`)
+    this.path = path
+    this.found = found
+  }
+}
+
+/** A value did not match the schema that was declared for it. */
+export class SchemaMismatch extends TroupeError {
+  readonly _tag = "SchemaMismatch"
+  readonly code = "SCHEMA_MISMATCH"
+  readonly subject: string
+  readonly issues: ReadonlyArray<{ readonly path: string; readonly message: string }>
+  constructor({ subject, issues }: { subject: string; issues: ReadonlyArray<{ path: string; message: string }> }) {
+    super(`${subject} does not match its schema: ${issues.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`)).join("; ")}`)
+    this.subject = subject
+    this.issues = issues
+  }
+}
+
+/** A mapping reads a key that is not there. */
+export class PathMissing extends TroupeError {
+  readonly _tag = "PathMissing"
+  readonly code = "PATH_MISSING"
+  readonly path: string
+  readonly missing: string
+  constructor({ path, missing }: { path: string; missing: string }) {
+    super(`'${path}' has no '${missing}': correct the path, or give the reference a "default"`)
+    this.path = path
+    this.missing = missing
+  }
+}
+
+/** A setting outside its allowed range. */
+export class InvalidOption extends TroupeError {
+  readonly _tag = "InvalidOption"
+  readonly code = "OPTION_INVALID"
+  readonly option: string
+  readonly value: unknown
+  readonly allowed: string
+  constructor({ option, value, allowed }: { option: string; value: unknown; allowed: string }) {
+    super(`${option} cannot be ${typeof value === "string" ? JSON.stringify(value) : String(value)}: give ${allowed}`)
+    this.option = option
+    this.value = value
+    this.allowed = allowed
+  }
+}
+
+/** There is no run of that id (any more: finished runs are kept up to the retention of the store). */
+export class RunNotFound extends TroupeError {
+  readonly _tag = "RunNotFound"
+  readonly code = "RUN_NOT_FOUND"
+  readonly run: string
+  constructor({ run }: { run: string }) {
+    super(`there is no run '${run}': it was never submitted here, or has been removed by retention`)
+    this.run = run
+  }
+}
+
+/** The same run id was submitted before with another workflow or input; nothing was written. */
+export class IdempotencyMismatch extends TroupeError {
+  readonly _tag = "IdempotencyMismatch"
+  readonly code = "IDEMPOTENCY_MISMATCH"
+  readonly run: string
+  constructor({ run }: { run: string }) {
+    super(`run '${run}' exists already with another workflow or input: choose a new id, or submit exactly the same again to get the same run`)
+    this.run = run
+  }
+}
+
+/** What stays of an error thrown by a task: JSON, so that it can be journalled and shown. */
+export interface Failure {
+  readonly tag: string
+  readonly message: string
+  readonly code?: string
+  readonly stack?: string
+  readonly data?: Json
+  /** False when the error said of itself that trying again is useless. */
+  readonly retryable: boolean
+}
+
+/** A run ended as `failed`; `result()` rejects with this. `results` holds what was finished until then. */
+export class RunFailed extends TroupeError {
+  readonly _tag = "RunFailed"
+  readonly code = "RUN_FAILED"
+  readonly run: string
+  /** Path of the task that failed first, or "" when no task did (a deadlock, for one). */
+  readonly task: string
+  readonly failure: Failure
+  constructor({ run, task, failure }: { run: string; task: string; failure: Failure }) {
+    super(`run '${run}' failed${task === "" ? "" : ` in task '${task}'`}: ${failure.message}`)
+    this.run = run
+    this.task = task
+    this.failure = failure
+  }
+}
+
+/** A run was cancelled; `result()` rejects with this. */
+export class RunCancelled extends TroupeError {
+  readonly _tag = "RunCancelled"
+  readonly code = "RUN_CANCELLED"
+  readonly run: string
+  readonly reason: string
+  constructor({ run, reason }: { run: string; reason: string }) {
+    super(`run '${run}' was cancelled${reason === "" ? "" : `: ${reason}`}`)
+    this.run = run
+    this.reason = reason
+  }
+}
+
+/** An attempt took longer than its `timeout`. */
+export class AttemptTimedOut extends TroupeError {
+  readonly _tag = "AttemptTimedOut"
+  readonly code = "TIMEOUT"
+  readonly task: string
+  readonly timeoutMs: number
+  constructor({ task, timeoutMs }: { task: string; timeoutMs: number }) {
+    super(`task '${task}' gave no answer within ${timeoutMs} ms`)
+    this.task = task
+    this.timeoutMs = timeoutMs
+  }
+}
+
+/** No registered agent has what the task needs. */
+export class NoAgent extends TroupeError {
+  readonly _tag = "NoAgent"
+  readonly code = "NO_AGENT"
+  readonly needs: ReadonlyArray<string>
+  readonly known: ReadonlyArray<string>
+  constructor({ needs, known }: { needs: ReadonlyArray<string>; known: ReadonlyArray<string> }) {
+    super(
+      `no agent can do ${needs.map((need) => `'${need}'`).join(" and ")}: register one in Orchestrator.open({ agents })` +
+        (known.length === 0 ? "" : ` (known capabilities: ${known.join(", ")})`)
+    )
+    this.needs = needs
+    this.known = known
+  }
+}
+
+/** A recipient has as many messages waiting as it was allowed; nothing was enqueued. */
+export class MailboxFull extends TroupeError {
+  readonly _tag = "MailboxFull"
+  readonly code = "MAILBOX_FULL"
+  readonly recipient: string
+  readonly capacity: number
+  constructor({ recipient, capacity }: { recipient: string; capacity: number }) {
+    super(`the mailbox of '${recipient}' is full (${capacity} messages): send later, or give it more capacity`)
+    this.recipient = recipient
+    this.capacity = capacity
+  }
+}
+
+/** A message went to an address where nobody lives. */
+export class NoRecipient extends TroupeError {
+  readonly _tag = "NoRecipient"
+  readonly code = "NO_RECIPIENT"
+  readonly recipient: string
+  constructor({ recipient }: { recipient: string }) {
+    super(`nobody is registered under '${recipient}': register the agent first, or correct the address`)
+    this.recipient = recipient
+  }
+}
+
+/** The orchestrator is closed, or closing, and takes no new work. */
+export class OrchestratorClosed extends TroupeError {
+  readonly _tag = "OrchestratorClosed"
+  readonly code = "CLOSED"
+  constructor() {
+    super("the orchestrator is closed: open a new one with Orchestrator.open()")
+  }
+}
+
+/** An injected fragment (`expand`) was refused whole; nothing of it was started. */
+export class FragmentRefused extends TroupeError {
+  readonly _tag = "FragmentRefused"
+  readonly code = "FRAGMENT_REFUSED"
+  readonly problems: ReadonlyArray<Problem>
+  constructor({ problems }: { problems: ReadonlyArray<Problem> }) {
+    super(`the fragment was refused: ${problems.slice(0, 5).map(describe).join("; ")}`)
+    this.problems = problems
+  }
+}
+
+/** Nothing can start and nothing is running, yet tasks remain: a promise of ours is broken. */
+export class Deadlock extends TroupeError {
+  readonly _tag = "Deadlock"
+  readonly code = "DEADLOCK"
+  readonly blocked: ReadonlyArray<string>
+  constructor({ blocked }: { blocked: ReadonlyArray<string> }) {
+    super(`nothing is running and nothing can start, but ${blocked.length} task(s) wait: ${blocked.slice(0, 10).join(", ")}`)
+    this.blocked = blocked
+  }
+}
+
+/** A statechart uses a feature that compiled charts do not have. */
+export class ChartUnsupported extends TroupeError {
+  readonly _tag = "ChartUnsupported"
+  readonly code = "CHART_UNSUPPORTED"
+  readonly machine: string
+  readonly feature: string
+  constructor({ machine, feature }: { machine: string; feature: string }) {
+    super(`machine '${machine}' uses ${feature}; compiled charts are flat and speak in named guards, assigns and commands only`)
+    this.machine = machine
+    this.feature = feature
+  }
+}
+
+/** What any thrown value becomes: JSON facts, never an exception of its own. */
+export const toFailure = (error: unknown): Failure => {
+  try {
+    if (error instanceof TroupeError) return { tag: error._tag, code: error.code, message: error.message, retryable: isRetryable(error, error._tag) }
+    if (error instanceof Error) return failureOf(error)
+    return { tag: "NonError", message: `the task threw ${preview(error)}, not an Error`, retryable: true }
+  } catch {
+    return { tag: "NonError", message: "the task threw a value that cannot even be read", retryable: true }
+  }
+}
+
+const failureOf = (error: Error): Failure => {
+  const { _tag, code, data } = error as Error & { _tag?: unknown; code?: unknown; data?: unknown }
+  const tag = typeof _tag === "string" ? _tag : error.name
+  return {
+    tag,
+    message: String(error.message).slice(0, 10_000),
+    ...(typeof code === "string" ? { code } : {}),
+    ...(typeof error.stack === "string" ? { stack: error.stack.slice(0, 4_000) } : {}),
+    ...(isPlainData(data) ? { data } : {}),
+    retryable: isRetryable(error, tag)
+  }
+}
+
+/** Errors that another attempt cannot mend, unless they say otherwise with `retryable`. */
+const permanent = new Set(["SchemaMismatch", "NotJson", "LimitExceeded", "PathMissing", "NoAgent", "FragmentRefused", "InvalidWorkflow"])
+const isRetryable = (error: object, tag: string) => {
+  const said = (error as { retryable?: unknown }).retryable
+  return typeof said === "boolean" ? said : !permanent.has(tag)
+}
+
+const isPlainData = (data: unknown): data is Json => {
+  if (data === undefined) return false
+  try {
+    return (JSON.stringify(data)?.length ?? Number.POSITIVE_INFINITY) <= 16_384
+  } catch {
+    return false
+  }
+}
+
+const preview = (value: unknown): string => {
+  if (typeof value === "string") return JSON.stringify(value.slice(0, 200))
+  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "an array" : "an object"
+  return String(value)
+}

@@ -1,0 +1,314 @@
+/**
+ * The workflow as data. `WorkflowIR` is the single source of truth: the builder writes it, documents are it,
+ * the engine runs it, the planner reads it. It is frozen, versioned (`ir: 1`) and free of code;
+ * what a task executes is named, and bound to functions by `workflow()` or `load()`.
+ * `document.ts` holds the same shape as a schema that checks documents from outside.
+ */
+import type { Json, JsonObject } from "./json.ts"
+
+/** A JSON Schema (draft 2020-12, without `pattern`, `format` and remote `$ref`). */
+export type JsonSchema = JsonObject | boolean
+
+/** A workflow definition. */
+export interface WorkflowIR {
+  readonly $schema?: string
+  /** Version of this format. */
+  readonly ir: 1
+  readonly name: string
+  /** Version of the workflow itself: a run is pinned to name, version and content hash. */
+  readonly version?: string
+  readonly description?: string
+  /** Free facts for people and tools; never read by the engine. */
+  readonly metadata?: JsonObject
+  /** What the input must look like; everything is accepted when absent. */
+  readonly input?: JsonSchema
+  /** Values that the input starts from: keys of the input win. */
+  readonly defaults?: JsonObject
+  readonly config?: WorkflowConfig
+  /** Agents that this document brings along. Those with a `kind` can work without a line of code. */
+  readonly agents?: ReadonlyArray<AgentIR>
+  /** The resources there are, for planning. */
+  readonly resources?: Inventory
+  /** Workflows that tasks of this document may use by name. */
+  readonly workflows?: { readonly [name: string]: WorkflowIR }
+  readonly tasks: ReadonlyArray<TaskIR>
+  /** The result of a run; the results of all tasks that nobody needs, by id, when absent. */
+  readonly output?: Mapping
+}
+
+/** How a workflow as a whole behaves. */
+export interface WorkflowConfig {
+  /**
+   * `stop` (default): the first failure ends the run; running attempts are aborted.
+   * `continue`: everything that does not need the failed task still runs, then the run ends as failed.
+   */
+  readonly onFailure?: "stop" | "continue"
+  /** Most attempts of this run at the same time; default 1,000. */
+  readonly concurrency?: number
+  /** The run fails when it has not ended after this long. */
+  readonly timeoutMs?: number
+  /** What a reference to a key that is not there does: `error` (default) fails the attempt, `omit` leaves the key out. */
+  readonly missing?: "error" | "omit"
+}
+
+/** Who can do what. The first five fields describe the agent to people and models; further facts go to `metadata`. */
+export interface AgentIR {
+  readonly id: string
+  readonly role?: string
+  readonly goal?: string
+  readonly backstory?: string
+  readonly type?: string
+  /** Capabilities: a task that `needs` one of them may come here. */
+  readonly can: ReadonlyArray<string>
+  /** Most attempts at the same time; default 1. */
+  readonly capacity?: number
+  readonly metadata?: JsonObject
+  /** What a declared agent does with a task. Agents of the embedding program have none: they bring code. */
+  readonly does?: BuiltinWork
+}
+
+/** Amounts of resources: what a task needs, or what there is. */
+export interface Resources {
+  readonly cpu?: number
+  readonly memoryMb?: number
+  readonly diskMb?: number
+  readonly networkMbps?: number
+  readonly gpu?: number
+  readonly custom?: { readonly [name: string]: number }
+}
+
+/** What there is: one pool of amounts, or named workers with amounts of their own. */
+export interface Inventory extends Resources {
+  readonly workers?: ReadonlyArray<Worker>
+}
+
+/** A worker runs one task at a time, unless it has amounts (`cpu: 4` runs four tasks of one). */
+export interface Worker extends Resources {
+  readonly id: string
+}
+
+/** Reads a value: `{"$": "input.user.name"}`, `{"$": "quotes"}`, `{"$": ["libc6.1", "size"]}`. */
+export interface Reference {
+  readonly $: string | ReadonlyArray<string>
+  /** Taken when the path is not there. */
+  readonly default?: Json
+}
+
+/** Data taken literally, even if it contains a key `$`. */
+export interface Literal {
+  readonly $literal: Json
+}
+
+/** How a value is put together: literals, references, and arrays and objects of both. */
+export type Mapping = Json | Reference | Literal | ReadonlyArray<Mapping> | { readonly [key: string]: Mapping }
+
+/** A question about data, as data: nothing here is ever evaluated as code. */
+export type Condition =
+  | boolean
+  | Reference
+  | { readonly eq: readonly [Mapping, Mapping] }
+  | { readonly ne: readonly [Mapping, Mapping] }
+  | { readonly lt: readonly [Mapping, Mapping] }
+  | { readonly lte: readonly [Mapping, Mapping] }
+  | { readonly gt: readonly [Mapping, Mapping] }
+  | { readonly gte: readonly [Mapping, Mapping] }
+  | { readonly in: readonly [Mapping, Mapping] }
+  | { readonly exists: Reference }
+  | { readonly and: ReadonlyArray<Condition> }
+  | { readonly or: ReadonlyArray<Condition> }
+  | { readonly not: Condition }
+
+export type Backoff = "fixed" | "exponential"
+
+/** When a failed attempt is tried again. */
+export interface RetryPolicy {
+  /** Attempts in all, the first included; 1 means no retry. */
+  readonly attempts: number
+  /** How the pause grows; default `exponential`. */
+  readonly backoff?: Backoff
+  /** First pause; default 1 s. */
+  readonly baseMs?: number
+  /** Longest pause; default 5 min. */
+  readonly capMs?: number
+  /** Spread of the pause, 0 (none) to 1 (full); default 0.5. Derived from the attempt's id, never drawn. */
+  readonly jitter?: number
+}
+
+/** What a task of any kind may say about itself. */
+export interface TaskCommon {
+  readonly id: string
+  /** Name for people; the id is used where it is absent. */
+  readonly name?: string
+  readonly description?: string
+  readonly expectedOutput?: string
+  readonly metadata?: JsonObject
+  /** Order without data: these tasks must be final first. */
+  readonly after?: ReadonlyArray<string>
+  /** Run only if this holds once the dependencies are final; else the task is skipped. */
+  readonly when?: Condition
+  /** What the task gets; its dependencies come from the references in it. */
+  readonly input?: Mapping
+  /** Writes parts of the result into the run's data: `{"market.raw": {"$": "result.prices"}}` is then read as `{"$": "data.market.raw"}`. */
+  readonly data?: { readonly [path: string]: Reference }
+  /** Expected length, for planning and ETA. */
+  readonly estimateMs?: number
+  readonly resources?: Resources
+  /** 0 (last) to 100 (first); default 50. */
+  readonly priority?: number
+}
+
+/** What an attempt of a working task may take, and what follows when it fails. */
+export interface WorkPolicy {
+  /** What the work is like: decides where it runs. */
+  readonly type?: "compute" | "io" | "network" | "hybrid"
+  /** An attempt that takes longer is aborted and counts as failed; default one hour. */
+  readonly timeoutMs?: number
+  readonly retry?: RetryPolicy
+  /** Checks the input of an attempt. */
+  readonly in?: JsonSchema
+  /** Checks its result. */
+  readonly out?: JsonSchema
+}
+
+/** Code that is bound by name, with `workflow()` or `load()`. */
+export interface CodeWork extends WorkPolicy {
+  readonly task: string
+}
+
+/** An agent that has all these capabilities. */
+export interface AgentWork extends WorkPolicy {
+  readonly needs: string | ReadonlyArray<string>
+}
+
+/** Does nothing; the result is null. */
+export interface NoopWork extends WorkPolicy {
+  readonly kind: "noop"
+}
+
+/** Returns its input. */
+export interface EchoWork extends WorkPolicy {
+  readonly kind: "echo"
+}
+
+/** Fails, for tests: always, or the first `times` attempts; then it returns its input. */
+export interface FailWork extends WorkPolicy {
+  readonly kind: "fail"
+  readonly error?: string
+  readonly times?: number
+}
+
+/** Runs a program (no shell, no string to parse). The result is `{"code","stdout","stderr"}`; a code other than 0 is a failed attempt. */
+export interface ShellWork extends WorkPolicy {
+  readonly kind: "shell"
+  readonly argv: ReadonlyArray<Mapping>
+  /** Names of environment variables that are passed on; PATH always is. */
+  readonly env?: ReadonlyArray<string>
+  /** Most bytes kept of each output; default 64 KiB. */
+  readonly outputMaxBytes?: number
+}
+
+/** One HTTP request to an allowed host. The result is `{"status","headers","body"}`; 400 and above is a failed attempt. */
+export interface HttpWork extends WorkPolicy {
+  readonly kind: "http"
+  readonly method?: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE"
+  readonly url: string | Reference
+  readonly headers?: { readonly [name: string]: string | Reference }
+  readonly body?: Mapping
+}
+
+/** A function from a file beside the document: `"steps.js#charge"`. */
+export interface ModuleWork extends WorkPolicy {
+  readonly kind: "module"
+  readonly module: string
+}
+
+/** The built-in kinds. `shell`, `http` and `module` run only where they are allowed. */
+export type BuiltinWork = NoopWork | EchoWork | FailWork | ShellWork | HttpWork | ModuleWork
+export type BuiltinKind = BuiltinWork["kind"]
+
+/** Who executes: bound code, an agent, or a built-in kind. */
+export type Work = CodeWork | AgentWork | BuiltinWork
+
+export type WorkTask = TaskCommon & Work
+
+/** Waits. The wait is a durable timer, not a running attempt. */
+export interface SleepTask extends TaskCommon {
+  readonly kind: "sleep"
+  readonly durationMs: number | Reference
+}
+
+/** A pure step between tasks, executed by a bound function. */
+export interface DeriveTask extends TaskCommon {
+  readonly kind: "derive"
+  /** Name of the function; the id when absent. */
+  readonly task?: string
+}
+
+/** Fan-out over a list (or a number n: 0 … n-1); the result is the list of results, in order. */
+export interface MapTask extends TaskCommon {
+  readonly kind: "map"
+  readonly over: Mapping
+  /** What happens for each item. References may use `item` and `index`; without `input` the item is the input. */
+  readonly each: Each
+  /** Most items at the same time; default 1,000. */
+  readonly concurrency?: number
+  /** Failed items become `null` in the result instead of failing the fan-out. */
+  readonly partial?: boolean
+}
+
+/** The work, or the workflow, that a fan-out does for one item. */
+export type Each = (Work & { readonly input?: Mapping }) | { readonly workflow: string | WorkflowIR; readonly input?: Mapping }
+
+/** Another workflow as one task. */
+export interface UseTask extends TaskCommon {
+  readonly kind: "use"
+  readonly workflow: string | WorkflowIR
+}
+
+/** Takes the case whose name equals `on` (text, number, boolean), else `otherwise`; the result is that of the workflow taken. */
+export interface BranchTask extends TaskCommon {
+  readonly kind: "branch"
+  readonly on: Mapping
+  readonly cases: { readonly [name: string]: string | WorkflowIR }
+  readonly otherwise?: string | WorkflowIR
+}
+
+/** Runs a workflow again and again: its output is the next round's input, until the condition holds or `max` rounds are done. */
+export interface RepeatTask extends TaskCommon {
+  readonly kind: "repeat"
+  readonly workflow: string | WorkflowIR
+  /** Asked after each round; references may use `output` and `round` (from 1). */
+  readonly until: Condition
+  /** Mandatory bound; reaching it fails the task unless `onMax` is `return`. */
+  readonly max: number
+  readonly onMax?: "fail" | "return"
+  /** Pause between rounds. */
+  readonly delayMs?: number
+}
+
+/** A planning task whose result is a `Fragment`: tasks and edges that are injected whole, or refused whole. */
+export type ExpandTask = TaskCommon & Work & { readonly expand: true }
+
+export type TaskIR = WorkTask | SleepTask | DeriveTask | MapTask | UseTask | BranchTask | RepeatTask | ExpandTask
+
+/** What an `expand` task returns. */
+export interface Fragment {
+  readonly tasks: ReadonlyArray<TaskIR>
+  /** Result of the expand task; the results of the fragment's last tasks when absent. */
+  readonly output?: Mapping
+  /** New order between tasks of the surrounding workflow: `to` (not started yet) now also waits for `from`. */
+  readonly edges?: ReadonlyArray<{ readonly from: string; readonly to: string }>
+}
+
+export type StructuralKind = "sleep" | "derive" | "map" | "use" | "branch" | "repeat"
+export type TaskKind = BuiltinKind | StructuralKind | "task" | "needs" | "expand"
+
+/** The kind of a task, for all eight forms. */
+export const kindOf = (task: TaskIR): TaskKind => {
+  if ("expand" in task) return "expand"
+  if ("kind" in task) return task.kind
+  return "needs" in task ? "needs" : "task"
+}
+
+export const builtinKinds: ReadonlyArray<BuiltinKind> = ["noop", "echo", "fail", "shell", "http", "module"]
+export const structuralKinds: ReadonlyArray<StructuralKind> = ["sleep", "derive", "map", "use", "branch", "repeat"]

@@ -1,0 +1,25 @@
+/** The bounds of the model: each was chosen, each refuses with `LimitExceeded` naming itself. */
+export const limits = {
+  /** Tasks in one workflow document, nested workflows included. */
+  tasks: 100_000,
+  /** Items of one fan-out. */
+  fanout: 100_000,
+  /** Levels of sub-workflows inside each other. */
+  nesting: 32,
+  /** Levels of nesting in inputs, results and documents. */
+  depth: 64,
+  /** Bytes of one input or result. */
+  payloadBytes: 2 * 1024 * 1024,
+  /** Bytes of one workflow document. */
+  documentBytes: 64 * 1024 * 1024,
+  /** Characters of an id. */
+  id: 128,
+  /** Rounds of one `repeat`. */
+  repeat: 1_000_000,
+  /** Attempts of one task. */
+  attempts: 10_000,
+  /** Longest wait, in milliseconds: ten years and a bit. */
+  durationMs: 3_660 * 24 * 3_600_000
+} as const
+
+export type LimitName = keyof typeof limits | "payload" | "queue" | "mailbox" | "runs"

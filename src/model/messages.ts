@@ -1,0 +1,88 @@
+/**
+ * Messages: all that ever happens to a run, in order. A run is the list of its messages; everything else follows from it.
+ * Messages are plain JSON with a time; commands are what machines ask for in answer.
+ */
+import type { Failure } from "./errors.ts"
+import type { Json } from "./json.ts"
+
+/** Who asked for something, and why; kept in the history. */
+export interface Cause {
+  readonly who?: string
+  readonly why?: string
+}
+
+/** The first message of every run. */
+export interface RunSubmitted {
+  readonly type: "run.submitted"
+  readonly at: number
+  readonly workflow: string
+  readonly version?: string
+  /** Content hash of the IR that the run is pinned to. */
+  readonly hash: string
+  readonly input: Json
+}
+
+export interface AttemptSucceeded {
+  readonly type: "attempt.succeeded"
+  readonly at: number
+  /** Path of the task. */
+  readonly task: string
+  readonly attempt: number
+  readonly value: Json
+  readonly agent?: string
+}
+
+export interface AttemptFailed {
+  readonly type: "attempt.failed"
+  readonly at: number
+  readonly task: string
+  readonly attempt: number
+  readonly failure: Failure
+  readonly agent?: string
+}
+
+/** A cancelled attempt has come to its end. */
+export interface AttemptAborted {
+  readonly type: "attempt.aborted"
+  readonly at: number
+  readonly task: string
+  readonly attempt: number
+}
+
+export interface TimerFired {
+  readonly type: "timer.fired"
+  readonly at: number
+  /** Path of the task that waits; "" for the run itself. */
+  readonly task: string
+}
+
+export interface RunPaused extends Cause {
+  readonly type: "run.paused"
+  readonly at: number
+}
+export interface RunResumed extends Cause {
+  readonly type: "run.resumed"
+  readonly at: number
+}
+export interface RunCancelled extends Cause {
+  readonly type: "run.cancelled"
+  readonly at: number
+  /** Do not wait for running attempts. */
+  readonly force: boolean
+}
+
+export type Message = RunSubmitted | AttemptSucceeded | AttemptFailed | AttemptAborted | TimerFired | RunPaused | RunResumed | RunCancelled
+export type MessageType = Message["type"]
+
+/** How a task, or a run, ended. */
+export type Outcome =
+  | { readonly status: "succeeded"; readonly value: Json }
+  | { readonly status: "failed"; readonly failure: Failure; readonly task: string }
+  | { readonly status: "cancelled"; readonly reason: string }
+
+/** The state of a run as people see it. */
+export type RunStatus = "running" | "paused" | "waiting" | "succeeded" | "failed" | "cancelled"
+/** The state of a task as people see it. */
+export type TaskStatus = "pending" | "ready" | "running" | "waiting" | "succeeded" | "failed" | "skipped" | "cancelled"
+
+export const isTerminal = (status: RunStatus): boolean => status === "succeeded" || status === "failed" || status === "cancelled"
