@@ -41,7 +41,8 @@ export class WorkflowDirector implements Director {
   }
 
   open(scope: Scope): void {
-    this.#ready(scope, this.board.roots())
+    this.board.begin()
+    this.#ready(scope)
   }
 
   admitted(scope: Scope, index: number): void {
@@ -55,9 +56,8 @@ export class WorkflowDirector implements Director {
     switch (outcome.status) {
       case "succeeded": {
         board.observe(scope.room.now - startedAt)
-        const unblocked: Array<number> = []
-        board.settle(index, "succeeded", outcome.value, (task) => unblocked.push(task))
-        if (unblocked.length > 0) this.#ready(scope, unblocked)
+        board.settle(index, "succeeded", outcome.value)
+        this.#ready(scope)
         return
       }
       case "failed":
@@ -82,21 +82,19 @@ export class WorkflowDirector implements Director {
     return this.board.blocked()
   }
 
-  /** Starts, queues or skips tasks whose dependencies are final; a skipped one may free others, so this is a loop. */
-  #ready(scope: Scope, tasks: ReadonlyArray<number>): void {
+  /** Starts, queues or skips what is on the agenda; a skipped task may put others there, so this is a loop. */
+  #ready(scope: Scope): void {
     const { board } = this
-    const agenda = tasks.length === 1 ? tasks : [...tasks]
+    const { agenda, compiled } = board
     for (let i = 0; i < agenda.length; i++) {
-      const task = board.compiled.tasks[agenda[i]!]!
-      if (task.when !== undefined && !task.when(board)) {
-        const more: Array<number> = []
-        board.settle(task.index, "skipped", undefined, (next) => more.push(next))
-        if (more.length > 0) this.#ready(scope, more)
-      } else if (task.structure.kind === "leaf") {
+      const task = compiled.tasks[agenda[i]!]!
+      if (task.when !== undefined && !task.when(board)) board.settle(task.index, "skipped", undefined)
+      else if (task.structure.kind === "leaf") {
         board.mark(task.index, "ready")
         scope.enqueue(task.index, task.priority)
       } else this.#startStructure(scope, task, task.structure)
     }
+    agenda.length = 0
   }
 
   #startStructure(scope: Scope, task: CompiledTask, structure: Exclude<Structure, { kind: "leaf" }>): void {

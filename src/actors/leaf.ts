@@ -6,13 +6,7 @@ import { taskMachine } from "../machines/task.ts"
 import { isWatched, reportAction, reportStep } from "./create.ts"
 import type { Place } from "./room.ts"
 
-export interface LeafInput {
-  readonly place: Place
-  /** The input of the chart. */
-  readonly facts: unknown
-}
-
-type LeafLogic = ActorLogic<any, EventObject, LeafInput, any, any>
+type LeafLogic = ActorLogic<any, EventObject, Place, any, any>
 type Scope = ActorScope<any, any, any, any>
 
 /** Commands go to the room; where somebody inspects, they are reported as actions too. */
@@ -34,7 +28,8 @@ export const stepChart = (chart: Chart, snapshot: ChartSnapshot, event: EventObj
 
 const leafLogic = (chart: Chart): LeafLogic => ({
   config: chart.machine.config,
-  getInitialSnapshot: (scope: Scope, { place, facts }: LeafInput) => chart.initial(facts, isWatched(scope.self) ? emitTo(scope.self) : emit, place),
+  // the place is what the chart gets as input: it has the path, the retry policy, and when a wait is due
+  getInitialSnapshot: (scope: Scope, place: Place) => chart.initial(place, isWatched(scope.self) ? emitTo(scope.self) : emit, place),
   transition: (snapshot: ChartSnapshot, event: EventObject, scope: Scope) => stepChart(chart, snapshot, event, scope.self),
   getPersistedSnapshot: (snapshot: ChartSnapshot) => snapshot.toJSON() as never
 })

@@ -3,6 +3,7 @@
  * tasks that wait for one. Performs nothing and never reads a clock: the engine brings the time with each message.
  */
 import type { ActorRef, AnyActorRef } from "xstate"
+import type { Retry } from "../model/backoff.ts"
 import type { Board } from "../model/board.ts"
 import type { CompiledTask } from "../model/compile.ts"
 import type { Frame } from "../model/mapping.ts"
@@ -22,6 +23,8 @@ export class Place {
   /** The actor that lives here, once it does. */
   actor: AnyActorRef | undefined = undefined
   holdsSlot = false
+  /** When a wait is over. */
+  dueAt = 0
   /** What the engine keeps about the attempt that is out. */
   attempt: unknown = undefined
   constructor(room: Room, path: string, task: CompiledTask | undefined, frame: Frame, isItem = false) {
@@ -30,6 +33,10 @@ export class Place {
     this.task = task
     this.frame = frame
     this.isItem = isItem
+  }
+  /** The policy that the chart of a task asks for. */
+  get retry(): Retry {
+    return this.task!.work!.retry
   }
 }
 
@@ -55,6 +62,8 @@ export class Room {
   now = 0
   /** Commands of the current step, in order. */
   readonly outbox: Array<Command> = []
+  /** Whoever performs the commands: what it keeps about this run. */
+  owner: unknown = undefined
   /** The actor of the whole run. */
   root: ActorRef<any, any> | undefined = undefined
   board: Board | undefined = undefined
@@ -110,6 +119,8 @@ export class Room {
   close(outcome: Outcome): void {
     this.outcome = outcome
     this.#queue.clear()
+    this.root = undefined
+    this.board?.retire()
   }
 
   /** Takes a command from a chart: slots are ours, everything else goes to the engine. */

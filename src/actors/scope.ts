@@ -83,9 +83,8 @@ export class Scope {
 
   /** Starts the actor of a task; its first attempt begins at once. */
   startTask(id: string, index: number, place: Place): void {
-    const { retry } = place.task!.work!
     place.holdsSlot = true
-    const actor = createChild(taskLogic, this.self, id, { place, facts: { task: place.path, retry } }, "task")
+    const actor = createChild(taskLogic, this.self, id, place, "task")
     this.#adopt(id, index, place, actor)
     actor.send(start)
   }
@@ -93,7 +92,8 @@ export class Scope {
   /** Starts a wait. */
   startSleep(id: string, index: number, place: Place, durationMs: number): void {
     if (this.isDraining) return
-    const actor = createChild(sleepLogic, this.self, id, { place, facts: { task: place.path, dueAt: this.room.now + durationMs } }, "sleep")
+    place.dueAt = this.room.now + durationMs
+    const actor = createChild(sleepLogic, this.self, id, place, "sleep")
     this.#adopt(id, index, place, actor)
   }
 
@@ -224,15 +224,14 @@ const receive = (before: Snapshot, scope: Scope, event: ScopeEvent, actor: XScop
     const child = scope.children.get(event.actorId)
     if (child === undefined) return before
     scope.children.delete(event.actorId)
-    const outcome = event.type.startsWith("xstate.error.") ? crashed(scope, child, event.error) : event.output!
-    return childSettled(before, scope, child, outcome, actor)
+    return direct(before, scope, actor, settled, child, told(before, child, event.output ?? crashed(scope, child, event.error)))
   }
   switch (event.type) {
     case "begin":
-      return guarded(before, scope, actor, () => scope.director.open(scope))
+      return direct(before, scope, actor, open)
     case "admitted":
       scope.queued--
-      if (before.status === "active" && !before.hasTag("draining")) return guarded(before, scope, actor, () => scope.director.admitted(scope, event.index!))
+      if (before.status === "active" && !before.hasTag("draining")) return direct(before, scope, actor, admitted, event.index)
       scope.room.release()
       return before
     default:
@@ -240,11 +239,13 @@ const receive = (before: Snapshot, scope: Scope, event: ScopeEvent, actor: XScop
   }
 }
 
-const childSettled = (before: Snapshot, scope: Scope, child: Child, outcome: Outcome, actor: XScope): Snapshot => {
-  // a child that ends as cancelled although nobody cancelled it must not pass for a success
-  const told: Outcome = outcome.status === "cancelled" && !before.hasTag("draining") ? { status: "failed", task: child.place.path, failure: cancelledAlone } : outcome
-  return guarded(before, scope, actor, () => scope.director.settled(scope, child, told))
-}
+const open = (scope: Scope) => scope.director.open(scope)
+const admitted = (scope: Scope, index: unknown) => scope.director.admitted(scope, index as number)
+const settled = (scope: Scope, child: unknown, outcome: unknown) => scope.director.settled(scope, child as Child, outcome as Outcome)
+
+/** A child that ends as cancelled although nobody cancelled it must not pass for a success. */
+const told = (before: Snapshot, child: Child, outcome: Outcome): Outcome =>
+  outcome.status === "cancelled" && !before.hasTag("draining") ? { status: "failed", task: child.place.path, failure: cancelledAlone } : outcome
 const cancelledAlone = { tag: "Cancelled", message: "the task was cancelled while its workflow went on", retryable: false }
 
 /** An actor that threw: a defect of ours, kept inside its task. */
@@ -256,9 +257,9 @@ const crashed = (scope: Scope, child: Child, error: unknown): Outcome => {
 const none = { attempt: 0, dueAt: 0 }
 
 /** Lets the director act; what it throws fails the scope, as does a failure that it reports. */
-const guarded = (before: Snapshot, scope: Scope, actor: XScope, act: () => void): Snapshot => {
+const direct = (before: Snapshot, scope: Scope, actor: XScope, act: (scope: Scope, a: unknown, b: unknown) => void, a?: unknown, b?: unknown): Snapshot => {
   try {
-    act()
+    act(scope, a, b)
   } catch (error) {
     scope.fail({ status: "failed", task: scope.place.path, failure: toFailure(error) })
   }

@@ -21,7 +21,7 @@ import type { TaskContext, TaskDef } from "../model/task.ts"
 import type { Code, PureFunction } from "../model/workflow.ts"
 import { type Allow, builtins } from "./builtin.ts"
 import type { Router } from "./router.ts"
-import type { Timer, Timers } from "./timers.ts"
+import { Timer, type Timers } from "./timers.ts"
 
 /** How an attempt ended. */
 export type AttemptEnd =
@@ -35,21 +35,21 @@ export interface AttemptsOptions {
   readonly now: () => number
   readonly router: Router
   readonly allow: Allow
+  /** Hears how each attempt ended. */
+  readonly ended: (attempt: Attempt, end: AttemptEnd) => void
   /** How long an attempt that was told to stop may take to end by itself. */
   readonly graceMs: number
 }
 
-/** One call of a task body; also what the body sees as its context. */
-export class Attempt implements TaskContext {
+/** One call of a task body; also its own timeout, and what the body sees as its context. */
+export class Attempt extends Timer implements TaskContext {
   readonly place: Place
   readonly attempt: number
-  readonly deadlineAt: number
-  readonly allow: Allow
-  /** What is to be told when it has ended. */
-  readonly ended: (attempt: Attempt, end: AttemptEnd) => void
+  readonly #attempts: Attempts
   agent: string | undefined = undefined
   fiber: Fiber.Fiber<Json, unknown> | undefined = undefined
-  timer: Timer | undefined = undefined
+  /** Set while the grace period of a cancelled attempt runs. */
+  grace: Timer | undefined = undefined
   /** Takes the work out of a mailbox, while it waits there. */
   withdraw: (() => void) | undefined = undefined
   /** Interrupting is enough to stop it: the body is an Effect. */
@@ -57,12 +57,23 @@ export class Attempt implements TaskContext {
   isOver = false
   isAborting = false
   #controller: AbortController | undefined = undefined
-  constructor(place: Place, attempt: number, deadlineAt: number, allow: Allow, ended: Attempt["ended"]) {
+  /** Neighbours in the list of what its run has out. */
+  next: Attempt | undefined = undefined
+  previous: Attempt | undefined = undefined
+  constructor(place: Place, attempt: number, dueAt: number, attempts: Attempts) {
+    super(dueAt)
     this.place = place
     this.attempt = attempt
-    this.deadlineAt = deadlineAt
-    this.allow = allow
-    this.ended = ended
+    this.#attempts = attempts
+  }
+  get deadlineAt(): number {
+    return this.dueAt
+  }
+  get allow(): Allow {
+    return this.#attempts.allow
+  }
+  override fire(): void {
+    this.#attempts.timedOut(this)
   }
   get key(): string {
     return `${this.place.room.run}/${this.place.path}`
@@ -90,25 +101,29 @@ export class Attempts {
   readonly #fork: (effect: Effect.Effect<Json, unknown>) => Fiber.Fiber<Json, unknown>
   readonly #checks = new WeakMap<TaskDef, { readonly in: Check | undefined; readonly out: Check | undefined }>()
 
+  get allow(): Allow {
+    return this.#options.allow
+  }
+
   constructor(options: AttemptsOptions) {
     this.#options = options
     const fork = Effect.runForkWith(options.context)
     this.#fork = (effect) => fork(effect)
   }
 
-  /** Starts an attempt; `ended` hears of its end exactly once, perhaps before this returns. */
-  start(place: Place, number: number, code: Code, ended: Attempt["ended"]): Attempt {
-    const { timers, now, allow } = this.#options
+  /** Starts an attempt; the engine hears of its end exactly once, perhaps before this returns. */
+  start(place: Place, number: number, code: Code): Attempt {
+    const { timers, now } = this.#options
     const task = place.task!
     const work = task.work!
-    const attempt = new Attempt(place, number, now() + work.timeoutMs, allow, ended)
+    const attempt = new Attempt(place, number, now() + work.timeoutMs, this)
     place.attempt = attempt
     if (work.kind === "derive" || work.kind === "noop" || work.kind === "echo") {
       // nothing to wait for and nothing to cancel
       this.#inline(attempt, work, code)
       return attempt
     }
-    attempt.timer = timers.start(attempt.deadlineAt, () => this.#timedOut(attempt, work.timeoutMs))
+    timers.add(attempt)
     const fiber = this.#fork(Effect.suspend(() => this.#body(attempt, work, code)))
     attempt.fiber = fiber
     fiber.addObserver((exit) => this.#exited(attempt, exit))
@@ -127,15 +142,15 @@ export class Attempts {
       attempt.fiber?.interruptUnsafe()
       return
     }
-    if (attempt.timer !== undefined) timers.stop(attempt.timer)
-    attempt.timer = timers.start(now() + graceMs, () => attempt.fiber?.interruptUnsafe())
+    timers.stop(attempt)
+    attempt.grace = timers.start(now() + graceMs, () => attempt.fiber?.interruptUnsafe())
   }
 
   /** Ends an attempt now: its run is over, nobody waits for it. */
   abandon(attempt: Attempt, reason: unknown): void {
     if (attempt.isOver) return
     attempt.isOver = true
-    if (attempt.timer !== undefined) this.#options.timers.stop(attempt.timer)
+    this.#stopTimers(attempt)
     attempt.abort(reason)
     attempt.withdraw?.()
     attempt.fiber?.interruptUnsafe()
@@ -195,7 +210,9 @@ export class Attempts {
     })
   }
 
-  #timedOut(attempt: Attempt, timeoutMs: number): void {
+  /** @internal */
+  timedOut(attempt: Attempt): void {
+    const { timeoutMs } = attempt.place.task!.work!
     const error = new AttemptTimedOut({ task: attempt.task, timeoutMs })
     attempt.abort(error)
     attempt.withdraw?.()
@@ -213,8 +230,14 @@ export class Attempts {
   #over(attempt: Attempt, end: AttemptEnd): void {
     if (attempt.isOver) return
     attempt.isOver = true
-    if (attempt.timer !== undefined) this.#options.timers.stop(attempt.timer)
-    attempt.ended(attempt, end)
+    this.#stopTimers(attempt)
+    this.#options.ended(attempt, end)
+  }
+
+  #stopTimers(attempt: Attempt): void {
+    const { timers } = this.#options
+    timers.stop(attempt)
+    if (attempt.grace !== undefined) timers.stop(attempt.grace)
   }
 
   #checksOf(def: TaskDef) {
@@ -246,7 +269,7 @@ const lift = (attempt: Attempt | undefined, value: unknown, finish: (value: unkn
     if (attempt !== undefined) attempt.isStructured = true
     return Effect.map(value as Effect.Effect<unknown, unknown>, finish)
   }
-  if (isThenable(value)) return Effect.promise(() => value.then(finish))
+  if (isThenable(value)) return Effect.callback((resume) => void value.then((result) => resume(Effect.sync(() => finish(result))), (error) => resume(Effect.die(error))))
   return Effect.succeed(finish(value))
 }
 

@@ -22,10 +22,10 @@ import { canonical, type Json } from "../model/json.ts"
 import type { Message, Outcome } from "../model/messages.ts"
 import { definition } from "../model/nested.ts"
 import type { Workflow } from "../model/workflow.ts"
-import type { JournalService } from "../storage/journal.ts"
-import { Attempt, type AttemptEnd, Attempts } from "./attempts.ts"
+import type { Entry, JournalService } from "../storage/journal.ts"
+import { type Attempt, type AttemptEnd, Attempts } from "./attempts.ts"
 import type { Allow } from "./builtin.ts"
-import { LiveRun } from "./run.ts"
+import { LiveRun, noTimers } from "./run.ts"
 import { Router } from "./router.ts"
 import { Timers, type Timer } from "./timers.ts"
 
@@ -50,12 +50,23 @@ export interface EngineOptions {
   readonly onDefect: (error: unknown) => void
 }
 
-/** Something for a run, with who wants to know that it is written and delivered. */
-interface Delivery {
-  readonly run: LiveRun
+/** Something for a run, with who wants to know that it is written and delivered. For the journal it is an entry. */
+class Delivery implements Entry {
+  readonly live: LiveRun
+  readonly seq: number
   readonly message: Message
   readonly place: Place | undefined
   readonly done: ((error?: TroupeError) => void) | undefined
+  constructor(live: LiveRun, message: Message, place: Place | undefined, done: Delivery["done"]) {
+    this.live = live
+    this.seq = live.next()
+    this.message = message
+    this.place = place
+    this.done = done
+  }
+  get run(): string {
+    return this.live.id
+  }
 }
 
 /** Turns without a pause after which other work of the process gets its chance. */
@@ -77,7 +88,6 @@ export class Engine {
   #turns = 0
   #live = 0
   #finishedMessages = 0
-  readonly #ended: (attempt: Attempt, end: AttemptEnd) => void
 
   constructor(options: EngineOptions) {
     this.options = options
@@ -99,8 +109,7 @@ export class Engine {
     this.root.start()
     const registry = this.root.getSnapshot().child(registryId)
     this.router = new Router({ registry, timers: this.timers, now: this.now, balance: options.balance, bound: options.mailboxMax })
-    this.attempts = new Attempts({ context: options.context, timers: this.timers, now: this.now, router: this.router, allow: options.allow, graceMs: options.graceMs })
-    this.#ended = (attempt, end) => this.#attemptEnded(attempt, end)
+    this.attempts = new Attempts({ context: options.context, timers: this.timers, now: this.now, router: this.router, allow: options.allow, graceMs: options.graceMs, ended: (attempt, end) => this.#attemptEnded(attempt, end) })
   }
 
   readonly now = (): number => this.#clock.currentTimeMillisUnsafe()
@@ -131,18 +140,20 @@ export class Engine {
     if (this.#live >= this.options.runsMax) throw new LimitExceeded({ limit: "runs", allowed: this.options.runsMax, actual: this.#live + 1, unit: "unfinished runs" })
     const at = this.now()
     const compiled = compileWorkflow(definition(workflow.ir))
-    const run = new LiveRun(id, workflow, compiled, input, at, new Room(id, compiled.concurrency))
+    const room = new Room(id, compiled.concurrency)
+    const run = new LiveRun(id, workflow, compiled, input, at, room)
+    room.owner = run
     this.runs.set(id, run)
     this.#live++
     const { version } = workflow.ir
-    const message: Message = { type: "run.submitted", at, workflow: workflow.name, ...(version === undefined ? {} : { version }), hash: workflow.hash, input }
-    this.#offer({ run, message, place: undefined, done: (error) => run.written(error) })
+    const message: Message = { type: "run.submitted", at, workflow: workflow.name, ...(version === undefined ? {} : { version }), ...(this.options.journal.isDurable ? { hash: workflow.hash } : {}), input }
+    this.#offer(new Delivery(run, message, undefined, (error) => run.written(error)))
     return run
   }
 
   /** Sends a message of an operator to a run; `done` hears when it is written and delivered. */
   tell(run: LiveRun, message: Message, done: (error?: TroupeError) => void): void {
-    this.#offer({ run, message, place: undefined, done })
+    this.#offer(new Delivery(run, message, undefined, done))
   }
 
   /** Ends everything: no attempt, timer, actor or handle stays. */
@@ -164,9 +175,12 @@ export class Engine {
     this.#inbox.push(delivery)
     if (this.#isPumping) return
     this.#isPumping = true
-    // a long line of answers that are there at once must not starve timers and sockets
-    this.#fork(++this.#turns % turnsMax === 0 ? Effect.andThen(Effect.yieldNow, this.#pump) : this.#pump)
+    // what else ends in this turn goes into the same batch; a long line of answers that are there at once must not starve timers and sockets
+    if (this.options.journal.isDurable || ++this.#turns % turnsMax === 0) this.#fork(Effect.andThen(Effect.yieldNow, this.#pump))
+    else queueMicrotask(this.#start)
   }
+
+  readonly #start = (): void => this.#fork(this.#pump)
 
   /** Writes what has gathered, delivers it, and looks again: batches grow by themselves under load. */
   readonly #pump: Effect.Effect<void> = Effect.suspend(() => {
@@ -177,7 +191,7 @@ export class Engine {
     }
     this.#inbox = []
     return Effect.flatMap(
-      Effect.match(this.options.journal.append(batch.map(entryOf)), {
+      Effect.match(this.options.journal.append(batch), {
         onSuccess: () => this.#deliverAll(batch),
         onFailure: (error) => this.#refused(batch, error)
       }),
@@ -193,21 +207,21 @@ export class Engine {
       } catch (error) {
         // a defect of ours: it ends this run and no other
         this.options.onDefect(error)
-        this.#crashed(delivery.run.id, error)
+        this.#crashed(delivery.run, error)
       }
     }
   }
 
   /** Nothing of the batch was written: whoever waits is told; attempts whose end could not be recorded end their run. */
   #refused(batch: ReadonlyArray<Delivery>, error: TroupeError): void {
-    for (const { run, done } of batch) {
-      run.rewind()
+    for (const { live, done } of batch) {
+      live.rewind()
       if (done !== undefined) done(error)
-      else this.#crashed(run.id, error)
+      else this.#crashed(live.id, error)
     }
   }
 
-  #deliver({ run, message, place }: Delivery): void {
+  #deliver({ live: run, message, place }: Delivery): void {
     const { room } = run
     room.now = message.at
     run.updatedAt = message.at
@@ -260,15 +274,16 @@ export class Engine {
     switch (command.type) {
       case "attempt.start": {
         run.attempts++
-        const attempt = this.attempts.start(place, command.attempt, run.workflow.code, this.#ended)
-        if (!attempt.isOver) run.out.add(attempt)
+        const attempt = this.attempts.start(place, command.attempt, run.workflow.code)
+        if (!attempt.isOver) run.send(attempt)
         return
       }
       case "attempt.abort":
         if (place.attempt !== undefined) this.attempts.abort(place.attempt as Attempt, aborted)
         return
       case "timer.start":
-        run.timers.set(place, this.timers.start(command.dueAt, () => this.#timerFired(run, place)))
+        if (run.timers === noTimers) run.timers = new Map()
+        ;(run.timers as Map<Place, Timer>).set(place, this.timers.start(command.dueAt, () => this.#timerFired(run, place)))
         return
       case "timer.stop":
         this.#stopTimer(run, place)
@@ -277,22 +292,20 @@ export class Engine {
 
   #attemptEnded(attempt: Attempt, end: AttemptEnd): void {
     const { place } = attempt
-    const run = this.runs.get(place.room.run)!
-    run.out.delete(attempt)
-    const { agent } = attempt
-    const message = { ...end, at: this.now(), task: place.path, attempt: attempt.attempt, ...(agent === undefined ? {} : { agent }) } as Message
-    this.#offer({ run, message, place, done: undefined })
+    const run = place.room.owner as LiveRun
+    run.back(attempt)
+    this.#offer(new Delivery(run, messageOf(attempt, end, this.now()), place, undefined))
   }
 
   #timerFired(run: LiveRun, place: Place): void {
-    run.timers.delete(place)
-    this.#offer({ run, message: { type: "timer.fired", at: this.now(), task: place.path }, place, done: undefined })
+    ;(run.timers as Map<Place, Timer>).delete(place)
+    this.#offer(new Delivery(run, { type: "timer.fired", at: this.now(), task: place.path }, place, undefined))
   }
 
   #stopTimer(run: LiveRun, place: Place): void {
     const timer: Timer | undefined = run.timers.get(place)
     if (timer === undefined) return
-    run.timers.delete(place)
+    ;(run.timers as Map<Place, Timer>).delete(place)
     this.timers.stop(timer)
   }
 
@@ -310,10 +323,12 @@ export class Engine {
 
   /** Stops what a run still has out: attempts and timers. */
   #release(run: LiveRun, reason: unknown): void {
-    for (const attempt of run.out) this.attempts.abandon(attempt, reason)
-    run.out.clear()
+    for (let attempt = run.out; attempt !== undefined; attempt = run.out) {
+      run.back(attempt)
+      this.attempts.abandon(attempt, reason)
+    }
     for (const timer of run.timers.values()) this.timers.stop(timer)
-    run.timers.clear()
+    run.timers = noTimers
   }
 
   #forget(run: LiveRun): void {
@@ -338,7 +353,18 @@ const registryId = "@registry"
 
 const aborted = new DOMException("the attempt was cancelled", "AbortError")
 
-const entryOf = ({ run, message }: Delivery) => ({ run: run.id, seq: run.next(), message })
+const messageOf = ({ place, attempt, agent }: Attempt, end: AttemptEnd, at: number): Message => {
+  const task = place.path
+  const by = agent === undefined ? undefined : { agent }
+  switch (end.type) {
+    case "attempt.succeeded":
+      return by === undefined ? { type: end.type, at, task, attempt, value: end.value } : { type: end.type, at, task, attempt, value: end.value, ...by }
+    case "attempt.failed":
+      return { type: end.type, at, task, attempt, failure: end.failure, ...by }
+    case "attempt.aborted":
+      return { type: end.type, at, task, attempt }
+  }
+}
 
 const isSame = (run: LiveRun, workflow: Workflow, input: Json) =>
   (run.workflow === workflow || run.workflow.hash === workflow.hash) && (run.input === input || canonical(run.input) === canonical(input))

@@ -1,4 +1,5 @@
 /** The Promise face: open an orchestrator, submit workflows, watch and steer runs. */
+import { randomUUID } from "node:crypto"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Inspect } from "../actors/create.ts"
@@ -127,9 +128,10 @@ export class Orchestrator implements AsyncDisposable {
     return this.#engine.router.agents
   }
 
-  /** The root of the actor system: every run, task and agent lives below it. */
-  get system() {
-    return this.#engine.root.system
+  /** Watches every actor from now on, as `inspect` does from the start; gives back how to stop. */
+  inspect(observer: Inspect): () => void {
+    const subscription = this.#engine.root.system.inspect(observer)
+    return () => subscription.unsubscribe()
   }
 
   /** Lets an agent take work. */
@@ -244,7 +246,7 @@ export const openEngine = (options: OrchestratorOptions, context: Context.Contex
     retainMessages: positive(options.retainMessages ?? 100_000, "retainMessages"),
     mailboxMax: positive(options.mailboxMax ?? mailboxCapacity, "mailboxMax"),
     graceMs: positive(options.graceMs ?? 5_000, "graceMs"),
-    newId: () => crypto.randomUUID(),
+    newId: randomUUID,
     onDefect: options.onDefect ?? ((error) => console.error("troupe:", error))
   }
   const engine = new Engine(settings)

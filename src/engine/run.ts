@@ -9,6 +9,9 @@ import type { Workflow } from "../model/workflow.ts"
 import type { Attempt } from "./attempts.ts"
 import type { Timer } from "./timers.ts"
 
+/** Nearly all runs have no timers of their own. */
+export const noTimers: ReadonlyMap<Place, Timer> = new Map()
+
 type Written = (error?: TroupeError) => void
 
 export class LiveRun {
@@ -18,9 +21,9 @@ export class LiveRun {
   readonly input: Json
   readonly submittedAt: number
   readonly room: Room
-  /** Attempts that are out. */
-  readonly out = new Set<Attempt>()
-  readonly timers = new Map<Place, Timer>()
+  /** The attempts that are out, as a list: joining and leaving it allocates nothing. */
+  out: Attempt | undefined = undefined
+  timers: ReadonlyMap<Place, Timer> = noTimers
   updatedAt: number
   endedAt: number | undefined = undefined
   /** Attempts started so far. */
@@ -59,6 +62,23 @@ export class LiveRun {
   /** The last number was not used after all. */
   rewind(): void {
     this.#length--
+  }
+
+  /** An attempt is out. */
+  send(attempt: Attempt): void {
+    attempt.next = this.out
+    if (this.out !== undefined) this.out.previous = attempt
+    this.out = attempt
+  }
+
+  /** An attempt is back; nothing happens if it was not out. */
+  back(attempt: Attempt): void {
+    const { next, previous } = attempt
+    if (previous !== undefined) previous.next = next
+    else if (this.out === attempt) this.out = next
+    if (next !== undefined) next.previous = previous
+    attempt.next = undefined
+    attempt.previous = undefined
   }
 
   whenWritten(written: Written): void {

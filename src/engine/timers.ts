@@ -7,13 +7,28 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 
-export interface Timer {
+/** Something that is due at some time. */
+export abstract class Timer {
   readonly dueAt: number
   /** Timers of one instant fire in the order they were started. */
-  readonly order: number
-  readonly fire: () => void
-  /** Place in the heap; -1 once it fired or was stopped. */
-  position: number
+  order = 0
+  /** Place in the heap; -1 while it is not there. */
+  position = -1
+  constructor(dueAt: number) {
+    this.dueAt = dueAt
+  }
+  abstract fire(): void
+}
+
+class Callback extends Timer {
+  readonly #then: () => void
+  constructor(dueAt: number, then: () => void) {
+    super(dueAt)
+    this.#then = then
+  }
+  fire(): void {
+    this.#then()
+  }
 }
 
 /** Longest single sleep; a later look finds clocks that jumped. */
@@ -39,13 +54,20 @@ export class Timers {
     return this.#heap.length
   }
 
-  /** Calls `fire` once, when the time has come, never before. */
-  start(dueAt: number, fire: () => void): Timer {
-    const timer: Timer = { dueAt, order: this.#started++, fire, position: this.#heap.length }
+  /** Calls `then` once, when the time has come, never before. */
+  start(dueAt: number, then: () => void): Timer {
+    const timer = new Callback(dueAt, then)
+    this.add(timer)
+    return timer
+  }
+
+  /** Fires a timer once, when its time has come, never before. */
+  add(timer: Timer): void {
+    timer.order = this.#started++
+    timer.position = this.#heap.length
     this.#heap.push(timer)
     this.#rise(timer)
-    if (dueAt < this.#armedFor) this.#arm(dueAt)
-    return timer
+    if (timer.dueAt < this.#armedFor) this.#arm(timer.dueAt)
   }
 
   /** Makes sure that a timer does not fire; nothing happens if it has. */

@@ -37,7 +37,10 @@ interface Transition {
 
 type Args = { readonly context: any; readonly event: any }
 type Params = unknown | ((args: Args) => unknown)
-type Action = { readonly assign: (args: Args, params: unknown) => object; readonly params: Params } | { readonly command: string; readonly params: Params }
+/** An assign gives the whole next context. */
+type Action =
+  | { readonly command: undefined; readonly assign: (args: Args, params: unknown) => object; readonly params: Params }
+  | { readonly command: string; readonly params: Params }
 
 /** The snapshot of a compiled chart; tools that know machine snapshots can read it. */
 export class ChartSnapshot<C = any, O = any, S = any> {
@@ -86,7 +89,7 @@ export class ChartSnapshot<C = any, O = any, S = any> {
     return this.state.tags.has(tag)
   }
   can(event: { readonly type: string }): boolean {
-    return this.status === "active" && choose(this.state.on.get(event.type), { context: this.context, event }) !== undefined
+    return this.status === "active" && choose(this.state.on.get(event.type), this.context, event) !== undefined
   }
   getMeta(): Record<string, unknown> {
     return {}
@@ -117,8 +120,7 @@ export const compile = <C, E extends { readonly type: string }, I, O>(machine: A
     machine,
     initial: (input, emit, subject) => {
       const event = { type: "xstate.init", input }
-      const life = { table, event, emit, subject }
-      return settle(life, first, run(life, first.entry, initialContext(input)))
+      return settle(table, first, run(first.entry, initialContext(input), event, emit, subject), event, emit, subject)
     },
     step: (snapshot, event, emit) => {
       if (snapshot.status !== "active") return snapshot
@@ -126,58 +128,59 @@ export const compile = <C, E extends { readonly type: string }, I, O>(machine: A
       if (event.type === "xstate.stop") return new ChartSnapshot("stopped", state, context, snapshot.output, table, subject)
       const candidates = state.on.get(event.type)
       if (candidates === undefined) return snapshot
-      const transition = choose(candidates, { context, event })
+      const transition = choose(candidates, context, event)
       if (transition === undefined) return snapshot
-      return take({ table, event, emit, subject }, state, transition, context)
+      return take(table, state, transition, context, event, emit, subject)
     }
   }
 }
 
-/** What stays the same during one step. */
-interface Life {
-  readonly table: Table
-  readonly event: unknown
-  readonly emit: Emit
-  readonly subject: any
-}
+/**
+ * What guards, assigns and params are given. One object for all: they are pure and look at it only while they are called,
+ * and a new one per call was a tenth of everything a run allocates.
+ */
+const args: { context: unknown; event: unknown } = { context: undefined, event: undefined }
 
-const choose = (candidates: ReadonlyArray<Transition> | undefined, args: Args): Transition | undefined => {
+const choose = (candidates: ReadonlyArray<Transition> | undefined, context: unknown, event: unknown): Transition | undefined => {
   if (candidates === undefined) return undefined
   for (let i = 0; i < candidates.length; i++) {
     const { guard, guardParams } = candidates[i]!
-    if (guard === undefined || guard(args, typeof guardParams === "function" ? guardParams(args) : guardParams)) return candidates[i]
+    if (guard === undefined) return candidates[i]
+    args.context = context
+    args.event = event
+    if (guard(args, typeof guardParams === "function" ? guardParams(args) : guardParams)) return candidates[i]
   }
   return undefined
 }
 
 /** One transition: out of the state, the transition's own actions, into the target. */
-const take = (life: Life, from: State, { target, actions }: Transition, context: unknown): ChartSnapshot => {
+const take = (table: Table, from: State, { target, actions }: Transition, context: unknown, event: unknown, emit: Emit, subject: unknown): ChartSnapshot => {
   // a transition to the same state does not leave it, as in XState
-  if (target === undefined || target === from) return settle(life, from, run(life, actions, context))
-  const left = run(life, from.exit, context)
-  const moved = run(life, actions, left)
-  return settle(life, target, run(life, target.entry, moved))
+  if (target === undefined || target === from) return settle(table, from, run(actions, context, event, emit, subject), event, emit, subject)
+  const left = run(from.exit, context, event, emit, subject)
+  const moved = run(actions, left, event, emit, subject)
+  return settle(table, target, run(target.entry, moved, event, emit, subject), event, emit, subject)
 }
 
 /** Eventless transitions, until none holds; then the snapshot. */
-const settle = (life: Life, state: State, context: unknown): ChartSnapshot => {
-  const { table, event, subject } = life
+const settle = (table: Table, state: State, context: unknown, event: unknown, emit: Emit, subject: unknown): ChartSnapshot => {
   if (state.isFinal) return new ChartSnapshot("done", state, context, table.output?.({ context, event }), table, subject)
   if (state.always.length > 0) {
-    const next = choose(state.always, { context, event })
-    if (next !== undefined) return take(life, state, next, context)
+    const next = choose(state.always, context, event)
+    if (next !== undefined) return take(table, state, next, context, event, emit, subject)
   }
   return new ChartSnapshot("active", state, context, undefined, table, subject)
 }
 
-const run = (life: Life, actions: ReadonlyArray<Action>, given: unknown): unknown => {
+const run = (actions: ReadonlyArray<Action>, given: unknown, event: unknown, emit: Emit, subject: unknown): unknown => {
   let context = given
   for (let i = 0; i < actions.length; i++) {
     const action = actions[i]!
-    const args = { context, event: life.event }
+    args.context = context
+    args.event = event
     const params = typeof action.params === "function" ? action.params(args) : action.params
-    if ("command" in action) life.emit(action.command, params, life.subject)
-    else context = Object.assign({}, context, action.assign(args, params))
+    if (action.command !== undefined) emit(action.command, params, subject)
+    else context = action.assign(args, params)
   }
   return context
 }
@@ -248,21 +251,22 @@ const readActions = (machine: AnyStateMachine, given: unknown, refuse: Refuse): 
     if (typeof one === "function") return refuse("an action without a name")
     const { type, params } = typeof one === "string" ? { type: one, params: undefined } : one
     const found = (machine.implementations.actions as Record<string, any>)[type]
-    if (found?.type === "xstate.assign") return { assign: readAssign(found.assignment), params }
+    if (found?.type === "xstate.assign") return { command: undefined, assign: readAssign(found.assignment), params }
     if (isCommand(found)) return { command: type, params }
     return refuse(`the action '${type}', which is neither an assign nor a command`)
   })
 
 const readAssign = (assignment: unknown): ((args: Args, params: unknown) => object) => {
-  if (typeof assignment === "function") return assignment as (args: Args, params: unknown) => object
-  const keys = Object.keys(assignment as object)
-  const [only] = keys
+  if (typeof assignment === "function") return (args, params) => ({ ...args.context, ...assignment(args, params) })
   const source = assignment as Record<string, unknown>
+  const [first, ...more] = Object.keys(source)
   const read = (key: string) => (typeof source[key] === "function" ? (source[key] as (args: Args, params: unknown) => unknown) : () => source[key])
-  if (keys.length === 1) {
-    const value = read(only!)
-    return (args, params) => ({ [only!]: value(args, params) })
+  const key = first!
+  const value = read(key)
+  const rest = more.map((name) => [name, read(name)] as const)
+  return (args, params) => {
+    const next = { ...args.context, [key]: value(args, params) }
+    for (const [name, valueOf] of rest) next[name] = valueOf(args, params)
+    return next
   }
-  const values = keys.map((key) => [key, read(key)] as const)
-  return (args, params) => Object.fromEntries(values.map(([key, value]) => [key, value(args, params)]))
 }

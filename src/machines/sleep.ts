@@ -3,7 +3,6 @@ import type { Outcome, TimerFired } from "../model/messages.ts"
 import { assign, command, setup } from "./machine.ts"
 
 export interface SleepInput {
-  readonly task: string
   readonly dueAt: number
 }
 
@@ -21,7 +20,7 @@ export const sleepMachine = setup({
   }
 }).createMachine({
   id: "sleep",
-  context: ({ input }) => ({ ...input, outcome: undefined }),
+  context: ({ input }) => ({ dueAt: input.dueAt, outcome: undefined }),
   initial: "sleeping",
   states: {
     sleeping: {

@@ -13,7 +13,7 @@ import { assign, command, setup } from "./machine.ts"
 
 export interface TaskInput {
   /** Path of the task in its run. */
-  readonly task: string
+  readonly path: string
   readonly retry: Retry
 }
 
@@ -41,7 +41,7 @@ export const taskMachine = setup({
     countAttempt: assign({ attempt: ({ context }) => context.attempt + 1 }),
     succeed: assign({ outcome: ({ event }) => ({ status: "succeeded", value: (event as AttemptSucceeded).value }) }),
     noteFailure: assign({ failure: ({ event }) => (event as AttemptFailed).failure }),
-    fail: assign({ outcome: ({ context, event }) => ({ status: "failed", failure: (event as AttemptFailed).failure, task: context.task }) }),
+    fail: assign({ outcome: ({ context, event }) => ({ status: "failed", failure: (event as AttemptFailed).failure, task: context.path }) }),
     giveUp: assign({ outcome: { status: "cancelled", reason: "" } }),
     "attempt.start": command<{ attempt: number }>(),
     "attempt.abort": command(),
@@ -52,7 +52,7 @@ export const taskMachine = setup({
   }
 }).createMachine({
   id: "task",
-  context: ({ input }) => ({ task: input.task, retry: input.retry, attempt: 0, failure: undefined, outcome: undefined }),
+  context: ({ input }) => ({ path: input.path, retry: input.retry, attempt: 0, failure: undefined, outcome: undefined }),
   initial: "ready",
   states: {
     ready: { on: { start: "attempting", cancel: { target: "cancelled", actions: "giveUp" } } },
@@ -61,7 +61,7 @@ export const taskMachine = setup({
       on: {
         "attempt.succeeded": { guard: "isCurrent", target: "succeeded", actions: ["succeed", "slot.release"] },
         "attempt.failed": [
-          { guard: "mayTryAgain", target: "backingOff", actions: ["noteFailure", "slot.release", { type: "timer.start", params: ({ context, event }) => ({ dueAt: event.at + pauseAfter(context.retry, context.attempt, context.task) }) }] },
+          { guard: "mayTryAgain", target: "backingOff", actions: ["noteFailure", "slot.release", { type: "timer.start", params: ({ context, event }) => ({ dueAt: event.at + pauseAfter(context.retry, context.attempt, context.path) }) }] },
           { guard: "isCurrent", target: "failed", actions: ["noteFailure", "fail", "slot.release"] }
         ],
         cancel: "aborting"

@@ -7,7 +7,7 @@ import { cycleText, type DependencyGraph, dependencyGraph, findCycle } from "./d
 import type { Problem, ProblemCode } from "./errors.ts"
 import { isId, segments, suggest } from "./ids.ts"
 import type { Each, Mapping, Reference, TaskIR, WorkflowIR } from "./ir.ts"
-import { type DataPart, escapePointer, type Lookup, type Resolved, reservedIn, scan } from "./mapping.ts"
+import { type DataPart, escapePointer, type Lookup, type Resolved, reservedIn, scan, scanReferences } from "./mapping.ts"
 import { requirementProblems } from "./resources.ts"
 import { jsonSchemaProblems } from "./schemas.ts"
 
@@ -15,12 +15,12 @@ export interface Analysis {
   readonly ir: WorkflowIR
   readonly graph: DependencyGraph
   readonly problems: ReadonlyArray<Problem>
-  /** Finds the root of a reference; only to be asked when there are no errors. */
-  readonly lookup: Lookup
+  /** Finds the root of a reference, given the special roots of the place it stands in; only to be asked when there are no errors. */
+  readonly lookupFor: (special: ReadonlyArray<SpecialRoot>) => Lookup
 }
 
 /** The names that mean something special at the start of a reference, in the places where they do. */
-type SpecialRoot = "item" | "index" | "output" | "round" | "result"
+export type SpecialRoot = "item" | "index" | "output" | "round" | "result"
 
 const known = new WeakMap<WorkflowIR, Analysis>()
 
@@ -44,9 +44,9 @@ const read = (ir: WorkflowIR): Analysis => {
   const problems: Array<Problem> = []
   const index = readIds(ir, problems)
   const reading: Reading = { ir, index, writers: readWriters(ir, problems), problems }
-  const lookup = lookupIn(reading)
-  const lists = ir.tasks.map((task, i) => readTask(reading, lookup, task, `/tasks/${i}`))
-  scan(ir.output, (reference, at) => readReference(reading, lookup, reference, `/output${at}`, [], []))
+  const find = finder(reading)
+  const lists = ir.tasks.map((task, i) => readTask(reading, find, task, i))
+  scan(ir.output, (reference, at) => readReference(reading, find, reference, `/output${at}`, [], []))
   const graph = dependencyGraph(
     ir.tasks.map(({ id }) => id),
     index,
@@ -56,7 +56,7 @@ const read = (ir: WorkflowIR): Analysis => {
   if (cycle !== undefined) problems.push(cycleProblem(ir, index, cycle))
   checkCapabilities(ir, problems)
   checkSchemas(ir, problems)
-  return { ir, graph, problems, lookup }
+  return { ir, graph, problems, lookupFor: (special) => (parts) => find(parts, special)! }
 }
 
 const error = (code: ProblemCode, path: string, message: string, hint: string): Problem => ({ code, severity: "error", path, message, hint })
@@ -108,34 +108,60 @@ const startsWith = (parts: ReadonlyArray<string>, start: ReadonlyArray<string>) 
 const reservedProblem = (segment: string, path: string) =>
   error("PATH_RESERVED_SEGMENT", path, `a path cannot contain '${segment}': it leads out of the data`, "rename the key")
 
-/** Where the references of a workflow lead, given the special roots of the place they stand in. */
-const lookupIn = ({ index, writers }: Omit<Reading, "problems">) => {
-  const find = (parts: ReadonlyArray<string>, special: ReadonlyArray<SpecialRoot>): Resolved | undefined => {
-    const [first, ...rest] = parts
-    if (first === "input") return { root: { at: "input" }, path: rest }
-    if ((special as ReadonlyArray<string>).includes(first!)) return { root: { at: first as SpecialRoot }, path: rest }
-    const task = index.get(first!)
-    if (task !== undefined) return { root: { at: "task", index: task }, path: rest }
-    return first === "data" ? findData(rest) : undefined
-  }
+type Find = (parts: ReadonlyArray<string>, special: ReadonlyArray<SpecialRoot>) => Resolved | undefined
+
+/** Where the references of a workflow lead. Special roots hide tasks of the same name, in the places where they mean something. */
+const finder = ({ index, writers }: Reading): Find => {
   const findData = (path: ReadonlyArray<string>): Resolved | undefined => {
     const writer = writers.find(({ into }) => startsWith(path, into))
     if (writer !== undefined) return { root: { at: "task", index: writer.index }, path: [...writer.path, ...path.slice(writer.into.length)] }
     const below = writers.filter(({ into }) => startsWith(into, path))
     return below.length === 0 ? undefined : { root: { at: "data", parts: below.map((part) => ({ ...part, into: part.into.slice(path.length) })) }, path: [] }
   }
-  // once validated, a special root can only stand where it means something
-  const everywhere: ReadonlyArray<SpecialRoot> = ["item", "index", "output", "round", "result"]
-  const lookup = (parts: ReadonlyArray<string>): Resolved => find(parts, index.has(parts[0]!) ? [] : everywhere)!
-  return Object.assign(lookup, { find })
+  return (parts, special) => {
+    const first = parts[0]!
+    if (first === "input") return { root: { at: "input" }, path: parts.slice(1) }
+    if ((special as ReadonlyArray<string>).includes(first)) return { root: { at: first as SpecialRoot }, path: parts.slice(1) }
+    const task = index.get(first)
+    if (task !== undefined) return { root: { at: "task", index: task }, path: parts.slice(1) }
+    return first === "data" ? findData(parts.slice(1)) : undefined
+  }
 }
-type FullLookup = ReturnType<typeof lookupIn>
 
 /** The dependencies of one task, by index; notes what is wrong with its references. */
-const readTask = (reading: Reading, lookup: FullLookup, task: TaskIR, path: string): Array<number> => {
+const readTask = (reading: Reading, find: Find, task: TaskIR, place: number): Array<number> => quickNeeds(reading, find, task) ?? carefulNeeds(reading, find, task, `/tasks/${place}`)
+
+/** Nearly all tasks are plain and right: their dependencies, without a thought about places. Undefined when a closer look is due. */
+const quickNeeds = ({ index }: Reading, find: Find, task: TaskIR): Array<number> | undefined => {
+  const kind = "kind" in task ? task.kind : undefined
+  if (task.when !== undefined || task.resources !== undefined || (kind !== undefined && kind !== "noop" && kind !== "echo" && kind !== "derive")) return undefined
+  const needs: Array<number> = []
+  let isRight = true
+  const { after, input } = task
+  if (after !== undefined) {
+    for (let k = 0; k < after.length; k++) {
+      const dep = index.get(after[k]!)
+      if (dep === undefined) return undefined
+      needs.push(dep)
+    }
+  }
+  scanReferences(input, ({ $ }) => {
+    const found = isPath($) ? resolved(find, segments($)) : undefined
+    if (found === undefined) isRight = false
+    else if (found.root.at === "task") needs.push(found.root.index)
+    else if (found.root.at === "data") for (const part of found.root.parts) needs.push(part.index)
+  })
+  return isRight ? needs : undefined
+}
+
+const isPath = ($: unknown): $ is string | ReadonlyArray<string> => typeof $ === "string" || (Array.isArray($) && $.length > 0 && $.every((part) => typeof part === "string"))
+const noRoots: ReadonlyArray<SpecialRoot> = []
+const resolved = (find: Find, parts: ReadonlyArray<string>) => (reservedIn(parts) === undefined ? find(parts, noRoots) : undefined)
+
+const carefulNeeds = (reading: Reading, find: Find, task: TaskIR, path: string): Array<number> => {
   const needs: Array<number> = []
   const look = (special: ReadonlyArray<SpecialRoot>, under: string) => (reference: Reference, at: string) =>
-    readReference(reading, lookup, reference, `${path}${under}${at}`, special, needs)
+    readReference(reading, find, reference, `${path}${under}${at}`, special, needs)
   const { after } = task
   if (after !== undefined) {
     for (let k = 0; k < after.length; k++) {
@@ -183,9 +209,9 @@ export const workSettings = (work: object): Mapping => {
   return { ...(argv === undefined ? {} : { argv }), ...(url === undefined ? {} : { url }), ...(headers === undefined ? {} : { headers }), ...(body === undefined ? {} : { body }) }
 }
 
-const readReference = (reading: Reading, lookup: FullLookup, reference: Reference, path: string, special: ReadonlyArray<SpecialRoot>, needs: Array<number>): void => {
+const readReference = (reading: Reading, find: Find, reference: Reference, path: string, special: ReadonlyArray<SpecialRoot>, needs: Array<number>): void => {
   const { $ } = reference
-  if (typeof $ !== "string" && !(Array.isArray($) && $.length > 0 && $.every((part) => typeof part === "string"))) {
+  if (!isPath($)) {
     reading.problems.push(error("SHAPE", path, 'a reference is {"$": "task.key"} or {"$": ["task", "key"]}', ""))
     return
   }
@@ -195,7 +221,7 @@ const readReference = (reading: Reading, lookup: FullLookup, reference: Referenc
     reading.problems.push(reservedProblem(reserved, path))
     return
   }
-  const found = lookup.find(parts, special)
+  const found = find(parts, special)
   if (found === undefined) {
     reading.problems.push(unknownReference(reading, parts, path))
     return

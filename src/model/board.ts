@@ -14,14 +14,18 @@ const codes = ["pending", "ready", "running", "waiting", "succeeded", "failed", 
 const code = Object.fromEntries(codes.map((status, i) => [status, i])) as Record<TaskStatus, number>
 const firstFinal = code.succeeded
 
+const nothing = new Int32Array(0)
+const none: Array<number> = []
+
 export class Board implements Frame {
   readonly compiled: CompiledWorkflow
   readonly input: Json | undefined
   /** Results by task index. */
   readonly values: Array<Json | undefined>
-  /** Why tasks failed, by task index. */
-  readonly failures = new Map<number, Failure>()
-  readonly #unmet: Int32Array
+  /** Tasks that wait for nothing more and have not been looked at yet; whoever settles a task empties it. */
+  agenda: Array<number> = []
+  #failures: Map<number, Failure> | undefined
+  #unmet: Int32Array
   readonly #status: Uint8Array
   /** Edges that were injected while running: tasks that also wait for a task. */
   #injected: Map<number, Array<number>> | undefined
@@ -65,6 +69,13 @@ export class Board implements Frame {
     this.observed.totalMs += ms
   }
 
+  /** Nothing starts any more: only states and results are kept. */
+  retire(): void {
+    this.#unmet = nothing
+    this.agenda = none
+    this.#injected = undefined
+  }
+
   statusOf(task: number): TaskStatus {
     return codes[this.#status[task]!]!
   }
@@ -78,28 +89,32 @@ export class Board implements Frame {
     this.#status[task] = code[status]
   }
 
-  /** Tasks that wait for nothing. */
-  roots(): ReadonlyArray<number> {
-    const roots: Array<number> = []
-    for (let task = 0; task < this.#unmet.length; task++) if (this.#unmet[task] === 0) roots.push(task)
-    return roots
+  /** Puts the tasks that wait for nothing on the agenda. */
+  begin(): void {
+    for (let task = 0; task < this.#unmet.length; task++) if (this.#unmet[task] === 0) this.agenda.push(task)
   }
 
-  /** Makes a task final; `unblocked` hears of each task that now waits for nothing more. A second outcome of the same task changes nothing. */
-  settle(task: number, status: "succeeded" | "skipped", value: Json | undefined, unblocked: (task: number) => void): void {
+  /** Why a task failed. */
+  failureOf(task: number): Failure | undefined {
+    return this.#failures?.get(task)
+  }
+
+  /** Makes a task final; what now waits for nothing more goes to the agenda. A second outcome of the same task changes nothing. */
+  settle(task: number, status: "succeeded" | "skipped", value: Json | undefined): void {
     if (this.isFinal(task)) return
     this.#status[task] = code[status]
     this.values[task] = value
     this.#open--
     if (status === "skipped") this.#skipped++
-    this.#release(task, unblocked)
+    this.#release(task)
   }
 
   /** Notes a failure; what waits for the task stays blocked. */
   fail(task: number, failure: Failure): void {
     if (this.isFinal(task)) return
     this.#status[task] = code.failed
-    this.failures.set(task, failure)
+    this.#failures ??= new Map()
+    this.#failures.set(task, failure)
     this.#open--
     this.#failed++
   }
@@ -181,15 +196,15 @@ export class Board implements Frame {
     return false
   }
 
-  #release(task: number, unblocked: (task: number) => void): void {
+  #release(task: number): void {
     const { successorStart, successors } = this.compiled.graph
     const end = successorStart[task + 1]!
     for (let k = successorStart[task]!; k < end; k++) {
       const successor = successors[k]!
-      if (--this.#unmet[successor]! === 0 && this.#status[successor] === code.pending) unblocked(successor)
+      if (--this.#unmet[successor]! === 0 && this.#status[successor] === code.pending) this.agenda.push(successor)
     }
     const more = this.#injected?.get(task)
-    if (more !== undefined) for (const successor of more) if (--this.#unmet[successor]! === 0 && this.#status[successor] === code.pending) unblocked(successor)
+    if (more !== undefined) for (const successor of more) if (--this.#unmet[successor]! === 0 && this.#status[successor] === code.pending) this.agenda.push(successor)
   }
 
   #forEachSuccessor(task: number, visit: (successor: number) => void): void {

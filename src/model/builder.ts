@@ -50,7 +50,15 @@ export interface Builder<I, D> {
     key: Fresh<K, D>,
     each: TaskDef<any, TI, TO> | Workflow<TI, TO>,
     over: ($: Env<I, D>) => Wire<ReadonlyArray<NoInfer<TI>>>,
-    options?: N
+    options?: N & { readonly input?: never }
+  ): Builder<I, Add<D, K, Result<ReadonlyArray<N extends { readonly partial: true } ? TO | null : TO>, N>>>
+
+  /** Fans out over a list, or a number of items, and wires each item: `input: ($) => ({ seed: $.root, nth: $.index, of: $.item })`. */
+  map<const K extends string, TI, TO, Item, const N extends NodeOptions<I, D> & MapOptions>(
+    key: Fresh<K, D>,
+    each: TaskDef<any, TI, TO> | Workflow<TI, TO>,
+    over: ($: Env<I, D>) => Ref<ReadonlyArray<Item>> | ReadonlyArray<Item> | Ref<number> | number,
+    options: N & { readonly input: ($: Env<I, D> & { readonly item: Ref<Item>; readonly index: Ref<number> }) => Wire<NoInfer<TI>> }
   ): Builder<I, Add<D, K, Result<ReadonlyArray<N extends { readonly partial: true } ? TO | null : TO>, N>>>
 
   /** A pure step between tasks. */
@@ -170,33 +178,35 @@ class Draft {
     this.#size = size
   }
 
-  task(key: string, def: TaskDef, input: Lambda, options: Options = {}) {
-    return this.#add(key, options, { ...this.#work(def, options, key), ...this.#input(input) }, [def])
+  task(key: string, def: TaskDef, input: Lambda, options: Options = none) {
+    const mapping = toMapping(input(this.#env()))
+    return this.#add(key, options, mapping === null ? this.#work(def, options, key) : { ...this.#work(def, options, key), input: mapping }, [def])
   }
 
-  map(key: string, each: TaskDef | Workflow, over: Lambda, options: Options = {}) {
-    const { concurrency, partial } = options
+  map(key: string, each: TaskDef | Workflow, over: Lambda, options: Options & { readonly input?: Lambda } = none) {
+    const { concurrency, partial, input } = options
     if (concurrency !== undefined && !(Number.isInteger(concurrency) && concurrency >= 1)) throw new InvalidOption({ option: `concurrency of '${key}'`, value: concurrency, allowed: "a whole number from 1" })
-    const item = isDef(each) ? this.#work(each, options, key) : { workflow: each.ir }
+    const work = isDef(each) ? this.#work(each, options, key) : { workflow: each.ir }
+    const item = input === undefined ? work : { ...work, input: toMapping(input(this.#env(["item", "index"]))) }
     const fields = { kind: "map", over: toMapping(over(this.#env())), each: item, ...(concurrency === undefined ? {} : { concurrency }), ...(partial === undefined ? {} : { partial }) }
     return this.#add(key, options, fields, [each])
   }
 
-  derive(key: string, from: Lambda, f: PureFunction, options: Options = {}) {
+  derive(key: string, from: Lambda, f: PureFunction, options: Options = none) {
     const name = `${this.#shared.name}/${key}`
     return this.#add(key, options, { kind: "derive", task: name, ...this.#input(from) }, [[name, f]])
   }
 
-  sleep(key: string, duration: Duration | Lambda, options: Options = {}) {
+  sleep(key: string, duration: Duration | Lambda, options: Options = none) {
     const durationMs = typeof duration === "function" ? toMapping(duration(this.#env())) : milliseconds(duration, `duration of '${key}'`)
     return this.#add(key, options, { kind: "sleep", durationMs }, [])
   }
 
-  use(key: string, nested: Workflow, input: Lambda, options: Options = {}) {
+  use(key: string, nested: Workflow, input: Lambda, options: Options = none) {
     return this.#add(key, options, { kind: "use", workflow: nested.ir, ...this.#input(input) }, [nested])
   }
 
-  branch(key: string, on: Lambda, cases: { readonly [name: string]: Workflow }, input: Lambda, options: Options = {}) {
+  branch(key: string, on: Lambda, cases: { readonly [name: string]: Workflow }, input: Lambda, options: Options = none) {
     const { otherwise, ...named } = cases
     const irs = Object.fromEntries(Object.entries(named).map(([name, { ir }]) => [name, ir]))
     const fields = { kind: "branch", on: toMapping(on(this.#env())), cases: irs, ...(otherwise === undefined ? {} : { otherwise: otherwise.ir }), ...this.#input(input) }
@@ -248,11 +258,11 @@ class Draft {
     return makeWorkflow(requireValid(deepFreeze(ir)), new Map(code), input)
   }
 
-  #env() {
+  #env(special: ReadonlyArray<string> = []) {
     const { name, index } = this.#shared
     const size = this.#size
     const has = (key: string) => (index.get(key) ?? size) < size
-    return environment(name, has, () => [...index.keys()].filter(has))
+    return environment({ workflow: name, has, known: () => [...index.keys()].filter(has), special })
   }
 
   #input(input: Lambda): object {
@@ -262,31 +272,29 @@ class Draft {
 
   /** The fields of a task that say what executes it; policies given at this place win over those of the task. */
   #work(def: TaskDef, options: Options, key: string): object {
-    const source = def.needs.length === 0 ? { task: def.name } : { needs: def.needs.length === 1 ? def.needs[0]! : def.needs }
-    const { type, timeoutMs, retry } = workPolicy({ ...def.options, ...taskOptions(options) }, `task '${key}'`)
-    return { ...source, ...(type === undefined ? {} : { type }), ...(timeoutMs === undefined ? {} : { timeoutMs }), ...(retry === undefined ? {} : { retry }) }
+    if (options === none) return plainFields(def).work
+    return workFields(def, { ...def.options, ...taskOptions(options) }, `task '${key}'`)
   }
 
   /** A new draft with one task more. Continuing an older draft copies what it sees first. */
   #add(key: string, options: Options, fields: object, code: ReadonlyArray<TaskDef | Workflow | readonly [string, PureFunction]>): Draft {
     const shared = this.#shared.tasks.length === this.#size ? this.#shared : this.#fork()
-    const path = `/tasks/${this.#size}`
-    if (!isId(key) || key === "input") throw this.#invalid(problem("ID_INVALID", `${path}/id`, `the key ${JSON.stringify(key)} is not allowed`, "a letter or digit, then letters, digits, '.', '_', '+' or '-'; not 'input'"))
-    if (shared.index.has(key)) throw this.#invalid(problem("ID_DUPLICATE", `${path}/id`, `the key '${key}' is taken`, "give each task a key of its own"))
-    shared.tasks.push({ id: key, ...fields, ...this.#common(key, options, code) } as TaskIR)
+    if (!isId(key) || key === "input") throw this.#invalid(problem("ID_INVALID", `/tasks/${this.#size}/id`, `the key ${JSON.stringify(key)} is not allowed`, "a letter or digit, then letters, digits, '.', '_', '+' or '-'; not 'input'"))
+    if (shared.index.has(key)) throw this.#invalid(problem("ID_DUPLICATE", `/tasks/${this.#size}/id`, `the key '${key}' is taken`, "give each task a key of its own"))
+    shared.tasks.push(deepFreeze({ id: key, ...fields, ...this.#common(key, options, code) } as TaskIR))
     shared.index.set(key, this.#size)
-    for (const one of code) this.#bind(shared, one, path)
+    for (const one of code) this.#bind(shared, one)
     return new Draft(shared, this.#size + 1)
   }
 
   #common(key: string, options: Options, code: ReadonlyArray<unknown>): object {
+    if (options === none) return code[0] !== undefined && isDef(code[0]) ? plainFields(code[0]).common : none
     const { after, when, label, description, expectedOutput, metadata } = options
     after?.forEach((dep, i) => {
       if ((this.#shared.index.get(dep as string) ?? this.#size) < this.#size) return
       throw this.#invalid(problem("DEP_UNKNOWN", `/tasks/${this.#size}/after/${i}`, `there is no task '${String(dep)}' above this one`, suggest(String(dep), this.#shared.index.keys()) || "declare it first"))
     })
     const defaults = code[0] !== undefined && isDef(code[0]) ? code[0].options : {}
-    const { estimateMs, resources, priority } = workPolicy({ ...defaults, ...taskOptions(options) }, `task '${key}'`)
     return {
       ...(after === undefined || after.length === 0 ? {} : { after: [...after] }),
       ...(when === undefined ? {} : { when: toCondition(when(this.#env())) }),
@@ -294,23 +302,20 @@ class Draft {
       ...(description === undefined ? {} : { description }),
       ...(expectedOutput === undefined ? {} : { expectedOutput }),
       ...(metadata === undefined ? {} : { metadata: toJson(metadata) }),
-      ...(estimateMs === undefined ? {} : { estimateMs }),
-      ...(resources === undefined ? {} : { resources }),
-      ...(priority === undefined ? {} : { priority })
+      ...commonFields({ ...defaults, ...taskOptions(options) }, `task '${key}'`)
     }
   }
 
-  #bind(shared: Shared, one: TaskDef | Workflow | readonly [string, PureFunction], path: string): void {
+  #bind(shared: Shared, one: TaskDef | Workflow | readonly [string, PureFunction]): void {
+    if (isDef(one) && (one.run === undefined || shared.code.get(one.name) === one)) return
     const named: Iterable<readonly [string, TaskDef | PureFunction]> = Array.isArray(one)
       ? [one as unknown as readonly [string, PureFunction]]
       : isDef(one)
-        ? one.run === undefined
-          ? []
-          : [[one.name, one]]
+        ? [[one.name, one]]
         : (one as Workflow).code
     for (const [name, code] of named) {
       const before = shared.code.get(name)
-      if (before !== undefined && before !== code) throw this.#invalid(problem("ID_DUPLICATE", path, `two different tasks are called '${name}'`, "the journal knows code by its name: give each task a name of its own"))
+      if (before !== undefined && before !== code) throw this.#invalid(problem("ID_DUPLICATE", `/tasks/${this.#size}`, `two different tasks are called '${name}'`, "the journal knows code by its name: give each task a name of its own"))
       shared.code.set(name, code)
     }
   }
@@ -325,7 +330,32 @@ class Draft {
   }
 }
 
-const isDef = (value: unknown): value is TaskDef => typeof value === "object" && value !== null && "needs" in value && "options" in value
+const isDef = (value: unknown): value is TaskDef => typeof value === "object" && value !== null && "options" in value && "needs" in value
+
+/** No options at all: nearly every node. */
+const none: Options = Object.freeze({})
+
+/** The fields that a task gives a node that says nothing more; the same for each of them. */
+const plainFields = (def: TaskDef) => {
+  const before = plain.get(def)
+  if (before !== undefined) return before
+  const subject = `task '${def.name}'`
+  const fields = { work: workFields(def, def.options, subject), common: commonFields(def.options, subject) }
+  plain.set(def, fields)
+  return fields
+}
+const plain = new WeakMap<TaskDef, { readonly work: object; readonly common: object }>()
+
+const workFields = (def: TaskDef, options: TaskOptions, subject: string): object => {
+  const { type, timeoutMs, retry } = workPolicy(options, subject)
+  const source = def.needs.length === 0 ? { task: def.name } : { needs: def.needs.length === 1 ? def.needs[0]! : def.needs }
+  return { ...source, ...(type === undefined ? {} : { type }), ...(timeoutMs === undefined ? {} : { timeoutMs }), ...(retry === undefined ? {} : { retry }) }
+}
+
+const commonFields = (options: TaskOptions, subject: string): object => {
+  const { estimateMs, resources, priority } = workPolicy(options, subject)
+  return { ...(estimateMs === undefined ? {} : { estimateMs }), ...(resources === undefined ? {} : { resources }), ...(priority === undefined ? {} : { priority }) }
+}
 
 const optionKeys = ["timeout", "retry", "priority", "estimate", "resources", "type"] as const
 const taskOptions = (options: Options): TaskOptions => Object.fromEntries(optionKeys.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])))

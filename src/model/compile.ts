@@ -82,17 +82,25 @@ export const compileWorkflow = (given: Definition): CompiledWorkflow => {
   const before = known.get(given)
   if (before !== undefined) return before
   const { ir } = given
-  const { graph, lookup } = analyse(ir)
+  const { graph, lookupFor } = analyse(ir)
+  const [plain, each, until] = [lookupFor([]), lookupFor(["item", "index"]), lookupFor(["output", "round"])]
   const missing = ir.config?.missing ?? "error"
   const compiled: CompiledWorkflow = {
     definition: given,
     ir,
     graph,
     indegrees: indegrees(graph),
-    tasks: ir.tasks.map((task, index) => compileTask(given, task, index, (mapping) => resolver(mapping, lookup, missing), (condition) => test(condition, lookup))),
+    tasks: ir.tasks.map((task, index) =>
+      compileTask(given, task, index, {
+        resolve: (mapping) => resolver(mapping, plain, missing),
+        resolveItem: (mapping) => resolver(mapping, each, missing),
+        ask: (condition) => test(condition, plain),
+        askRound: (condition) => test(condition, until)
+      })
+    ),
     onFailure: ir.config?.onFailure ?? "stop",
     concurrency: ir.config?.concurrency ?? defaults.concurrency,
-    output: ir.output === undefined ? sinks(graph) : resolver(ir.output, lookup, missing),
+    output: ir.output === undefined ? sinks(graph) : resolver(ir.output, plain, missing),
     checkInput: jsonSchemaCheck(ir.input, `the input of workflow '${ir.name}'`)
   }
   known.set(given, compiled)
@@ -102,19 +110,27 @@ export const compileWorkflow = (given: Definition): CompiledWorkflow => {
 type Resolve = (mapping: Mapping | undefined) => Resolver
 type Ask = (condition: NonNullable<TaskIR["when"]>) => Test
 
-const compileTask = (given: Definition, task: TaskIR, index: number, resolve: Resolve, ask: Ask): CompiledTask => ({
+/** How mappings and conditions are compiled in the places of a task. */
+interface Tools {
+  readonly resolve: Resolve
+  readonly resolveItem: Resolve
+  readonly ask: Ask
+  readonly askRound: Ask
+}
+
+const compileTask = (given: Definition, task: TaskIR, index: number, tools: Tools): CompiledTask => ({
   index,
   id: task.id,
   kind: kindOf(task),
   ir: task,
   priority: task.priority ?? defaults.priority,
-  when: task.when === undefined ? undefined : ask(task.when),
-  input: resolve(task.input),
-  work: compileWork(task, resolve),
-  structure: structureOf(given, task, resolve, ask)
+  when: task.when === undefined ? undefined : tools.ask(task.when),
+  input: tools.resolve(task.input),
+  work: compileWork(task, tools),
+  structure: structureOf(given, task, tools)
 })
 
-const compileWork = (task: TaskIR, resolve: Resolve): CompiledWork | undefined => {
+const compileWork = (task: TaskIR, { resolve, resolveItem }: Tools): CompiledWork | undefined => {
   const kind = kindOf(task)
   if (kind === "sleep" || kind === "use" || kind === "branch" || kind === "repeat") return undefined
   const work = (kind === "map" ? (task as { each: Each }).each : task) as Work
@@ -127,7 +143,7 @@ const compileWork = (task: TaskIR, resolve: Resolve): CompiledWork | undefined =
     needs: needsOf(task),
     retry: retryOf(work.retry),
     timeoutMs: work.timeoutMs ?? defaults.timeoutMs,
-    settings: workKind === "shell" || workKind === "http" ? resolve(workSettings(work)) : undefined,
+    settings: workKind === "shell" || workKind === "http" ? (kind === "map" ? resolveItem : resolve)(workSettings(work)) : undefined,
     checkIn: jsonSchemaCheck(work.in, `the input of task '${task.id}'`),
     checkOut: jsonSchemaCheck(work.out, `the result of task '${task.id}'`)
   }
@@ -141,14 +157,14 @@ const stripExpand = (work: Work): Work => {
 const leaf: Structure = Object.freeze({ kind: "leaf" })
 const expanding: Structure = Object.freeze({ kind: "expand" })
 
-const structureOf = (given: Definition, task: TaskIR, resolve: Resolve, ask: Ask): Structure => {
+const structureOf = (given: Definition, task: TaskIR, { resolve, resolveItem, askRound }: Tools): Structure => {
   const inner = (nested: string | WorkflowIR) => resolveNested(given, nested)!
   switch (kindOf(task)) {
     case "sleep":
       return { kind: "sleep", durationMs: resolve((task as SleepTask).durationMs) }
     case "map": {
       const { over, each, concurrency = defaults.mapConcurrency, partial = false } = task as Extract<TaskIR, { kind: "map" }>
-      const itemInput = each.input === undefined ? itemOf : resolve(each.input)
+      const itemInput = each.input === undefined ? itemOf : resolveItem(each.input)
       return { kind: "map", over: resolve(over), nested: "workflow" in each ? inner(each.workflow) : undefined, concurrency, partial, itemInput }
     }
     case "use":
@@ -159,7 +175,7 @@ const structureOf = (given: Definition, task: TaskIR, resolve: Resolve, ask: Ask
     }
     case "repeat": {
       const { workflow, until, max, onMax = "fail", delayMs = 0 } = task as RepeatTask
-      return { kind: "repeat", nested: inner(workflow), until: ask(until), max, onMax, delayMs }
+      return { kind: "repeat", nested: inner(workflow), until: askRound(until), max, onMax, delayMs }
     }
     case "expand":
       return expanding

@@ -32,11 +32,13 @@ export const reservedSegments: ReadonlySet<string> = new Set(["__proto__", "cons
  * segments(["libc6.1", "size"]) // => ["libc6.1", "size"]
  * ```
  */
-export const segments = (path: string | ReadonlyArray<string>): ReadonlyArray<string> => (typeof path === "string" ? path.split(".") : path)
+export const segments = (path: string | ReadonlyArray<string>): ReadonlyArray<string> => (typeof path !== "string" ? path : path.includes(".") ? path.split(".") : [path])
 
 /** A path as it is written in documents: dotted where that is unambiguous, else an array. */
-export const pathOf = (parts: ReadonlyArray<string>): string | ReadonlyArray<string> =>
-  parts.every((part) => part !== "" && !part.includes(".")) ? parts.join(".") : parts
+export const pathOf = (parts: ReadonlyArray<string>): string | ReadonlyArray<string> => {
+  for (let i = 0; i < parts.length; i++) if (parts[i] === "" || parts[i]!.includes(".")) return parts
+  return parts.length === 1 ? parts[0]! : parts.join(".")
+}
 
 /** The name nearest to `wrong`, if one is near enough to be meant. */
 export const didYouMean = (wrong: string, known: Iterable<string>): string | undefined => {

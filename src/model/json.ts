@@ -62,13 +62,20 @@ export const canonical = (value: Json): string => {
   return `{${keys.map((key) => `${JSON.stringify(key)}:${canonical(object[key]!)}`).join(",")}}`
 }
 
-/** Freezes a value that is already plain JSON, all the way down, and returns it. */
+/** Freezes a value that is already plain JSON, all the way down, and returns it. What is frozen already is taken to be so throughout. */
 export const deepFreeze = <T>(value: T): T => {
   const queue: Array<unknown> = [value]
   for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
     if (next === null || typeof next !== "object" || Object.isFrozen(next)) continue
     Object.freeze(next)
-    for (const child of Object.values(next)) if (child !== null && typeof child === "object") queue.push(child)
+    if (Array.isArray(next)) {
+      for (let i = 0; i < next.length; i++) if (typeof next[i] === "object") queue.push(next[i])
+    } else {
+      for (const key in next) {
+        const child = (next as Record<string, unknown>)[key]
+        if (typeof child === "object") queue.push(child)
+      }
+    }
   }
   return value
 }

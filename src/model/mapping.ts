@@ -61,6 +61,18 @@ export const scan = (mapping: Mapping | undefined, found: (reference: Reference,
   for (const [key, value] of Object.entries(mapping)) scan(value as Mapping, found, `${path}/${escapePointer(key)}`)
 }
 
+/** Calls `found` for each reference in a mapping; where it stands does not matter. */
+export const scanReferences = (mapping: Mapping | undefined, found: (reference: Reference) => void): void => {
+  if (typeof mapping !== "object" || mapping === null) return
+  if (isReference(mapping)) return found(mapping)
+  if (Array.isArray(mapping)) {
+    for (let i = 0; i < mapping.length; i++) scanReferences(mapping[i], found)
+    return
+  }
+  if (isLiteral(mapping)) return
+  for (const key in mapping) scanReferences((mapping as Record<string, Mapping>)[key], found)
+}
+
 /** A key as a segment of a JSON pointer (RFC 6901). */
 export const escapePointer = (key: string) => key.replaceAll("~", "~0").replaceAll("/", "~1")
 
@@ -76,7 +88,11 @@ export const resolver = (mapping: Mapping | undefined, lookup: Lookup, missing: 
   if (!hasReference(mapping)) return () => mapping as Json
   if (Array.isArray(mapping)) {
     const items = mapping.map((item: Mapping) => resolver(item, lookup, missing))
-    return (frame) => Object.freeze(items.map((item) => item(frame) ?? null))
+    return (frame) => {
+      const result = new Array<Json>(items.length)
+      for (let i = 0; i < items.length; i++) result[i] = items[i]!(frame) ?? null
+      return Object.freeze(result)
+    }
   }
   const keys = Object.keys(mapping)
   const values = keys.map((key) => resolver((mapping as Record<string, Mapping>)[key], lookup, missing))
@@ -98,16 +114,13 @@ const put = (record: Record<string, Json>, key: string, value: Json) => {
 
 const nothing: Resolver = () => undefined
 
+/** Whether anything in a mapping must be resolved. */
 const hasReference = (mapping: Mapping): boolean => {
-  let any = false
-  scan(mapping, () => {
-    any = true
-  })
-  return any || containsLiteral(mapping)
+  if (typeof mapping !== "object" || mapping === null) return false
+  if (isReference(mapping) || isLiteral(mapping)) return true
+  for (const key in mapping) if (hasReference((mapping as Record<string, Mapping>)[key]!)) return true
+  return false
 }
-
-const containsLiteral = (mapping: Mapping): boolean =>
-  typeof mapping === "object" && mapping !== null && (isLiteral(mapping) || Object.values(mapping).some((value) => containsLiteral(value as Mapping)))
 
 const referenceResolver = (reference: Reference, lookup: Lookup, missing: Missing): Resolver => {
   const parts = segments(reference.$)

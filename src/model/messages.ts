@@ -17,8 +17,8 @@ export interface RunSubmitted {
   readonly at: number
   readonly workflow: string
   readonly version?: string
-  /** Content hash of the IR that the run is pinned to. */
-  readonly hash: string
+  /** Content hash of the IR that the run is pinned to; absent in journals that do not outlive the process. */
+  readonly hash?: string
   readonly input: Json
 }
 

@@ -1,35 +1,3 @@
-/** A queue with priorities 0 … 100: the highest first, first in first out within one. Adding and taking are O(1). */
-export class PriorityQueue<T> {
-  readonly #lanes: Array<Lane<T> | undefined> = []
-  #highest = -1
-  #size = 0
-  get size(): number {
-    return this.#size
-  }
-  push(item: T, priority: number): void {
-    const lane = (this.#lanes[priority] ??= new Lane<T>())
-    lane.push(item)
-    this.#size++
-    if (priority > this.#highest) this.#highest = priority
-  }
-  pop(): T | undefined {
-    while (this.#highest >= 0) {
-      const lane = this.#lanes[this.#highest]
-      if (lane !== undefined && lane.size > 0) {
-        this.#size--
-        return lane.shift()
-      }
-      this.#highest--
-    }
-    return undefined
-  }
-  clear(): void {
-    this.#lanes.length = 0
-    this.#highest = -1
-    this.#size = 0
-  }
-}
-
 /** First in, first out, without moving what waits. */
 export class Lane<T> {
   #items: Array<T | undefined> = []
@@ -45,12 +13,67 @@ export class Lane<T> {
     const item = this.#items[this.#head]
     this.#items[this.#head++] = undefined
     if (this.#head === this.#items.length) {
-      this.#items = []
+      this.#items.length = 0
       this.#head = 0
     } else if (this.#head > 1_024 && this.#head * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#head)
       this.#head = 0
     }
     return item
+  }
+}
+
+/**
+ * A queue with priorities 0 … 100: the highest first, first in first out within one. Adding and taking are O(1).
+ * As long as all priorities are the same, which is nearly always, it is one lane.
+ */
+export class PriorityQueue<T> {
+  #only: Lane<T> | undefined = undefined
+  #priority = -1
+  #lanes: Array<Lane<T> | undefined> | undefined = undefined
+  #highest = -1
+  #size = 0
+
+  get size(): number {
+    return this.#size
+  }
+
+  push(item: T, priority: number): void {
+    this.#size++
+    if (this.#lanes !== undefined) return this.#pushTo(this.#lanes, item, priority)
+    if (this.#size === 1) this.#priority = priority
+    if (priority === this.#priority) {
+      this.#only ??= new Lane<T>()
+      this.#only.push(item)
+      return
+    }
+    this.#lanes = []
+    this.#lanes[this.#priority] = this.#only
+    this.#highest = this.#priority
+    this.#only = undefined
+    this.#pushTo(this.#lanes, item, priority)
+  }
+
+  pop(): T | undefined {
+    if (this.#size === 0) return undefined
+    this.#size--
+    if (this.#lanes === undefined) return this.#only!.shift()
+    for (;;) {
+      const lane = this.#lanes[this.#highest]
+      if (lane !== undefined && lane.size > 0) return lane.shift()
+      this.#highest--
+    }
+  }
+
+  clear(): void {
+    this.#only = undefined
+    this.#lanes = undefined
+    this.#size = 0
+  }
+
+  #pushTo(lanes: Array<Lane<T> | undefined>, item: T, priority: number): void {
+    const lane = (lanes[priority] ??= new Lane<T>())
+    lane.push(item)
+    if (priority > this.#highest) this.#highest = priority
   }
 }

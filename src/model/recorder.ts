@@ -73,22 +73,28 @@ interface Recorded {
   readonly fallback: Json | undefined
 }
 
-const records = new WeakMap<object, Recorded>()
-const recorded = (value: unknown): ReadonlyArray<string> | undefined => (typeof value === "object" && value !== null ? records.get(value)?.path : undefined)
+/** Asks a reference for what it recorded; nothing else answers to it. */
+const recordKey: unique symbol = Symbol("troupe.recorded")
+const recordOf = (value: object): Recorded | undefined => (value as { [recordKey]?: Recorded })[recordKey]
+const recorded = (value: unknown): ReadonlyArray<string> | undefined => (typeof value === "object" && value !== null ? recordOf(value)?.path : undefined)
 
 /** A reference that records the keys read from it. */
 export const reference = (path: ReadonlyArray<string>): any => proxyFor(path, undefined)
 
-const proxyFor = (path: ReadonlyArray<string>, fallback: Json | undefined): object => {
-  const proxy: object = new Proxy(Object.freeze({}), {
-    get: (_, key) => (typeof key === "symbol" ? symbolOf(key, path) : key === "then" ? undefined : reference([...path, checked(key, path)])),
-    has: () => true,
-    set: () => {
-      throw notALiveValue(path, "written to")
-    }
-  })
-  records.set(proxy, { path, fallback })
-  return proxy
+const proxyFor = (path: ReadonlyArray<string>, fallback: Json | undefined): object => new Proxy<Recorded>({ path, fallback }, recorder)
+
+const recorder: ProxyHandler<Recorded> = {
+  get: (target, key) => {
+    if (key === recordKey) return target
+    if (typeof key === "symbol") return symbolOf(key, target.path)
+    return key === "then" ? undefined : reference([...target.path, checked(key, target.path)])
+  },
+  has: () => true,
+  ownKeys: () => [],
+  getOwnPropertyDescriptor: () => undefined,
+  set: ({ path }) => {
+    throw notALiveValue(path, "written to")
+  }
 }
 
 const checked = (key: string, path: ReadonlyArray<string>): string => {
@@ -110,29 +116,43 @@ const symbolOf = (key: symbol, path: ReadonlyArray<string>): unknown => {
 const notALiveValue = (path: ReadonlyArray<string>, how: string) =>
   new InvalidOption({ option: `the reference $.${path.join(".")}`, value: how, allowed: "it to a task as input: inside these functions data is only named; compute in a task, or with derive()" })
 
-/** The environment `$` of a builder: `input` and the tasks declared so far. */
-export const environment = (workflow: string, has: (key: string) => boolean, known: () => Iterable<string>): any =>
-  new Proxy(Object.freeze({}), {
-    get: (_, key) => {
-      if (typeof key === "symbol" || key === "then") return undefined
-      if (key === "input" || has(key)) return reference([key])
-      throw new InvalidWorkflow({
-        workflow,
-        problems: [{ code: "REF_UNKNOWN", severity: "error", path: "", message: `there is no task '${key}' above this one`, hint: suggest(key, known()) || "declare it first" }]
-      })
-    }
-  })
+/** The environment `$` of a builder: `input`, the tasks declared so far, and what only this place knows (`item`, `index`). */
+export const environment = (names: EnvironmentNames): any => new Proxy(names, environmentHandler)
 
-/** What a function of `$` gave, as a mapping: references as data, everything else as literal JSON. */
+export interface EnvironmentNames {
+  readonly workflow: string
+  readonly has: (key: string) => boolean
+  readonly known: () => Iterable<string>
+  readonly special: ReadonlyArray<string>
+}
+
+const environmentHandler: ProxyHandler<EnvironmentNames> = {
+  get: ({ workflow, has, known, special }, key) => {
+    if (typeof key === "symbol" || key === "then") return undefined
+    if (key === "input" || has(key) || special.includes(key)) return reference([key])
+    throw new InvalidWorkflow({
+      workflow,
+      problems: [{ code: "REF_UNKNOWN", severity: "error", path: "", message: `there is no task '${key}' above this one`, hint: suggest(key, known()) || "declare it first" }]
+    })
+  }
+}
+
+/** What a function of `$` gave, as a frozen mapping: references as data, everything else as literal JSON. */
 export const toMapping = (value: unknown): Mapping => {
   if (typeof value !== "object" || value === null) return toJson(value)
-  const record = records.get(value)
-  if (record !== undefined) return { $: pathOf(record.path), ...(record.fallback === undefined ? {} : { default: record.fallback }) }
-  if (Array.isArray(value)) return value.map(toMapping)
+  const record = recordOf(value)
+  if (record !== undefined) return Object.freeze(record.fallback === undefined ? { $: pathOf(record.path) } : { $: pathOf(record.path), default: record.fallback })
+  if (Array.isArray(value)) return Object.freeze(value.map(toMapping))
   if (typeof (value as { toJSON?: unknown }).toJSON === "function") return toJson(value)
-  const entries = Object.entries(value).filter(([, item]) => item !== undefined && typeof item !== "function")
-  const mapping = Object.fromEntries(entries.map(([key, item]) => [key, toMapping(item)])) as { readonly [key: string]: Mapping }
-  return "$" in value || "$literal" in value ? { $literal: toJson(value) } : mapping
+  if ("$" in value || "$literal" in value) return Object.freeze({ $literal: toJson(value) })
+  const mapping: Record<string, Mapping> = {}
+  for (const key of Object.keys(value)) {
+    const item = (value as Record<string, unknown>)[key]
+    if (item === undefined || typeof item === "function") continue
+    if (key === "__proto__") Object.defineProperty(mapping, key, { value: toMapping(item), enumerable: true })
+    else mapping[key] = toMapping(item)
+  }
+  return Object.freeze(mapping)
 }
 
 /** What a function gave as a condition. */

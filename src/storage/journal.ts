@@ -70,6 +70,8 @@ export class JournalFull extends TroupeError {
 }
 
 export interface JournalService {
+  /** Whether what it holds outlives the process. */
+  readonly isDurable: boolean
   /**
    * Writes messages of any number of runs: all of them or, on any error, none. Each must continue its run without a gap.
    * When it succeeds, everything written is as durable as this journal can make it.

@@ -43,6 +43,7 @@ export const memoryJournal = ({ capacity = 5_000_000 }: MemoryOptions = {}): Jou
   }
 
   return {
+    isDurable: false,
     append: (batch) =>
       Effect.suspend(() => {
         const refused = refusal(batch)
