@@ -74,9 +74,13 @@ export class Room {
   #taken = 0
   #held = false
 
-  constructor(run: string, slots: number) {
+  /** Divides the length of waits. */
+  readonly timeScale: number
+
+  constructor(run: string, slots: number, timeScale = 1) {
     this.run = run
     this.#slots = slots
+    this.timeScale = timeScale
   }
 
   /** Attempts that are out, or about to be. */

@@ -92,7 +92,7 @@ export class Scope {
   /** Starts a wait. */
   startSleep(id: string, index: number, place: Place, durationMs: number): void {
     if (this.isDraining) return
-    place.dueAt = this.room.now + durationMs
+    place.dueAt = this.room.now + durationMs / this.room.timeScale
     const actor = createChild(sleepLogic, this.self, id, place, "sleep")
     this.#adopt(id, index, place, actor)
   }

@@ -3,8 +3,10 @@
  * before the message that caused it is written. Decides no lifecycle question: that is what the machines are for.
  */
 import * as Clock from "effect/Clock"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type { AnyActorRef } from "xstate"
 import { createRoot, type Inspect } from "../actors/create.ts"
 import { WorkflowDirector, withDefaults } from "../actors/directors.ts"
@@ -17,12 +19,12 @@ import { orchestratorMachine } from "../machines/orchestrator.ts"
 import type { Balance } from "../model/agents.ts"
 import { Board } from "../model/board.ts"
 import { compileWorkflow } from "../model/compile.ts"
-import { IdempotencyMismatch, LimitExceeded, OrchestratorClosed, RunNotFound, toFailure, type TroupeError } from "../model/errors.ts"
+import { IdempotencyMismatch, LimitExceeded, OrchestratorClosed, RunNotFound, toFailure, TroupeError } from "../model/errors.ts"
 import { canonical, type Json } from "../model/json.ts"
 import type { Message, Outcome } from "../model/messages.ts"
 import { definition } from "../model/nested.ts"
 import type { Workflow } from "../model/workflow.ts"
-import type { Entry, JournalService } from "../storage/journal.ts"
+import { type Entry, JournalBroken, type JournalError, type JournalService } from "../storage/journal.ts"
 import { type Attempt, type AttemptEnd, Attempts } from "./attempts.ts"
 import type { Allow } from "./builtin.ts"
 import { LiveRun, noTimers } from "./run.ts"
@@ -44,6 +46,8 @@ export interface EngineOptions {
   readonly retainMessages: number
   readonly mailboxMax: number
   readonly graceMs: number
+  /** Divides the length of waits. */
+  readonly timeScale: number
   /** Names runs that were given no id. */
   readonly newId: () => string
   /** Told about defects that no caller can be told about. */
@@ -69,7 +73,7 @@ class Delivery implements Entry {
   }
 }
 
-/** Turns without a pause after which other work of the process gets its chance. */
+/** Batches without a pause after which other work of the process gets its chance. */
 const turnsMax = 512
 
 export class Engine {
@@ -140,7 +144,7 @@ export class Engine {
     if (this.#live >= this.options.runsMax) throw new LimitExceeded({ limit: "runs", allowed: this.options.runsMax, actual: this.#live + 1, unit: "unfinished runs" })
     const at = this.now()
     const compiled = compileWorkflow(definition(workflow.ir))
-    const room = new Room(id, compiled.concurrency)
+    const room = new Room(id, compiled.concurrency, this.options.timeScale)
     const run = new LiveRun(id, workflow, compiled, input, at, room)
     room.owner = run
     this.runs.set(id, run)
@@ -175,29 +179,45 @@ export class Engine {
     this.#inbox.push(delivery)
     if (this.#isPumping) return
     this.#isPumping = true
-    // what else ends in this turn goes into the same batch; a long line of answers that are there at once must not starve timers and sockets
-    if (this.options.journal.isDurable || ++this.#turns % turnsMax === 0) this.#fork(Effect.andThen(Effect.yieldNow, this.#pump))
-    else queueMicrotask(this.#start)
+    // what else ends in this turn goes into the same batch: batches grow by themselves under load
+    if (this.options.journal.isDurable) this.#later()
+    else queueMicrotask(this.#pump)
   }
 
-  readonly #start = (): void => this.#fork(this.#pump)
+  /** Goes on in a later turn, so that timers and sockets get theirs. */
+  #later(): void {
+    this.#fork(Effect.andThen(Effect.yieldNow, Effect.sync(this.#pump)))
+  }
 
-  /** Writes what has gathered, delivers it, and looks again: batches grow by themselves under load. */
-  readonly #pump: Effect.Effect<void> = Effect.suspend(() => {
-    const batch = this.#inbox
-    if (batch.length === 0 || this.#isClosed) {
-      this.#isPumping = false
-      return Effect.void
+  /** Writes what has gathered, delivers it, and looks again. */
+  readonly #pump = (): void => {
+    for (;;) {
+      const batch = this.#inbox
+      if (batch.length === 0 || this.#isClosed) {
+        this.#isPumping = false
+        return
+      }
+      this.#inbox = []
+      const written = this.options.journal.append(batch)
+      if (!Exit.isExit(written)) {
+        this.#fork(Effect.map(Effect.exit(written), (exit) => this.#goOn(batch, exit)))
+        return
+      }
+      this.#written(batch, written as Exit.Exit<void, JournalError>)
+      if (++this.#turns % turnsMax === 0) return this.#later()
     }
-    this.#inbox = []
-    return Effect.flatMap(
-      Effect.match(this.options.journal.append(batch), {
-        onSuccess: () => this.#deliverAll(batch),
-        onFailure: (error) => this.#refused(batch, error)
-      }),
-      () => this.#pump
-    )
-  })
+  }
+
+  #goOn(batch: ReadonlyArray<Delivery>, exit: Exit.Exit<void, JournalError>): void {
+    this.#written(batch, exit)
+    this.#pump()
+  }
+
+  #written(batch: ReadonlyArray<Delivery>, exit: Exit.Exit<void, JournalError>): void {
+    if (Exit.isSuccess(exit)) return this.#deliverAll(batch)
+    const error = Cause.squash(exit.cause)
+    this.#refused(batch, error instanceof TroupeError ? error : new JournalBroken({ cause: error }))
+  }
 
   #deliverAll(batch: ReadonlyArray<Delivery>): void {
     for (const delivery of batch) {

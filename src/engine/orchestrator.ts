@@ -41,6 +41,8 @@ export interface OrchestratorOptions {
   readonly retainMessages?: number
   /** Most messages that wait for one agent; default 1,000. */
   readonly mailboxMax?: number
+  /** Divides the length of all waits (`sleep`, pauses of loops), for rehearsals; default 1. */
+  readonly timeScale?: number
   /** How long a cancelled attempt may take to end by itself, in milliseconds; default 5,000. */
   readonly graceMs?: number
   /** Told about errors that no caller can be told about: an observer that throws, a defect. Default: a line on stderr. */
@@ -246,6 +248,7 @@ export const openEngine = (options: OrchestratorOptions, context: Context.Contex
     retainMessages: positive(options.retainMessages ?? 100_000, "retainMessages"),
     mailboxMax: positive(options.mailboxMax ?? mailboxCapacity, "mailboxMax"),
     graceMs: positive(options.graceMs ?? 5_000, "graceMs"),
+    timeScale: options.timeScale ?? 1,
     newId: randomUUID,
     onDefect: options.onDefect ?? ((error) => console.error("troupe:", error))
   }

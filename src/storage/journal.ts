@@ -38,7 +38,7 @@ export interface RunPage {
   readonly cursor: string | undefined
 }
 
-export type JournalError = SequenceConflict | JournalFull
+export type JournalError = SequenceConflict | JournalFull | JournalBroken
 
 /**
  * Another writer got there first: the run has moved past the point this step was worked out from.
@@ -69,12 +69,24 @@ export class JournalFull extends TroupeError {
   }
 }
 
+/** The journal failed in a way that it does not know itself. */
+export class JournalBroken extends TroupeError {
+  readonly _tag = "JournalBroken"
+  readonly code = "STORAGE_BROKEN"
+  override readonly cause: unknown
+  constructor({ cause }: { cause: unknown }) {
+    super(`the journal failed: ${cause instanceof Error ? cause.message : String(cause)}`)
+    this.cause = cause
+  }
+}
+
 export interface JournalService {
   /** Whether what it holds outlives the process. */
   readonly isDurable: boolean
   /**
    * Writes messages of any number of runs: all of them or, on any error, none. Each must continue its run without a gap.
-   * When it succeeds, everything written is as durable as this journal can make it.
+   * When it succeeds, everything written is as durable as this journal can make it. There is one writer, which runs each effect
+   * exactly once; a journal that needs no waiting may do the work at once and return an exit.
    */
   readonly append: (batch: ReadonlyArray<Entry>) => Effect.Effect<void, JournalError>
   /** The messages of a run from a place on; empty for an unknown run. What is read cannot be changed. */

@@ -1,5 +1,6 @@
 /** A journal in memory: as exact as the durable one, gone with the process. */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type { Message } from "../model/messages.ts"
 import { type Entry, Journal, JournalFull, type JournalService, type RunSummary, SequenceConflict } from "./journal.ts"
@@ -44,13 +45,12 @@ export const memoryJournal = ({ capacity = 5_000_000 }: MemoryOptions = {}): Jou
 
   return {
     isDurable: false,
-    append: (batch) =>
-      Effect.suspend(() => {
-        const refused = refusal(batch)
-        if (refused !== undefined) return Effect.fail(refused)
-        for (const entry of batch) write(entry)
-        return Effect.void
-      }),
+    append: (batch) => {
+      const refused = refusal(batch)
+      if (refused !== undefined) return Exit.fail(refused)
+      for (const entry of batch) write(entry)
+      return Exit.void
+    },
     read: (run, from = 0) => Effect.sync(() => Object.freeze(runs.get(run)?.messages.slice(from) ?? [])),
     list: ({ workflow, limit = 100, cursor }) =>
       Effect.sync(() => {

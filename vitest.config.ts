@@ -1,0 +1,21 @@
+import { fileURLToPath } from "node:url"
+import { defineConfig } from "vitest/config"
+
+const source = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.meta.url))
+
+export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^troupe$/, replacement: source("index.ts") },
+      { find: /^troupe\/effect$/, replacement: source("effect.ts") },
+      { find: /^troupe\/(machines|actors|storage)$/, replacement: source("$1/index.ts") }
+    ]
+  },
+  test: {
+    include: ["test/**/*.test.ts", "property-tests/**/*.test.ts"],
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
+    // XState's development build warns on the console about every event to a stopped actor; nothing here depends on it
+    onConsoleLog: (log) => !log.includes("was sent to stopped actor")
+  }
+})
