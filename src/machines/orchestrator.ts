@@ -19,7 +19,7 @@ export const orchestratorMachine = setup({
   guards: { isLast: ({ context }) => context.runs <= 1, isEmpty: ({ context }) => context.runs === 0 },
   actions: {
     countUp: assign({ runs: ({ context }) => context.runs + 1 }),
-    countDown: assign({ runs: ({ context }) => context.runs - 1 }),
+    countDown: assign({ runs: ({ context }) => Math.max(0, context.runs - 1) }),
     "runs.stop": command(),
     "orchestrator.closed": command()
   }

@@ -74,8 +74,7 @@ export const seats = (requirements: ReadonlyArray<Resources | undefined>, invent
   if (inventory === undefined) return requirements.length
   const hall = openHall(inventory)
   const demands = requirements.map(amountsOf).sort((a, b) => total(a) - total(b))
-  const refusedAt = demands.findIndex((amounts) => hall.enter(amounts) === undefined)
-  return refusedAt === -1 ? demands.length : refusedAt
+  return demands.filter((amounts) => hall.enter(amounts) !== undefined).length
 }
 const total = (amounts: Amounts) => [...amounts.values()].reduce((sum, amount) => sum + amount, 0)
 

@@ -1,0 +1,8 @@
+/** The statecharts, each of which opens in any XState tool, and the compiler that makes tables of them. */
+export { agentMachine, type AgentContext, type AgentEvent } from "./agent.ts"
+export { type Chart, ChartSnapshot, compile, type Emit } from "./compile.ts"
+export { command } from "./machine.ts"
+export { type OrchestratorContext, type OrchestratorEvent, orchestratorMachine } from "./orchestrator.ts"
+export { type SleepContext, type SleepInput, sleepMachine } from "./sleep.ts"
+export { type TaskEvent, type TaskInput, taskMachine } from "./task.ts"
+export { type WorkflowContext, type WorkflowEvent, type WorkflowInput, workflowMachine } from "./workflow.ts"
