@@ -57,13 +57,13 @@ export interface EngineOptions {
 /** Something for a run, with who wants to know that it is written and delivered. For the journal it is an entry. */
 class Delivery implements Entry {
   readonly live: LiveRun
-  readonly seq: number
+  /** Its place in the run; given when its batch is written. */
+  seq = -1
   readonly message: Message
   readonly place: Place | undefined
   readonly done: ((error?: TroupeError) => void) | undefined
   constructor(live: LiveRun, message: Message, place: Place | undefined, done: Delivery["done"]) {
     this.live = live
-    this.seq = live.next()
     this.message = message
     this.place = place
     this.done = done
@@ -198,6 +198,7 @@ export class Engine {
         return
       }
       this.#inbox = []
+      for (const delivery of batch) delivery.seq = delivery.live.next()
       const written = this.options.journal.append(batch)
       if (!Exit.isExit(written)) {
         this.#fork(Effect.map(Effect.exit(written), (exit) => this.#goOn(batch, exit)))
@@ -234,11 +235,18 @@ export class Engine {
 
   /** Nothing of the batch was written: whoever waits is told; attempts whose end could not be recorded end their run. */
   #refused(batch: ReadonlyArray<Delivery>, error: TroupeError): void {
-    for (const { live, done } of batch) {
+    for (const { live, message, done } of batch) {
       live.rewind()
+      if (message.type === "run.submitted") this.#unsubmit(live)
       if (done !== undefined) done(error)
       else this.#crashed(live.id, error)
     }
+  }
+
+  /** A run that could not be written never was: its id is free again. */
+  #unsubmit(run: LiveRun): void {
+    this.runs.delete(run.id)
+    this.#live--
   }
 
   #deliver({ live: run, message, place }: Delivery): void {
