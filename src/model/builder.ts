@@ -34,11 +34,11 @@ export interface NodeOptions<I, D> extends TaskOptions {
 type Fresh<K extends string, D> = K extends keyof D | "input" ? `'${K}' is taken: give each task a key of its own` : K
 /** The result of a node: with `when` it may be missing. */
 type Result<V, O> = O extends { readonly when: unknown } ? V | undefined : V
-type Add<D, K extends string, V> = { readonly [P in keyof D | K]: P extends keyof D ? D[P] : V }
+type Add<D, K extends string, V> = D & { readonly [P in K]: V }
 
 export interface Builder<I, D> {
   /** Adds a task; `input` wires it: `$ => ({ trip: $.input.id, total: $.total })`. */
-  task<const K extends string, TI, TO, const N extends NodeOptions<I, D> = {}>(
+  task<const K extends string, TI, TO, const N extends NodeOptions<I, D> = NodeOptions<I, D>>(
     key: Fresh<K, D>,
     task: TaskDef<any, TI, TO>,
     input: ($: Env<I, D>) => Wire<NoInfer<TI>>,
@@ -46,7 +46,7 @@ export interface Builder<I, D> {
   ): Builder<I, Add<D, K, Result<TO, N>>>
 
   /** Fans out over a list: one task, or one run of a workflow, per item; the results keep the order of the items. */
-  map<const K extends string, TI, TO, const N extends NodeOptions<I, D> & MapOptions = {}>(
+  map<const K extends string, TI, TO, const N extends NodeOptions<I, D> & MapOptions = NodeOptions<I, D> & MapOptions>(
     key: Fresh<K, D>,
     each: TaskDef<any, TI, TO> | Workflow<TI, TO>,
     over: ($: Env<I, D>) => Wire<ReadonlyArray<NoInfer<TI>>>,
@@ -62,7 +62,7 @@ export interface Builder<I, D> {
   ): Builder<I, Add<D, K, Result<ReadonlyArray<N extends { readonly partial: true } ? TO | null : TO>, N>>>
 
   /** A pure step between tasks. */
-  derive<const K extends string, W, O, const N extends Omit<NodeOptions<I, D>, keyof TaskOptions> = {}>(
+  derive<const K extends string, W, O, const N extends Omit<NodeOptions<I, D>, keyof TaskOptions> = Omit<NodeOptions<I, D>, keyof TaskOptions>>(
     key: Fresh<K, D>,
     from: ($: Env<I, D>) => W,
     f: (value: Unwire<W>) => O,
@@ -73,7 +73,7 @@ export interface Builder<I, D> {
   sleep<const K extends string>(key: Fresh<K, D>, duration: Duration | (($: Env<I, D>) => Ref<number>), options?: Omit<NodeOptions<I, D>, keyof TaskOptions>): Builder<I, Add<D, K, null>>
 
   /** Another workflow as one node. */
-  use<const K extends string, WI, WO, const N extends NodeOptions<I, D> = {}>(
+  use<const K extends string, WI, WO, const N extends NodeOptions<I, D> = NodeOptions<I, D>>(
     key: Fresh<K, D>,
     workflow: Workflow<WI, WO>,
     input: ($: Env<I, D>) => Wire<NoInfer<WI>>,
@@ -81,7 +81,7 @@ export interface Builder<I, D> {
   ): Builder<I, Add<D, K, Result<WO, N>>>
 
   /** Takes the case that `on` names; the result is that of the workflow taken. */
-  branch<const K extends string, C extends { readonly [name: string]: Workflow<any, any> }, const N extends NodeOptions<I, D> = {}>(
+  branch<const K extends string, C extends { readonly [name: string]: Workflow<any, any> }, const N extends NodeOptions<I, D> = NodeOptions<I, D>>(
     key: Fresh<K, D>,
     on: ($: Env<I, D>) => Ref<string> | Ref<number> | Ref<boolean>,
     cases: C,
@@ -98,7 +98,7 @@ export interface Builder<I, D> {
   ): Builder<I, Add<D, K, Result<S, N>>>
 
   /** A planning task that returns tasks and edges; they are injected whole, or refused whole. The result is that of the fragment. */
-  expand<const K extends string, TI, OS extends AnySchema, const N extends NodeOptions<I, D> = {}>(
+  expand<const K extends string, TI, OS extends AnySchema, const N extends NodeOptions<I, D> = NodeOptions<I, D>>(
     key: Fresh<K, D>,
     planner: TaskDef<any, TI, Fragment>,
     input: ($: Env<I, D>) => Wire<NoInfer<TI>>,
@@ -106,7 +106,7 @@ export interface Builder<I, D> {
   ): Builder<I, Add<D, K, Result<InferOutput<OS>, N>>>
 
   /** Adds a reusable part: a function from builder to builder. */
-  segment<B extends Builder<any, any>>(part: (builder: this) => B): B
+  segment<D2>(part: (builder: Builder<I, D>) => Builder<I, D2>): Builder<I, D2>
 
   /** Ends the definition: what a run gives back. Throws `InvalidWorkflow` with all problems. */
   returns<W>(output: ($: Env<I, D>) => W): Workflow<I, Unwire<W>, D>

@@ -68,6 +68,18 @@ describe("F03 cancel", () => {
     expect(await run.tasks()).toEqual({ d: "cancelled", z: "cancelled" })
     await patient.close()
   })
+  test("force leaves no actor behind", async () => {
+    const actors: Array<any> = []
+    const watched = await Orchestrator.open({ inspect: (event) => event.type === "@xstate.actor" && actors.push(event.actorRef) })
+    const { def } = held()
+    const inner = workflow("inner", type<null>()).task("h", def, () => "h").returns(($) => $.h)
+    const run = await watched.submit(workflow("f", type<null>()).use("u", inner, () => null).sleep("z", "1h").returns(($) => $.u), null, { id: "forced" })
+    await run.cancel({ force: true })
+    await run.outcome()
+    expect(actors.map((actor) => [actor.id, actor.getSnapshot().status])).toEqual([["orchestrator", "active"], ["@registry", "active"], ["forced", "done"], ["z", "stopped"], ["u", "stopped"], ["h", "stopped"]].sort(byOrderOf(actors)))
+    await watched.close()
+  })
+  const byOrderOf = (actors: ReadonlyArray<{ id: string }>) => (a: Array<string>, b: Array<string>) => actors.findIndex(({ id }) => id === a[0]) - actors.findIndex(({ id }) => id === b[0])
   test("force also ends a cancel that waits for its grace period", async () => {
     const patient = await Orchestrator.open({ graceMs: 60_000 })
     const deaf = task("deaf", { in: type<null>(), out: type<number>(), run: () => new Promise<number>(() => {}) })

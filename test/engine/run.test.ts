@@ -202,6 +202,14 @@ describe("failures", () => {
     expect((await continued.outcome()).failedTask).toBe("bad")
     expect(await continued.tasks()).toEqual({ bad: "failed", behind: "skipped", s: "succeeded", t: "succeeded" })
   })
+  test("F10 what waits for a failure is known to be skipped while the rest goes on", async () => {
+    const slow = task("slow", { in: type<number>(), out: type<number>(), run: async (n) => { await later(20); return n } })
+    const flow = workflow("mid", type<null>(), { onFailure: "continue" }).task("bad", fails, () => 1).task("x", num, ($) => $.bad).task("y", num, ($) => $.x).task("s", slow, () => 1).returns(($) => $.s)
+    const run = await orchestrator.submit(flow, null)
+    await later(5)
+    expect(await run.tasks()).toEqual({ bad: "failed", x: "skipped", y: "skipped", s: "running" })
+    expect((await run.outcome()).error).toMatchObject({ task: "bad", failure: { message: "kaputt" } })
+  })
   test("J01, J02 retries with growing pauses; the last error is the one reported", async () => {
     const at: Array<number> = []
     const flaky = task("flaky", { in: type<number>(), out: type<string>(), retry: { attempts: 3, base: "20ms", jitter: 0 }, run: (_, { attempt, key }) => { at.push(performance.now()); if (attempt < 3) throw new Error(`no ${attempt}`); return `${attempt} ${key.split("/")[1]}` } })

@@ -1,0 +1,111 @@
+// Every public name is a visible decision: adding one changes this list.
+import { expect, test } from "vitest"
+
+const names = async (module: Promise<object>) => Object.keys(await module).sort()
+
+test("names of troupe", async () => {
+  expect(await names(import("../src/index.ts"))).toMatchInlineSnapshot(`
+    [
+      "AttemptTimedOut",
+      "ChartUnsupported",
+      "Deadlock",
+      "FragmentRefused",
+      "IdempotencyMismatch",
+      "InvalidId",
+      "InvalidOption",
+      "InvalidWorkflow",
+      "LimitExceeded",
+      "MailboxFull",
+      "NoAgent",
+      "NoRecipient",
+      "NotJson",
+      "Orchestrator",
+      "OrchestratorClosed",
+      "PathMissing",
+      "RunCancelled",
+      "RunFailed",
+      "RunNotFound",
+      "SchemaMismatch",
+      "TroupeError",
+      "analyzeDependencies",
+      "and",
+      "criticalPath",
+      "describe",
+      "eq",
+      "exists",
+      "findCycle",
+      "fromCrew",
+      "fromJson",
+      "fromSteps",
+      "fromYaml",
+      "gt",
+      "gte",
+      "limits",
+      "load",
+      "lt",
+      "lte",
+      "ne",
+      "not",
+      "oneOf",
+      "or",
+      "orElse",
+      "plan",
+      "stagesOf",
+      "task",
+      "toFailure",
+      "topologicalOrder",
+      "type",
+      "validate",
+      "workflow",
+    ]
+  `)
+})
+test("names of troupe/effect", async () => {
+  expect(await names(import("../src/effect.ts"))).toMatchInlineSnapshot(`
+    [
+      "Troupe",
+      "execute",
+      "get",
+      "layer",
+      "list",
+      "submit",
+    ]
+  `)
+})
+test("names of troupe/machines", async () => {
+  expect(await names(import("../src/machines/index.ts"))).toMatchInlineSnapshot(`
+    [
+      "ChartSnapshot",
+      "agentMachine",
+      "command",
+      "compile",
+      "orchestratorMachine",
+      "sleepMachine",
+      "taskMachine",
+      "workflowMachine",
+    ]
+  `)
+})
+test("names of troupe/actors", async () => {
+  expect(await names(import("../src/actors/index.ts"))).toMatchInlineSnapshot(`
+    [
+      "SupervisorSnapshot",
+      "createRoot",
+      "registryLogic",
+      "supervisor",
+    ]
+  `)
+})
+test("names of troupe/storage", async () => {
+  expect(await names(import("../src/storage/index.ts"))).toMatchInlineSnapshot(`
+    [
+      "Journal",
+      "JournalBroken",
+      "JournalFull",
+      "SequenceConflict",
+      "laws",
+      "layerMemory",
+      "memoryJournal",
+    ]
+  `)
+})

@@ -1,0 +1,98 @@
+// Every line marked @ts-expect-error must fail to compile: `npm run check` fails when one of them does not.
+// test/types.test.ts looks at what the compiler says, so that the messages stay readable.
+import { eq, gt, load, lt, Orchestrator, oneOf, orElse, type Run, task, type, workflow } from "troupe"
+import { z } from "zod"
+
+const num = task("num", { in: z.number(), out: z.number(), run: (x) => x + 1 })
+const text = task("text", { in: z.string(), out: z.string(), run: (x) => x })
+const pair = task("pair", { in: z.object({ a: z.number(), b: z.string() }), out: z.object({ sum: z.number(), list: z.array(z.number()) }), run: ({ a }) => ({ sum: a, list: [a] }) })
+const maybe = task("maybe", { in: z.number().optional(), out: z.number(), run: (x) => x ?? 0 })
+
+const b = workflow("b", z.object({ s: z.string(), n: z.number(), opt: z.number().optional(), deep: z.object({ k: z.array(z.number()) }) }))
+const trip = b.task("p", pair, ($) => ({ a: $.input.n, b: $.input.s })).returns(($) => $.p.sum)
+
+// ── the misuse cases of the design ──────────────────────────────────────────────
+const t = await Orchestrator.open({})
+const run = await t.submit(trip, { s: "x", n: 1, deep: { k: [1] } })
+// @ts-expect-error 01 wrong input of a workflow
+await t.submit(trip, { s: 1, n: 1, deep: { k: [1] } })
+// @ts-expect-error 02 result is a number
+const wrong: string = await run.result()
+b.task("a", num, ($) => $.input.n).task("c", num, ($) => $.a)
+// @ts-expect-error 03 string wired to number
+b.task("a", num, ($) => $.input.s)
+// @ts-expect-error 04 path does not exist
+b.task("a", num, ($) => $.input.zzz)
+// @ts-expect-error 05 reads a task that is not upstream
+b.task("a", num, ($) => $.later)
+b.map("m", num, ($) => $.input.deep.k).derive("sum", ($) => $.m, (xs) => xs.length).returns(($) => $.sum)
+// @ts-expect-error 06 order after an unknown node
+b.task("a", num, ($) => $.input.n, { after: ["zzz"] })
+
+// ── and more ────────────────────────────────────────────────────────────────────
+// @ts-expect-error 07 a key of an object input is missing
+b.task("a", pair, ($) => ({ a: $.input.n }))
+// @ts-expect-error 08 a key of an object input has the wrong type
+b.task("a", pair, ($) => ({ a: $.input.s, b: $.input.s }))
+// @ts-expect-error 09 a literal of the wrong type
+b.task("a", num, () => "one")
+// @ts-expect-error 10 what may be missing is wired to what must be there
+b.task("a", num, ($) => $.input.opt)
+b.task("a", maybe, ($) => $.input.opt).task("c", num, ($) => orElse($.input.opt, 3))
+// @ts-expect-error 11 the result of a task with a condition may be missing
+b.task("a", num, ($) => $.input.n, { when: ($) => gt($.input.n, 1) }).task("c", num, ($) => $.a)
+// @ts-expect-error 12 a key is taken
+b.task("a", num, ($) => $.input.n).task("a", num, ($) => $.input.n)
+// @ts-expect-error 13 'input' is no key of a task
+b.task("input", num, ($) => $.input.n)
+// @ts-expect-error 14 a fan-out over something that is no list
+b.map("m", num, ($) => $.input.n)
+// @ts-expect-error 15 items of the wrong type
+b.map("m", text, ($) => $.input.deep.k)
+// @ts-expect-error 16 partial results may be null
+b.map("m", num, ($) => $.input.deep.k, { partial: true }).derive("d", ($) => $.m, (xs) => xs[0].toFixed())
+// @ts-expect-error 17 a pure step reads what is not there
+b.derive("d", ($) => ({ n: $.input.n }), ({ m }) => m)
+// @ts-expect-error 18 a sub-workflow with the wrong input
+b.use("u", trip, ($) => $.input.n)
+// @ts-expect-error 19 a duration without unit
+b.task("a", num, ($) => $.input.n, { timeout: "5" })
+// @ts-expect-error 20 an unknown option
+b.task("a", num, ($) => $.input.n, { timout: "5s" })
+// @ts-expect-error 21 a loop without bound
+b.repeat("l", workflow("l", type<number>()).returns(($) => $.input), ($) => $.input.n, { until: () => true })
+// @ts-expect-error 22 a loop whose workflow gives something else than it takes
+b.repeat("l", workflow("l", type<number>()).returns(() => "x"), ($) => $.input.n, { until: () => true, max: 3 })
+// @ts-expect-error 23 comparing a number with text
+b.task("a", num, ($) => $.input.n, { when: ($) => eq($.input.n, "x") })
+// @ts-expect-error 24 order between things that have none
+b.task("a", num, ($) => $.input.n, { when: ($) => lt($.input.deep, 3) })
+// @ts-expect-error 25 a list of the wrong type
+b.task("a", num, ($) => $.input.n, { when: ($) => oneOf($.input.s, [1, 2]) })
+// @ts-expect-error 26 a body that gives the wrong type
+task("bad", { in: z.number(), out: z.string(), run: (n) => n })
+// @ts-expect-error 27 a body that wants another input
+task("bad", { in: z.number(), out: z.number(), run: (n: string) => n.length })
+// @ts-expect-error 28 a task without schemas
+task("bad", { run: () => 1 })
+// @ts-expect-error 29 retry without attempts
+task("bad", { in: z.number(), out: z.number(), run: (n) => n, retry: { backoff: "fixed" } })
+// @ts-expect-error 30 using a reference as a value
+b.derive("d", ($) => $.input.n + 1, (n) => n)
+// @ts-expect-error 31 an unknown balance
+await Orchestrator.open({ balance: "magic" })
+// @ts-expect-error 32 an agent without capabilities
+await Orchestrator.open({ agents: [{ id: "a", run: () => 1 }] })
+// @ts-expect-error 33 executing what is no workflow
+await t.execute({ name: "x" }, 1)
+
+// ── what must compile ───────────────────────────────────────────────────────────
+const number: number = await run.result()
+const other: Run<number> = await t.submit(num, 1)
+const loaded = await load({})
+const anything: unknown = await t.execute(loaded, null)
+const named = b
+  .branch("br", ($) => $.input.s, { one: workflow("one", type<number>()).returns(($) => $.input), otherwise: workflow("two", type<number>()).returns(() => "x") }, ($) => $.input.n)
+  .returns(($) => $.br)
+const either: string | number = await t.execute(named, { s: "", n: 1, deep: { k: [] } })
+export { anything, either, number, other, wrong }
