@@ -6,9 +6,17 @@ import { deepFreeze } from "../src/model/json.ts"
 
 /** A graph: for each task the earlier ones that it waits for. */
 export const graph = (most: number): fc.Arbitrary<ReadonlyArray<ReadonlyArray<number>>> =>
-  fc.integer({ min: 1, max: most }).chain((size) =>
-    fc.tuple(...Array.from({ length: size }, (_, i) => (i === 0 ? fc.constant<Array<number>>([]) : fc.uniqueArray(fc.integer({ min: 0, max: i - 1 }), { maxLength: 3 }))))
-  )
+  fc
+    .integer({ min: 1, max: most })
+    .chain((size) =>
+      fc.tuple(
+        ...Array.from({ length: size }, (_, i) =>
+          i === 0
+            ? fc.constant<Array<number>>([])
+            : fc.uniqueArray(fc.integer({ min: 0, max: i - 1 }), { maxLength: 3 })
+        )
+      )
+    )
 
 export const idOf = (i: number) => `t${i}`
 
@@ -17,7 +25,9 @@ export const workflowOf = (deps: ReadonlyArray<ReadonlyArray<number>>, more: Par
   deepFreeze({
     ir: 1,
     name: "generated",
-    tasks: deps.map((list, i): TaskIR => ({ id: idOf(i), task: "step", input: { i, from: list.map((dep) => ({ $: idOf(dep) })) } })),
+    tasks: deps.map(
+      (list, i): TaskIR => ({ id: idOf(i), task: "step", input: { i, from: list.map((dep) => ({ $: idOf(dep) })) } })
+    ),
     output: deps.map((_, i) => ({ $: idOf(i) })),
     ...more
   })

@@ -1,7 +1,14 @@
 import { fc, test } from "@fast-check/vitest"
-import { initialTransition, transition } from "xstate"
 import { describe, expect } from "vitest"
-import { agentMachine, compile, orchestratorMachine, sleepMachine, taskMachine, workflowMachine } from "../src/machines/index.ts"
+import { initialTransition, transition } from "xstate"
+import {
+  agentMachine,
+  compile,
+  orchestratorMachine,
+  sleepMachine,
+  taskMachine,
+  workflowMachine
+} from "../src/machines/index.ts"
 
 const failure = fc.record({ tag: fc.constant("E"), message: fc.string(), retryable: fc.boolean() })
 const at = fc.nat(1_000)
@@ -13,7 +20,13 @@ const machines = {
     machine: taskMachine,
     input: fc.record({
       path: fc.string(),
-      retry: fc.record({ attempts: fc.integer({ min: 1, max: 3 }), backoff: fc.constantFrom("fixed", "exponential"), baseMs: fc.nat(100), capMs: fc.integer({ min: 100, max: 200 }), jitter: fc.double({ min: 0, max: 1, noNaN: true }) })
+      retry: fc.record({
+        attempts: fc.integer({ min: 1, max: 3 }),
+        backoff: fc.constantFrom("fixed", "exponential"),
+        baseMs: fc.nat(100),
+        capMs: fc.integer({ min: 100, max: 200 }),
+        jitter: fc.double({ min: 0, max: 1, noNaN: true })
+      })
     }),
     events: [
       ...plain("start", "cancel", "unknown"),
@@ -26,7 +39,11 @@ const machines = {
   sleep: { machine: sleepMachine, input: fc.record({ dueAt: at }), events: plain("timer.fired", "cancel", "start") },
   workflow: {
     machine: workflowMachine,
-    input: fc.record({ task: fc.string(), onFailure: fc.constantFrom("stop", "continue"), dueAt: fc.option(at, { nil: undefined }) }),
+    input: fc.record({
+      task: fc.string(),
+      onFailure: fc.constantFrom("stop", "continue"),
+      dueAt: fc.option(at, { nil: undefined })
+    }),
     events: [
       ...plain("pause", "resume", "idle", "timer.fired", "unknown"),
       fc.record({ type: fc.constant("task.failed"), task: fc.string(), failure }),
@@ -34,20 +51,37 @@ const machines = {
       fc.record({ type: fc.constant("cancel"), reason: fc.string(), force: fc.boolean() })
     ]
   },
-  orchestrator: { machine: orchestratorMachine, input: fc.constant(undefined), events: plain("run.opened", "run.ended", "drain", "close") },
-  agent: { machine: agentMachine, input: fc.record({ agent: fc.string(), capacity: fc.integer({ min: 1, max: 3 }) }), events: plain("assigned", "released", "drain", "leave") }
+  orchestrator: {
+    machine: orchestratorMachine,
+    input: fc.constant(undefined),
+    events: plain("run.opened", "run.ended", "drain", "close")
+  },
+  agent: {
+    machine: agentMachine,
+    input: fc.record({ agent: fc.string(), capacity: fc.integer({ min: 1, max: 3 }) }),
+    events: plain("assigned", "released", "drain", "leave")
+  }
 }
 
 describe("the chart is the only source: its table does what the interpreter does", () => {
   for (const [name, { machine, input, events }] of Object.entries(machines)) {
     const chart = compile(machine as any)
-    test.prop([input as fc.Arbitrary<any>, fc.array(fc.oneof(...(events as Array<fc.Arbitrary<any>>)), { maxLength: 12 })], { numRuns: 500 })(`${name}: same states, context, output and commands after any events`, (given, sequence) => {
+    test.prop(
+      [input as fc.Arbitrary<any>, fc.array(fc.oneof(...(events as Array<fc.Arbitrary<any>>)), { maxLength: 12 })],
+      { numRuns: 500 }
+    )(`${name}: same states, context, output and commands after any events`, (given, sequence) => {
       const commands: Array<readonly [string, unknown]> = []
       const emit = (type: string, params: unknown) => commands.push([type, params])
       let [interpreted, first] = initialTransition(machine as any, given as never) as [any, Array<any>]
       let compiled = chart.initial(given, emit, undefined)
       const compare = (actions: ReadonlyArray<{ type: string; params?: unknown }>) => {
-        expect([compiled.value, compiled.status, compiled.context, compiled.output, [...compiled.tags]]).toEqual([interpreted.value, interpreted.status, interpreted.context, interpreted.output, [...interpreted.tags]])
+        expect([compiled.value, compiled.status, compiled.context, compiled.output, [...compiled.tags]]).toEqual([
+          interpreted.value,
+          interpreted.status,
+          interpreted.context,
+          interpreted.output,
+          [...interpreted.tags]
+        ])
         expect(commands.splice(0)).toEqual(actions.map(({ type, params }) => [type, params]))
       }
       compare(first)

@@ -6,9 +6,31 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Engine } from "./engine/engine.ts"
-import { type CancelOptions, type ListOptions, Orchestrator, type OrchestratorOptions, openEngine, type Run as PromiseRun, type SubmitOptions, type WorkflowResult } from "./engine/orchestrator.ts"
+import {
+  type CancelOptions,
+  type ListOptions,
+  Orchestrator,
+  type OrchestratorOptions,
+  openEngine,
+  type Run as PromiseRun,
+  type SubmitOptions,
+  type WorkflowResult
+} from "./engine/orchestrator.ts"
 import type { RunState } from "./engine/progress.ts"
-import { type IdempotencyMismatch, type InvalidId, type InvalidOption, type InvalidWorkflow, type LimitExceeded, type NotJson, type OrchestratorClosed, type RunCancelled, type RunFailed, type RunNotFound, type SchemaMismatch, TroupeError } from "./model/errors.ts"
+import {
+  type IdempotencyMismatch,
+  type InvalidId,
+  type InvalidOption,
+  type InvalidWorkflow,
+  type LimitExceeded,
+  type NotJson,
+  type OrchestratorClosed,
+  type RunCancelled,
+  type RunFailed,
+  type RunNotFound,
+  type SchemaMismatch,
+  TroupeError
+} from "./model/errors.ts"
 import type { Cause, Message, TaskStatus } from "./model/messages.ts"
 import type { TaskDef } from "./model/task.ts"
 import type { Workflow } from "./model/workflow.ts"
@@ -17,7 +39,15 @@ import type { JournalError } from "./storage/journal.ts"
 /** An orchestrator that lives as long as its layer. */
 export class Troupe extends Context.Service<Troupe, { readonly orchestrator: Orchestrator }>()("troupe/Troupe") {}
 
-export type SubmitError = InvalidId | InvalidWorkflow | SchemaMismatch | NotJson | LimitExceeded | IdempotencyMismatch | OrchestratorClosed | JournalError
+export type SubmitError =
+  | InvalidId
+  | InvalidWorkflow
+  | SchemaMismatch
+  | NotJson
+  | LimitExceeded
+  | IdempotencyMismatch
+  | OrchestratorClosed
+  | JournalError
 export type RunError = RunFailed | RunCancelled | OrchestratorClosed
 
 /** One execution of a workflow. */
@@ -53,20 +83,45 @@ export const layer = (options: OrchestratorOptions = {}): Layer.Layer<Troupe> =>
   )
 
 /** Submits a workflow, or a single task; when it succeeds the run is written and goes on by itself. */
-export const submit = <I, O>(workflow: Workflow<I, O> | TaskDef<any, I, O>, input: I, options?: SubmitOptions): Effect.Effect<Run<O>, SubmitError, Troupe> =>
-  Effect.flatMap(Troupe, ({ orchestrator }) => Effect.map(asked<PromiseRun<O>, SubmitError>(() => orchestrator.submit(workflow, input, options)), runOf))
+export const submit = <I, O>(
+  workflow: Workflow<I, O> | TaskDef<any, I, O>,
+  input: I,
+  options?: SubmitOptions
+): Effect.Effect<Run<O>, SubmitError, Troupe> =>
+  Effect.flatMap(Troupe, ({ orchestrator }) =>
+    Effect.map(
+      asked<PromiseRun<O>, SubmitError>(() => orchestrator.submit(workflow, input, options)),
+      runOf
+    )
+  )
 
 /** Submits and waits for the result; interrupting it cancels the run. */
-export const execute = <I, O>(workflow: Workflow<I, O> | TaskDef<any, I, O>, input: I, options?: SubmitOptions): Effect.Effect<O, SubmitError | RunError, Troupe> =>
-  Effect.flatMap(submit(workflow, input, options), (run) => Effect.onInterrupt(run.result, () => Effect.ignore(run.cancel({ force: true, why: "interrupted" }))))
+export const execute = <I, O>(
+  workflow: Workflow<I, O> | TaskDef<any, I, O>,
+  input: I,
+  options?: SubmitOptions
+): Effect.Effect<O, SubmitError | RunError, Troupe> =>
+  Effect.flatMap(submit(workflow, input, options), (run) =>
+    Effect.onInterrupt(run.result, () => Effect.ignore(run.cancel({ force: true, why: "interrupted" })))
+  )
 
 /** A run by id. */
 export const get = <O = unknown>(id: string): Effect.Effect<Run<O>, RunNotFound | InvalidId, Troupe> =>
-  Effect.flatMap(Troupe, ({ orchestrator }) => Effect.map(asked<PromiseRun<O>, RunNotFound | InvalidId>(() => orchestrator.get<O>(id)), runOf))
+  Effect.flatMap(Troupe, ({ orchestrator }) =>
+    Effect.map(
+      asked<PromiseRun<O>, RunNotFound | InvalidId>(() => orchestrator.get<O>(id)),
+      runOf
+    )
+  )
 
 /** Runs, newest first, in pages. */
-export const list = (options?: ListOptions): Effect.Effect<{ readonly runs: ReadonlyArray<RunState>; readonly cursor: string | undefined }, InvalidOption, Troupe> =>
-  Effect.flatMap(Troupe, ({ orchestrator }) => asked(() => orchestrator.list(options)))
+export const list = (
+  options?: ListOptions
+): Effect.Effect<
+  { readonly runs: ReadonlyArray<RunState>; readonly cursor: string | undefined },
+  InvalidOption,
+  Troupe
+> => Effect.flatMap(Troupe, ({ orchestrator }) => asked(() => orchestrator.list(options)))
 
 const runOf = <O>(run: PromiseRun<O>): Run<O> => ({
   id: run.id,

@@ -1,13 +1,30 @@
 /**
  * Troupe: workflows of agents and tasks as live actors. This is the Promise face; `troupe/effect` is the same for Effect programs.
  */
-export { type CancelOptions, type ListOptions, Orchestrator, type OrchestratorOptions, type Run, type SubmitOptions, type WorkflowResult } from "./engine/orchestrator.ts"
+
+export type { Inspect } from "./actors/create.ts"
+export type { Allow } from "./engine/builtin.ts"
+export {
+  type CancelOptions,
+  type ListOptions,
+  Orchestrator,
+  type OrchestratorOptions,
+  type Run,
+  type SubmitOptions,
+  type WorkflowResult
+} from "./engine/orchestrator.ts"
 export type { RunState, TaskCounts } from "./engine/progress.ts"
 export type { Agent, AgentMessage } from "./engine/router.ts"
-export type { Allow } from "./engine/builtin.ts"
-export type { Inspect } from "./actors/create.ts"
 export type { AgentRecord, Balance, Registry } from "./model/agents.ts"
-export { type Builder, type Env, type MapOptions, type NodeOptions, type RepeatOptions, workflow, type WorkflowOptions } from "./model/builder.ts"
+export {
+  type Builder,
+  type Env,
+  type MapOptions,
+  type NodeOptions,
+  type RepeatOptions,
+  type WorkflowOptions,
+  workflow
+} from "./model/builder.ts"
 export {
   analyzeDependencies,
   type CriticalPath,
@@ -24,11 +41,29 @@ export type { Json, JsonObject, JsonPrimitive } from "./model/json.ts"
 export { limits } from "./model/limits.ts"
 export { type Bindings, fromJson, fromYaml, load } from "./model/load.ts"
 export type { Cause, Message, Outcome, RunStatus, TaskStatus } from "./model/messages.ts"
-export { type ExecutionPlan, type ExecutionStage, plan, type PlanOptions } from "./model/plan.ts"
-export { and, type Comparison, eq, exists, gt, gte, lt, lte, ne, not, oneOf, or, orElse, type Ref, type Unwire, type When, type Wire } from "./model/recorder.ts"
-export { type ScheduledTask, type SchedulingPolicy } from "./model/schedule.ts"
+export { type ExecutionPlan, type ExecutionStage, type PlanOptions, plan } from "./model/plan.ts"
+export {
+  and,
+  type Comparison,
+  eq,
+  exists,
+  gt,
+  gte,
+  lt,
+  lte,
+  ne,
+  not,
+  oneOf,
+  or,
+  orElse,
+  type Ref,
+  type Unwire,
+  type When,
+  type Wire
+} from "./model/recorder.ts"
+export type { ScheduledTask, SchedulingPolicy } from "./model/schedule.ts"
 export { type AnySchema, type } from "./model/schemas.ts"
 export { type CrewSpec, fromCrew, fromSteps, type Step, type StepWorkflow } from "./model/steps.ts"
-export { task, type RetryOptions, type TaskContext, type TaskDef, type TaskOptions } from "./model/task.ts"
+export { type RetryOptions, type TaskContext, type TaskDef, type TaskOptions, task } from "./model/task.ts"
 export { validate } from "./model/validate.ts"
 export type { Workflow } from "./model/workflow.ts"

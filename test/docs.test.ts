@@ -1,18 +1,34 @@
 // Docs that run stay true: every `ts check` example in the sources is executed, and its `// =>` compared.
 import { readdirSync, readFileSync } from "node:fs"
+import { stripTypeScriptTypes } from "node:module"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { stripTypeScriptTypes } from "node:module"
 import { describe, expect, test } from "vitest"
 
 const src = fileURLToPath(new URL("../src/", import.meta.url))
-const files = readdirSync(src, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile() && entry.name.endsWith(".ts")).map((entry) => join(entry.parentPath, entry.name))
+const files = readdirSync(src, { recursive: true, withFileTypes: true })
+  .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
+  .map((entry) => join(entry.parentPath, entry.name))
 const fence = /```ts check\n([\s\S]*?)```/g
 
-const examples = files.flatMap((file) => [...readFileSync(file, "utf8").matchAll(fence)].map(([, body]) => ({ file, name: `${file.slice(src.length)}: ${body!.replace(/^ *\* ?/gm, "").trim().split("\n")[0]}`, body: body!.replace(/^ *\* ?/gm, "") })))
+const examples = files.flatMap((file) =>
+  [...readFileSync(file, "utf8").matchAll(fence)].map(([, body]) => ({
+    file,
+    name: `${file.slice(src.length)}: ${
+      body!
+        .replace(/^ *\* ?/gm, "")
+        .trim()
+        .split("\n")[0]
+    }`,
+    body: body!.replace(/^ *\* ?/gm, "")
+  }))
+)
 
 /** The names an example may use: those of its own module, and those of the package. */
-const scopeOf = async (file: string) => ({ ...(await import("../src/index.ts")), ...(await import(/* @vite-ignore */ file)) })
+const scopeOf = async (file: string) => ({
+  ...(await import("../src/index.ts")),
+  ...(await import(/* @vite-ignore */ file))
+})
 
 describe("examples in the docs", () => {
   test("there are some", () => expect(examples.length).toBeGreaterThan(15))
@@ -26,7 +42,10 @@ describe("examples in the docs", () => {
       else checks.push([expression!.trim(), wanted.trim()])
     }
     expect(checks.length).toBeGreaterThan(0)
-    const source = (expression: string) => stripTypeScriptTypes(`async function example({ ${Object.keys(scope).join(", ")} }) {\n${statements.join("\n")}\nreturn (${expression})\n}`)
+    const source = (expression: string) =>
+      stripTypeScriptTypes(
+        `async function example({ ${Object.keys(scope).join(", ")} }) {\n${statements.join("\n")}\nreturn (${expression})\n}`
+      )
     for (const [expression, wanted] of checks) {
       const run = (what: string) => new Function(`${source(what)}; return example`)()(scope)
       expect(await run(expression), `${expression}`).toEqual(await run(wanted))

@@ -9,13 +9,20 @@ import * as T from "troupe/effect"
 import { describe, expect, test } from "vitest"
 
 const num = task("num", { in: type<number>(), out: type<number>(), run: (n) => n + 1 })
-const run = <A, E>(program: Effect.Effect<A, E, T.Troupe>, options?: Parameters<typeof T.layer>[0]) => Effect.runPromise(Effect.exit(Effect.provide(program, T.layer(options))))
+const run = <A, E>(program: Effect.Effect<A, E, T.Troupe>, options?: Parameters<typeof T.layer>[0]) =>
+  Effect.runPromise(Effect.exit(Effect.provide(program, T.layer(options))))
 
 describe("the Effect face", () => {
   test("submits, asks and waits; the orchestrator ends with its scope", async () => {
     const exit = await run(
       Effect.gen(function* () {
-        const submitted = yield* T.submit(workflow("w", type<number>()).task("a", num, ($) => $.input).returns(($) => $.a), 1, { id: "r" })
+        const submitted = yield* T.submit(
+          workflow("w", type<number>())
+            .task("a", num, ($) => $.input)
+            .returns(($) => $.a),
+          1,
+          { id: "r" }
+        )
         const result = yield* submitted.result
         const state = yield* (yield* T.get("r")).status
         return [result, state.status, (yield* T.list()).runs.length]
@@ -24,16 +31,35 @@ describe("the Effect face", () => {
     expect(exit).toEqual(Exit.succeed([2, "succeeded", 1]))
   })
   test("errors are in the type, and can be caught by tag", async () => {
-    const bad = task("bad", { in: type<null>(), out: type<number>(), run: () => { throw new Error("no") } })
-    const exit = await run(T.execute(bad, null).pipe(Effect.catchTag("RunFailed", ({ failure }) => Effect.succeed(failure.message))))
+    const bad = task("bad", {
+      in: type<null>(),
+      out: type<number>(),
+      run: () => {
+        throw new Error("no")
+      }
+    })
+    const exit = await run(
+      T.execute(bad, null).pipe(Effect.catchTag("RunFailed", ({ failure }) => Effect.succeed(failure.message)))
+    )
     expect(exit).toEqual(Exit.succeed("no"))
     expect(Exit.isFailure(await run(T.get("nope")))).toBe(true)
   })
   test("bodies may be Effects with services of their own, interrupted when they are cancelled", async () => {
     class Rate extends Context.Service<Rate, number>()("test/Rate") {}
     const log: Array<string> = []
-    const rated = task("rated", { in: type<number>(), out: type<number>(), run: ((n: number) => Effect.gen(function* () { return n * (yield* Rate) })) as never })
-    const endless = task("endless", { in: type<null>(), out: type<null>(), run: (() => Effect.onInterrupt(Effect.never, () => Effect.sync(() => void log.push("interrupted")))) as never })
+    const rated = task("rated", {
+      in: type<number>(),
+      out: type<number>(),
+      run: ((n: number) =>
+        Effect.gen(function* () {
+          return n * (yield* Rate)
+        })) as never
+    })
+    const endless = task("endless", {
+      in: type<null>(),
+      out: type<null>(),
+      run: (() => Effect.onInterrupt(Effect.never, () => Effect.sync(() => void log.push("interrupted")))) as never
+    })
     const program = Effect.gen(function* () {
       const product = yield* T.execute(rated, 4)
       const waiting = yield* T.submit(endless, null)
@@ -45,7 +71,9 @@ describe("the Effect face", () => {
     expect(log).toEqual(["interrupted"])
   })
   test("interrupting execute cancels the run", async () => {
-    const nap = workflow("nap", type<null>()).sleep("z", "1h").returns(($) => $.z)
+    const nap = workflow("nap", type<null>())
+      .sleep("z", "1h")
+      .returns(($) => $.z)
     const exit = await run(
       Effect.gen(function* () {
         const fiber = yield* Effect.forkChild(T.execute(nap, null, { id: "n" }))
@@ -58,8 +86,19 @@ describe("the Effect face", () => {
   })
   test("a TestClock drives waits, pauses and timeouts", async () => {
     let tries = 0
-    const flaky = task("flaky", { in: type<null>(), out: type<number>(), retry: { attempts: 2, base: "1h", jitter: 0 }, run: () => { if (++tries < 2) throw new Error("no"); return tries } })
-    const flow = workflow("long", type<null>()).sleep("z", "25d").task("f", flaky, () => null, { after: ["z"] }).returns(($) => $.f)
+    const flaky = task("flaky", {
+      in: type<null>(),
+      out: type<number>(),
+      retry: { attempts: 2, base: "1h", jitter: 0 },
+      run: () => {
+        if (++tries < 2) throw new Error("no")
+        return tries
+      }
+    })
+    const flow = workflow("long", type<null>())
+      .sleep("z", "25d")
+      .task("f", flaky, () => null, { after: ["z"] })
+      .returns(($) => $.f)
     const program = Effect.gen(function* () {
       const submitted = yield* T.submit(flow, null)
       const settle = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))

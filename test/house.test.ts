@@ -5,11 +5,18 @@ import { fileURLToPath } from "node:url"
 import { describe, expect, test } from "vitest"
 
 const src = fileURLToPath(new URL("../src/", import.meta.url))
-const files = readdirSync(src, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile() && /\.tsx?$/.test(entry.name)).map((entry) => relative(src, join(entry.parentPath, entry.name)))
+const files = readdirSync(src, { recursive: true, withFileTypes: true })
+  .filter((entry) => entry.isFile() && /\.tsx?$/.test(entry.name))
+  .map((entry) => relative(src, join(entry.parentPath, entry.name)))
 const text = (file: string) => readFileSync(join(src, file), "utf8")
 /** Code without comments and strings, for what must be absent. */
-const code = (file: string) => text(file).replace(/\/\*[\s\S]*?\*\//g, "").replace(/(^|[^:])\/\/.*$/gm, "$1").replace(/`(?:\\.|[^`\\])*`|"(?:\\.|[^"\\\n])*"/g, '""')
-const imports = (file: string) => [...text(file).matchAll(/(?:from|import\()\s*"([^"]+)"/g)].map(([, target]) => target!)
+const code = (file: string) =>
+  text(file)
+    .replace(/\/\*[\s\S]*?\*\//g, "")
+    .replace(/(^|[^:])\/\/.*$/gm, "$1")
+    .replace(/`(?:\\.|[^`\\])*`|"(?:\\.|[^"\\\n])*"/g, '""')
+const imports = (file: string) =>
+  [...text(file).matchAll(/(?:from|import\()\s*"([^"]+)"/g)].map(([, target]) => target!)
 const room = (file: string) => (file.includes("/") ? file.slice(0, file.indexOf("/")) : "(top)")
 
 /** Who may know whom. */
@@ -35,17 +42,24 @@ describe("the house", () => {
 
   test("model, machines and actors read no clock, draw no chance and know no Effect runtime", () => {
     for (const file of files.filter((one) => ["model", "machines", "actors"].includes(room(one)))) {
-      expect(code(file), file).not.toMatch(/Date\.now|new Date\(\)|performance\.now|Math\.random|randomUUID|setTimeout|setInterval|setImmediate|queueMicrotask/)
-      for (const target of imports(file)) expect(target, file).not.toMatch(/^effect\/(?:Effect|Fiber|Layer|Runtime|Clock|Scheduler)$|^effect$/)
+      expect(code(file), file).not.toMatch(
+        /Date\.now|new Date\(\)|performance\.now|Math\.random|randomUUID|setTimeout|setInterval|setImmediate|queueMicrotask/
+      )
+      for (const target of imports(file))
+        expect(target, file).not.toMatch(/^effect\/(?:Effect|Fiber|Layer|Runtime|Clock|Scheduler)$|^effect$/)
     }
   })
 
   test("charts speak in named commands: no invoke, spawn, sendParent, after", () => {
-    for (const file of files.filter((one) => room(one) === "machines" && !one.endsWith("compile.ts"))) expect(code(file), file).not.toMatch(/\b(?:invoke|spawn|spawnChild|sendParent|sendTo|raise|after|fromPromise|fromCallback)\b\s*[:(]/)
+    for (const file of files.filter((one) => room(one) === "machines" && !one.endsWith("compile.ts")))
+      expect(code(file), file).not.toMatch(
+        /\b(?:invoke|spawn|spawnChild|sendParent|sendTo|raise|after|fromPromise|fromCallback)\b\s*[:(]/
+      )
   })
 
   test("only one file creates actors, and only it touches what XState keeps to itself", () => {
-    for (const file of files.filter((one) => one !== "actors/create.ts")) expect(code(file), file).not.toMatch(/\bcreateActor\(|\._parent\b|\._relay\b|\._sendInspectionEvent\b/)
+    for (const file of files.filter((one) => one !== "actors/create.ts"))
+      expect(code(file), file).not.toMatch(/\bcreateActor\(|\._parent\b|\._relay\b|\._sendInspectionEvent\b/)
   })
 
   test("no bare Error, nothing evaluated as code, no leftover marks", () => {
@@ -56,7 +70,22 @@ describe("the house", () => {
   })
 
   test("no runtime cycles between files", () => {
-    const edges = new Map(files.map((file) => [file, [...text(file).matchAll(/^(?:import|export)\s+(?!type\b)(?:\{((?:[^}])*)\}|\*(?: as \w+)?|\w+)?[^"]*?from\s+"(\.[^"]+)"/gm)].filter(([, names]) => names === undefined || names.split(",").some((name) => name.trim() !== "" && !name.trim().startsWith("type "))).map(([, , target]) => relative(src, resolve(src, dirname(file), target!)))]))
+    const edges = new Map(
+      files.map((file) => [
+        file,
+        [
+          ...text(file).matchAll(
+            /^(?:import|export)\s+(?!type\b)(?:\{((?:[^}])*)\}|\*(?: as \w+)?|\w+)?[^"]*?from\s+"(\.[^"]+)"/gm
+          )
+        ]
+          .filter(
+            ([, names]) =>
+              names === undefined ||
+              names.split(",").some((name) => name.trim() !== "" && !name.trim().startsWith("type "))
+          )
+          .map(([, , target]) => relative(src, resolve(src, dirname(file), target!)))
+      ])
+    )
     const state = new Map<string, "open" | "done">()
     const visit = (file: string, path: ReadonlyArray<string>): void => {
       if (state.get(file) === "done") return
@@ -69,7 +98,14 @@ describe("the house", () => {
 
   test("modules of Effect that are marked unstable stand behind one file each", () => {
     const users = new Map<string, Array<string>>()
-    for (const file of files) for (const target of imports(file)) if (/^effect\/(?:cluster|workflow|sql|rpc|http|http-api|cli|persistence|observability|devtools|workers|process|socket|reactivity)\b|^effect\/(?:Graph|HashRing|PartitionedSemaphore|LayerMap|ExecutionPlan|Arbitrary|FileSystem|Path)$/.test(target)) users.set(target, [...(users.get(target) ?? []), file])
+    for (const file of files)
+      for (const target of imports(file))
+        if (
+          /^effect\/(?:cluster|workflow|sql|rpc|http|http-api|cli|persistence|observability|devtools|workers|process|socket|reactivity)\b|^effect\/(?:Graph|HashRing|PartitionedSemaphore|LayerMap|ExecutionPlan|Arbitrary|FileSystem|Path)$/.test(
+            target
+          )
+        )
+          users.set(target, [...(users.get(target) ?? []), file])
     for (const [target, where] of users) expect(where.length, `${target} is imported by ${where.join(", ")}`).toBe(1)
   })
 })

@@ -1,5 +1,6 @@
 // Troupe itself, through its public face: every task is an actor under its run, which is an actor under the orchestrator.
 export const kind = "engine"
+
 import { Orchestrator, task, type, workflow } from "troupe"
 import { join, node, root, step, total, work } from "../workloads.mjs"
 
@@ -11,7 +12,8 @@ const nodes = task("node", { in: type(), out: type(), run: ({ i, values }) => no
 
 const chainOf = (name, n) => {
   let flow = workflow(name, type())
-  for (let i = 0; i < n; i++) flow = flow.task(`s${i}`, steps, ($) => ({ previous: i === 0 ? $.input : $[`s${i - 1}`], i }))
+  for (let i = 0; i < n; i++)
+    flow = flow.task(`s${i}`, steps, ($) => ({ previous: i === 0 ? $.input : $[`s${i - 1}`], i }))
   return flow.returns(($) => $[`s${n - 1}`])
 }
 
@@ -34,8 +36,12 @@ export const fan = async (n) => {
 
 export const dag = async (d) => {
   let flow = workflow("dag", type())
-  for (let i = 0; i < d.tasks; i++) flow = flow.task(`n${i}`, nodes, ($) => ({ i, values: d.deps[i].map((j) => $[`n${j}`]) }))
-  const all = await once(flow.returns(($) => Array.from({ length: d.tasks }, (_, i) => $[`n${i}`])), null)
+  for (let i = 0; i < d.tasks; i++)
+    flow = flow.task(`n${i}`, nodes, ($) => ({ i, values: d.deps[i].map((j) => $[`n${j}`]) }))
+  const all = await once(
+    flow.returns(($) => Array.from({ length: d.tasks }, (_, i) => $[`n${i}`])),
+    null
+  )
   return { ...all, run: async () => total(await all.run()) }
 }
 

@@ -24,7 +24,10 @@ export interface RootOptions {
 }
 
 /** Creates the root of an actor system. An observer that throws is reported and harms nobody, now or when it joins later. */
-export const createRoot = (logic: AnyActorLogic, { id, input, inspect, onInspectError = () => {} }: RootOptions): AnyActorRef => {
+export const createRoot = (
+  logic: AnyActorLogic,
+  { id, input, inspect, onInspectError = () => {} }: RootOptions
+): AnyActorRef => {
   const actor = createActor(logic, { id, input })
   const system = actor.system as unknown as System
   const state = { count: 0 }
@@ -51,23 +54,55 @@ export const createRoot = (logic: AnyActorLogic, { id, input, inspect, onInspect
 }
 
 /** Creates a child; its owner starts and stops it. */
-export const createChild = (logic: AnyActorLogic, parent: AnyActorRef, id: string, input: unknown, src?: string): AnyActorRef =>
-  createActor(logic, src === undefined ? { parent, id, input: input as never } : { parent, id, input: input as never, src })
+export const createChild = (
+  logic: AnyActorLogic,
+  parent: AnyActorRef,
+  id: string,
+  input: unknown,
+  src?: string
+): AnyActorRef =>
+  createActor(
+    logic,
+    src === undefined ? { parent, id, input: input as never } : { parent, id, input: input as never, src }
+  )
 
 /** Creates a child that goes on from a snapshot. */
-export const restoreChild = (logic: AnyActorLogic, parent: AnyActorRef, id: string, input: unknown, snapshot: unknown, src?: string): AnyActorRef =>
-  createActor(logic, { parent, id, input: input as never, snapshot: snapshot as never, ...(src === undefined ? {} : { src }) })
+export const restoreChild = (
+  logic: AnyActorLogic,
+  parent: AnyActorRef,
+  id: string,
+  input: unknown,
+  snapshot: unknown,
+  src?: string
+): AnyActorRef =>
+  createActor(logic, {
+    parent,
+    id,
+    input: input as never,
+    snapshot: snapshot as never,
+    ...(src === undefined ? {} : { src })
+  })
 
 /** Whether anybody inspects the system of an actor. */
 export const isWatched = (actor: AnyActorRef): boolean => (watchers.get(actor.system)?.count ?? 0) > 0
 
 /** Reports a step of a compiled chart as XState reports those of a machine. */
 export const reportStep = (actor: AnyActorRef, event: object, snapshot: object): void =>
-  (actor.system as unknown as System)._sendInspectionEvent({ type: "@xstate.microstep", actorRef: actor, event, snapshot, _transitions: [] })
+  (actor.system as unknown as System)._sendInspectionEvent({
+    type: "@xstate.microstep",
+    actorRef: actor,
+    event,
+    snapshot,
+    _transitions: []
+  })
 
 /** Reports a command of a compiled chart as XState reports actions. */
 export const reportAction = (actor: AnyActorRef, type: string, params: unknown): void =>
-  (actor.system as unknown as System)._sendInspectionEvent({ type: "@xstate.action", actorRef: actor, action: { type, params } })
+  (actor.system as unknown as System)._sendInspectionEvent({
+    type: "@xstate.action",
+    actorRef: actor,
+    action: { type, params }
+  })
 
 const guarded = (observer: Inspect, onError: (error: unknown) => void): Observer<InspectionEvent> => ({
   next: (event) => {

@@ -2,25 +2,43 @@
  * Directors: which children a scope has and when each starts. A workflow follows its graph, a fan-out its items, a loop its rounds,
  * an expansion its planner. None of them performs anything; all of them are folded again on recovery.
  */
+
+import type { WorkflowInput } from "../machines/workflow.ts"
 import { Board } from "../model/board.ts"
 import { type CompiledTask, type CompiledWorkflow, compileWorkflow, type Structure } from "../model/compile.ts"
 import { FragmentRefused, InvalidOption, LimitExceeded, toFailure } from "../model/errors.ts"
 import type { Fragment, WorkflowIR } from "../model/ir.ts"
-import { type Json, deepFreeze, isPlainRecord } from "../model/json.ts"
+import { deepFreeze, isPlainRecord, type Json } from "../model/json.ts"
 import { limits } from "../model/limits.ts"
 import type { Frame } from "../model/mapping.ts"
 import type { Outcome } from "../model/messages.ts"
 import { type Definition, definition } from "../model/nested.ts"
-import type { WorkflowInput } from "../machines/workflow.ts"
 import { validate } from "../model/validate.ts"
 import { Place } from "./room.ts"
 import type { Child, Director, Scope } from "./scope.ts"
 
-const factsOf = (path: string, onFailure: "stop" | "continue", dueAt?: number): WorkflowInput => ({ task: path, onFailure, dueAt })
+const factsOf = (path: string, onFailure: "stop" | "continue", dueAt?: number): WorkflowInput => ({
+  task: path,
+  onFailure,
+  dueAt
+})
 
 /** Starts the actor of a nested workflow. */
-const startWorkflow = (scope: Scope, id: string, index: number, path: string, nested: Definition, input: Json | undefined): void => {
-  if (path.split("/").length > limits.nesting) throw new LimitExceeded({ limit: "depth", allowed: limits.nesting, actual: limits.nesting + 1, unit: "nested workflows" })
+const startWorkflow = (
+  scope: Scope,
+  id: string,
+  index: number,
+  path: string,
+  nested: Definition,
+  input: Json | undefined
+): void => {
+  if (path.split("/").length > limits.nesting)
+    throw new LimitExceeded({
+      limit: "depth",
+      allowed: limits.nesting,
+      actual: limits.nesting + 1,
+      unit: "nested workflows"
+    })
   const compiled = compileWorkflow(nested)
   compiled.checkInput?.(input ?? null)
   const board = new Board(compiled, withDefaults(compiled, input))
@@ -31,7 +49,11 @@ const startWorkflow = (scope: Scope, id: string, index: number, path: string, ne
 
 /** The input of a workflow over its defaults. */
 export const withDefaults = ({ ir }: CompiledWorkflow, input: Json | undefined): Json | undefined =>
-  ir.defaults === undefined ? input : isPlainRecord(input) ? Object.freeze({ ...ir.defaults, ...input }) : (input ?? ir.defaults)
+  ir.defaults === undefined
+    ? input
+    : isPlainRecord(input)
+      ? Object.freeze({ ...ir.defaults, ...input })
+      : (input ?? ir.defaults)
 
 /** Follows a graph: a task starts as soon as the last thing it waits for is final. */
 export class WorkflowDirector implements Director {
@@ -55,7 +77,7 @@ export class WorkflowDirector implements Director {
     const { board } = this
     switch (outcome.status) {
       case "succeeded": {
-        board.observe(scope.room.now - startedAt)
+        board.observe(index, scope.room.now - startedAt)
         board.settle(index, "succeeded", outcome.value)
         this.#ready(scope)
         return
@@ -105,27 +127,60 @@ export class WorkflowDirector implements Director {
     try {
       switch (structure.kind) {
         case "sleep":
-          return scope.startSleep(id, index, new Place(scope.room, path, task, board), durationOf(structure.durationMs(board), path))
+          return scope.startSleep(
+            id,
+            index,
+            new Place(scope.room, path, task, board),
+            durationOf(structure.durationMs(board), path)
+          )
         case "map":
-          return scope.startScope(id, index, new Place(scope.room, path, task, board), new FanoutDirector(task, structure, board), factsOf(path, structure.partial ? "continue" : "stop"))
+          return scope.startScope(
+            id,
+            index,
+            new Place(scope.room, path, task, board),
+            new FanoutDirector(task, structure, board),
+            factsOf(path, structure.partial ? "continue" : "stop")
+          )
         case "use":
           return startWorkflow(scope, id, index, path, structure.nested, task.input(board))
         case "branch":
           return this.#startBranch(scope, task, structure, path)
         case "repeat":
-          return scope.startScope(id, index, new Place(scope.room, path, task, board), new LoopDirector(task, structure, task.input(board)), factsOf(path, "stop"))
+          return scope.startScope(
+            id,
+            index,
+            new Place(scope.room, path, task, board),
+            new LoopDirector(task, structure, task.input(board)),
+            factsOf(path, "stop")
+          )
         case "expand":
-          return scope.startScope(id, index, new Place(scope.room, path, task, board), new ExpandDirector(task, board), factsOf(path, "stop"))
+          return scope.startScope(
+            id,
+            index,
+            new Place(scope.room, path, task, board),
+            new ExpandDirector(task, board),
+            factsOf(path, "stop")
+          )
       }
     } catch (error) {
       this.#refuse(scope, task, path, error)
     }
   }
 
-  #startBranch(scope: Scope, task: CompiledTask, { on, cases, otherwise }: Extract<Structure, { kind: "branch" }>, path: string): void {
+  #startBranch(
+    scope: Scope,
+    task: CompiledTask,
+    { on, cases, otherwise }: Extract<Structure, { kind: "branch" }>,
+    path: string
+  ): void {
     const value = on(this.board)
     const nested = cases.get(String(value)) ?? otherwise
-    if (nested === undefined) throw new InvalidOption({ option: `'on' of '${path}'`, value, allowed: `one of the cases (${[...cases.keys()].join(", ")}), or add 'otherwise'` })
+    if (nested === undefined)
+      throw new InvalidOption({
+        option: `'on' of '${path}'`,
+        value,
+        allowed: `one of the cases (${[...cases.keys()].join(", ")}), or add 'otherwise'`
+      })
     startWorkflow(scope, task.id, task.index, path, nested, task.input(this.board))
   }
 
@@ -139,7 +194,12 @@ export class WorkflowDirector implements Director {
 }
 
 const durationOf = (value: Json | undefined, path: string): number => {
-  if (typeof value !== "number" || !(value >= 0 && value <= limits.durationMs)) throw new InvalidOption({ option: `durationMs of '${path}'`, value, allowed: "milliseconds between 0 and ten years" })
+  if (typeof value !== "number" || !(value >= 0 && value <= limits.durationMs))
+    throw new InvalidOption({
+      option: `durationMs of '${path}'`,
+      value,
+      allowed: "milliseconds between 0 and ten years"
+    })
   return value
 }
 
@@ -173,9 +233,15 @@ export class FanoutDirector implements Director {
     const over = this.#structure.over(this.#board)
     const path = scope.place.path
     if (Array.isArray(over)) this.#items = over
-    else if (!(typeof over === "number" && Number.isInteger(over) && over >= 0)) throw new InvalidOption({ option: `'over' of '${path}'`, value: over, allowed: "a list, or a whole number of items" })
+    else if (!(typeof over === "number" && Number.isInteger(over) && over >= 0))
+      throw new InvalidOption({
+        option: `'over' of '${path}'`,
+        value: over,
+        allowed: "a list, or a whole number of items"
+      })
     this.#size = Array.isArray(over) ? over.length : (over as number)
-    if (this.#size > limits.fanout) throw new LimitExceeded({ limit: "fanout", allowed: limits.fanout, actual: this.#size, unit: "items" })
+    if (this.#size > limits.fanout)
+      throw new LimitExceeded({ limit: "fanout", allowed: limits.fanout, actual: this.#size, unit: "items" })
     this.#results = new Array(this.#size).fill(null)
     this.#isOpen = true
     for (let i = Math.min(this.#structure.concurrency, this.#size); i > 0; i--) this.#startNext(scope)
@@ -212,7 +278,8 @@ export class FanoutDirector implements Director {
     const index = this.#next++
     const { nested, itemInput } = this.#structure
     if (nested === undefined) scope.enqueue(index, this.#task.priority)
-    else startWorkflow(scope, `[${index}]`, index, `${scope.place.path}[${index}]`, nested, itemInput(this.#frame(index)))
+    else
+      startWorkflow(scope, `[${index}]`, index, `${scope.place.path}[${index}]`, nested, itemInput(this.#frame(index)))
   }
 
   #frame(index: number): Frame {
@@ -258,7 +325,13 @@ export class LoopDirector implements Director {
     else if (this.#round >= max) {
       if (onMax === "fail") throw new LimitExceeded({ limit: "rounds", allowed: max, actual: max + 1, unit: "rounds" })
       this.#isDone = true
-    } else if (delayMs > 0) scope.startSleep(pauseId, 0, new Place(scope.room, `${scope.place.path}${pauseId}`, this.#task, emptyFrame), delayMs)
+    } else if (delayMs > 0)
+      scope.startSleep(
+        pauseId,
+        0,
+        new Place(scope.room, `${scope.place.path}${pauseId}`, this.#task, emptyFrame),
+        delayMs
+      )
     else this.#begin(scope)
   }
 
@@ -310,7 +383,10 @@ export class ExpandDirector implements Director {
       return
     }
     const fragment = outcome.value as unknown as Fragment
-    const nested = definition(fragmentIR(fragment, this.#task.id, this.#board.compiled.ir), this.#board.compiled.definition.table)
+    const nested = definition(
+      fragmentIR(fragment, this.#task.id, this.#board.compiled.ir),
+      this.#board.compiled.definition.table
+    )
     const problems = [...validate(nested.ir).filter(({ severity }) => severity === "error")]
     if (problems.length === 0) problems.push(...this.#board.inject(fragment.edges ?? []))
     if (problems.length > 0) throw new FragmentRefused({ problems })
@@ -334,4 +410,10 @@ const injectedId = "@tasks"
 
 /** A fragment as a workflow of its own, inside the one that planned it. */
 export const fragmentIR = ({ tasks, output }: Fragment, id: string, { config }: WorkflowIR): WorkflowIR =>
-  deepFreeze({ ir: 1, name: id, ...(config?.missing === undefined ? {} : { config: { missing: config.missing } }), tasks, ...(output === undefined ? {} : { output }) })
+  deepFreeze({
+    ir: 1,
+    name: id,
+    ...(config?.missing === undefined ? {} : { config: { missing: config.missing } }),
+    tasks,
+    ...(output === undefined ? {} : { output })
+  })

@@ -1,6 +1,6 @@
 /** Actors without children: a task, a wait. The logic is a compiled chart; its commands go to the room of its place. */
 import type { ActorLogic, ActorScope, AnyActorRef, EventObject } from "xstate"
-import { type Chart, ChartSnapshot, compile, type Emit } from "../machines/compile.ts"
+import { type Chart, type ChartSnapshot, compile, type Emit } from "../machines/compile.ts"
 import { sleepMachine } from "../machines/sleep.ts"
 import { taskMachine } from "../machines/task.ts"
 import { isWatched, reportAction, reportStep } from "./create.ts"
@@ -19,7 +19,12 @@ export const emitTo =
 const emit: Emit<Place> = (type, params, place) => place.room.command(type, params, place)
 
 /** Steps a chart for an actor, reporting it where somebody inspects. */
-export const stepChart = (chart: Chart, snapshot: ChartSnapshot, event: EventObject, self: AnyActorRef): ChartSnapshot => {
+export const stepChart = (
+  chart: Chart,
+  snapshot: ChartSnapshot,
+  event: EventObject,
+  self: AnyActorRef
+): ChartSnapshot => {
   if (!isWatched(self)) return chart.step(snapshot, event, emit)
   const next = chart.step(snapshot, event, emitTo(self))
   reportStep(self, event, next)
@@ -29,8 +34,10 @@ export const stepChart = (chart: Chart, snapshot: ChartSnapshot, event: EventObj
 const leafLogic = (chart: Chart): LeafLogic => ({
   config: chart.machine.config,
   // the place is what the chart gets as input: it has the path, the retry policy, and when a wait is due
-  getInitialSnapshot: (scope: Scope, place: Place) => chart.initial(place, isWatched(scope.self) ? emitTo(scope.self) : emit, place),
-  transition: (snapshot: ChartSnapshot, event: EventObject, scope: Scope) => stepChart(chart, snapshot, event, scope.self),
+  getInitialSnapshot: (scope: Scope, place: Place) =>
+    chart.initial(place, isWatched(scope.self) ? emitTo(scope.self) : emit, place),
+  transition: (snapshot: ChartSnapshot, event: EventObject, scope: Scope) =>
+    stepChart(chart, snapshot, event, scope.self),
   getPersistedSnapshot: (snapshot: ChartSnapshot) => snapshot.toJSON() as never
 })
 

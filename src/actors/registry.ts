@@ -18,7 +18,14 @@ export const registryLogic = fromTransition(
   (agents: Registry, event: RegistryEvent): Registry =>
     produce(agents, (draft) => {
       if (event.type === "agent.joined") {
-        draft[event.agent.id] = castDraft({ ...event.agent, capacity: event.agent.capacity ?? 1, busy: 0, waiting: 0, assigned: 0, isOpen: true })
+        draft[event.agent.id] = castDraft({
+          ...event.agent,
+          capacity: event.agent.capacity ?? 1,
+          busy: 0,
+          waiting: 0,
+          assigned: 0,
+          isOpen: true
+        })
         return
       }
       const agent = draft[event.id]

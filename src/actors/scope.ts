@@ -180,7 +180,12 @@ export class ScopeSnapshot {
   }
 }
 
-type ScopeEvent = EventObject & { readonly actorId?: string; readonly output?: Outcome; readonly error?: unknown; readonly index?: number }
+type ScopeEvent = EventObject & {
+  readonly actorId?: string
+  readonly output?: Outcome
+  readonly error?: unknown
+  readonly index?: number
+}
 type XScope = ActorScope<any, any, any, any>
 
 export const scopeLogic: ActorLogic<any, ScopeEvent, ScopeInput, any, any> = {
@@ -224,14 +229,22 @@ const receive = (before: Snapshot, scope: Scope, event: ScopeEvent, actor: XScop
     const child = scope.children.get(event.actorId)
     if (child === undefined) return before
     scope.children.delete(event.actorId)
-    return direct(before, scope, actor, settled, child, told(before, child, event.output ?? crashed(scope, child, event.error)))
+    return direct(
+      before,
+      scope,
+      actor,
+      settled,
+      child,
+      told(before, child, event.output ?? crashed(scope, child, event.error))
+    )
   }
   switch (event.type) {
     case "begin":
       return direct(before, scope, actor, open)
     case "admitted":
       scope.queued--
-      if (before.status === "active" && !before.hasTag("draining")) return direct(before, scope, actor, admitted, event.index)
+      if (before.status === "active" && !before.hasTag("draining"))
+        return direct(before, scope, actor, admitted, event.index)
       scope.room.release()
       return before
     default:
@@ -241,12 +254,19 @@ const receive = (before: Snapshot, scope: Scope, event: ScopeEvent, actor: XScop
 
 const open = (scope: Scope) => scope.director.open(scope)
 const admitted = (scope: Scope, index: unknown) => scope.director.admitted(scope, index as number)
-const settled = (scope: Scope, child: unknown, outcome: unknown) => scope.director.settled(scope, child as Child, outcome as Outcome)
+const settled = (scope: Scope, child: unknown, outcome: unknown) =>
+  scope.director.settled(scope, child as Child, outcome as Outcome)
 
 /** A child that ends as cancelled although nobody cancelled it must not pass for a success. */
 const told = (before: Snapshot, child: Child, outcome: Outcome): Outcome =>
-  outcome.status === "cancelled" && !before.hasTag("draining") ? { status: "failed", task: child.place.path, failure: cancelledAlone } : outcome
-const cancelledAlone = { tag: "Cancelled", message: "the task was cancelled while its workflow went on", retryable: false }
+  outcome.status === "cancelled" && !before.hasTag("draining")
+    ? { status: "failed", task: child.place.path, failure: cancelledAlone }
+    : outcome
+const cancelledAlone = {
+  tag: "Cancelled",
+  message: "the task was cancelled while its workflow went on",
+  retryable: false
+}
 
 /** An actor that threw: a defect of ours, kept inside its task. */
 const crashed = (scope: Scope, child: Child, error: unknown): Outcome => {
@@ -257,7 +277,14 @@ const crashed = (scope: Scope, child: Child, error: unknown): Outcome => {
 const none = { attempt: 0, dueAt: 0 }
 
 /** Lets the director act; what it throws fails the scope, as does a failure that it reports. */
-const direct = (before: Snapshot, scope: Scope, actor: XScope, act: (scope: Scope, a: unknown, b: unknown) => void, a?: unknown, b?: unknown): Snapshot => {
+const direct = (
+  before: Snapshot,
+  scope: Scope,
+  actor: XScope,
+  act: (scope: Scope, a: unknown, b: unknown) => void,
+  a?: unknown,
+  b?: unknown
+): Snapshot => {
   try {
     act(scope, a, b)
   } catch (error) {
@@ -270,7 +297,8 @@ const direct = (before: Snapshot, scope: Scope, actor: XScope, act: (scope: Scop
 const stepScope = (before: Snapshot, scope: Scope, event: WorkflowEvent, actor: XScope): Snapshot => {
   const after = stepChart(chart, before, event, actor.self) as Snapshot
   scope.isDraining = after.hasTag("draining")
-  if (scope.isDraining && !before.hasTag("draining")) for (const child of [...scope.children.values()]) child.actor.send(cancel)
+  if (scope.isDraining && !before.hasTag("draining"))
+    for (const child of [...scope.children.values()]) child.actor.send(cancel)
   return after
 }
 
@@ -281,20 +309,33 @@ const rest = (scope: Scope, snapshot: Snapshot, actor: XScope): Snapshot => {
   const { director } = scope
   if (director.isSettled()) {
     try {
-      return stepScope(snapshot, scope, { type: "settled", value: snapshot.context.failure === undefined ? director.value() : null }, actor)
+      return stepScope(
+        snapshot,
+        scope,
+        { type: "settled", value: snapshot.context.failure === undefined ? director.value() : null },
+        actor
+      )
     } catch (error) {
       const failed = stepScope(snapshot, scope, { type: "task.failed", task: "", failure: toFailure(error) }, actor)
-      return failed.status === "active" ? stepScope(failed, scope, failed.hasTag("draining") ? idle : { type: "settled", value: null }, actor) : failed
+      return failed.status === "active"
+        ? stepScope(failed, scope, failed.hasTag("draining") ? idle : { type: "settled", value: null }, actor)
+        : failed
     }
   }
   if (scope.children.size > 0 || scope.queued > 0) return snapshot
-  const stuck = { type: "task.failed" as const, task: "", failure: toFailure(new Deadlock({ blocked: director.blocked() })) }
+  const stuck = {
+    type: "task.failed" as const,
+    task: "",
+    failure: toFailure(new Deadlock({ blocked: director.blocked() }))
+  }
   return rest(scope, stopAtOnce(stepScope(snapshot, scope, stuck, actor), scope, actor), actor)
 }
 
 /** A deadlock ends the scope even where it would continue after failures. */
 const stopAtOnce = (snapshot: Snapshot, scope: Scope, actor: XScope): Snapshot =>
-  snapshot.status === "active" && !snapshot.hasTag("draining") ? stepScope(snapshot, scope, { type: "settled", value: null }, actor) : snapshot
+  snapshot.status === "active" && !snapshot.hasTag("draining")
+    ? stepScope(snapshot, scope, { type: "settled", value: null }, actor)
+    : snapshot
 
 const end = (scope: Scope, snapshot: Snapshot, actor: XScope): void => {
   stopChildren(scope, actor)

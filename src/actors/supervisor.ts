@@ -42,7 +42,12 @@ export interface SupervisorOptions {
   readonly chart?: { readonly chart: Chart; readonly emit: (type: string) => void }
 }
 
-export type Gone = { readonly id: string; readonly output: unknown; readonly error?: unknown; readonly by: "done" | "error" | "stop" }
+export type Gone = {
+  readonly id: string
+  readonly output: unknown
+  readonly error?: unknown
+  readonly by: "done" | "error" | "stop"
+}
 
 export type SupervisorEvent =
   | { readonly type: "supervisor.spawn"; readonly child: ChildSpec }
@@ -65,7 +70,13 @@ export class SupervisorSnapshot {
   readonly life: ChartSnapshot | undefined
   /** @internal */
   readonly book: Map<string, Child>
-  constructor(status: SupervisorSnapshot["status"], version: number, book: Map<string, Child>, life: ChartSnapshot | undefined, error?: unknown) {
+  constructor(
+    status: SupervisorSnapshot["status"],
+    version: number,
+    book: Map<string, Child>,
+    life: ChartSnapshot | undefined,
+    error?: unknown
+  ) {
     this.status = status
     this.version = version
     this.book = book
@@ -93,7 +104,14 @@ export class SupervisorSnapshot {
     return this.value === value
   }
   toJSON() {
-    return { status: this.status, value: this.value, context: this.context, output: undefined, error: this.error, children: [...this.book.keys()] }
+    return {
+      status: this.status,
+      value: this.value,
+      context: this.context,
+      output: undefined,
+      error: this.error,
+      children: [...this.book.keys()]
+    }
   }
 }
 
@@ -107,11 +125,22 @@ type Scope = ActorScope<any, any, any, any>
  */
 export const supervisor = (options: SupervisorOptions = {}): SupervisorLogic => {
   const { restarts = 3, withinMs = 5_000 } = options.intensity ?? {}
-  if (!(Number.isInteger(restarts) && restarts >= 0 && withinMs > 0)) throw new InvalidOption({ option: "intensity", value: `${restarts} in ${withinMs} ms`, allowed: "whole restarts from 0, in more than 0 ms" })
+  if (!(Number.isInteger(restarts) && restarts >= 0 && withinMs > 0))
+    throw new InvalidOption({
+      option: "intensity",
+      value: `${restarts} in ${withinMs} ms`,
+      allowed: "whole restarts from 0, in more than 0 ms"
+    })
   const policy: Policy = { ...options, intensity: { restarts, withinMs } }
   return {
     config: options,
-    getInitialSnapshot: () => new SupervisorSnapshot("active", 0, new Map(), policy.chart?.chart.initial(undefined, policy.chart.emit, undefined)),
+    getInitialSnapshot: () =>
+      new SupervisorSnapshot(
+        "active",
+        0,
+        new Map(),
+        policy.chart?.chart.initial(undefined, policy.chart.emit, undefined)
+      ),
     start: (snapshot: SupervisorSnapshot, scope: Scope) => {
       for (const child of policy.children ?? []) spawn(snapshot, child, scope)
     },
@@ -132,7 +161,8 @@ interface Policy extends SupervisorOptions {
   readonly intensity: { readonly restarts: number; readonly withinMs: number }
 }
 
-const changed = (snapshot: SupervisorSnapshot, life = snapshot.life) => new SupervisorSnapshot(snapshot.status, snapshot.version + 1, snapshot.book, life)
+const changed = (snapshot: SupervisorSnapshot, life = snapshot.life) =>
+  new SupervisorSnapshot(snapshot.status, snapshot.version + 1, snapshot.book, life)
 
 const receive = (policy: Policy, snapshot: SupervisorSnapshot, event: any, scope: Scope): SupervisorSnapshot => {
   switch (event.type) {
@@ -170,7 +200,8 @@ const live = (policy: Policy, snapshot: SupervisorSnapshot, event: EventObject, 
 
 const spawn = (snapshot: SupervisorSnapshot, spec: ChildSpec, scope: Scope): void => {
   const { id, logic, input, src } = spec
-  if (snapshot.book.has(id)) throw new InvalidOption({ option: "child id", value: id, allowed: "an id that no living child has" })
+  if (snapshot.book.has(id))
+    throw new InvalidOption({ option: "child id", value: id, allowed: "an id that no living child has" })
   const actor = createChild(logic, scope.self, id, input, src)
   snapshot.book.set(id, { spec, actor, restarts: [] })
   scope.defer(() => actor.start())
@@ -190,7 +221,13 @@ const stopAll = (snapshot: SupervisorSnapshot, scope: Scope): void => {
   snapshot.book.clear()
 }
 
-const failed = (policy: Policy, snapshot: SupervisorSnapshot, child: Child, error: unknown, scope: Scope): SupervisorSnapshot => {
+const failed = (
+  policy: Policy,
+  snapshot: SupervisorSnapshot,
+  child: Child,
+  error: unknown,
+  scope: Scope
+): SupervisorSnapshot => {
   switch (decide(policy, child, error)) {
     case "restart":
       for (const one of policy.strategy === "one-for-all" ? [...snapshot.book.values()] : [child]) {
@@ -215,10 +252,14 @@ const failed = (policy: Policy, snapshot: SupervisorSnapshot, child: Child, erro
 
 const decide = (policy: Policy, child: Child, error: unknown): Decision => {
   const { onError = "stop", intensity, now } = policy
-  const wanted = child.spec.onError ?? (typeof onError === "function" ? onError(child.spec, error, child.restarts.length) : onError)
+  const wanted =
+    child.spec.onError ?? (typeof onError === "function" ? onError(child.spec, error, child.restarts.length) : onError)
   if (wanted === "stop" || wanted === "escalate") return wanted
   const at = now?.() ?? 0
-  child.restarts = now === undefined ? [...child.restarts, at] : [...child.restarts.filter((before) => at - before < intensity.withinMs), at]
+  child.restarts =
+    now === undefined
+      ? [...child.restarts, at]
+      : [...child.restarts.filter((before) => at - before < intensity.withinMs), at]
   return child.restarts.length > intensity.restarts ? "escalate" : wanted
 }
 
@@ -228,7 +269,14 @@ const again = (child: Child, snapshot: any, scope: Scope): void => {
   const actor =
     snapshot === undefined
       ? createChild(logic, scope.self, id, input, src)
-      : restoreChild(logic, scope.self, id, input, logic.getPersistedSnapshot({ ...snapshot, status: "active", error: undefined }), src)
+      : restoreChild(
+          logic,
+          scope.self,
+          id,
+          input,
+          logic.getPersistedSnapshot({ ...snapshot, status: "active", error: undefined }),
+          src
+        )
   child.actor = actor
   scope.defer(() => actor.start())
 }

@@ -15,18 +15,48 @@ export interface Given {
 }
 
 export const parse = (name: string, { options, positionals }: CommandSpec, argv: ReadonlyArray<string>): Given => {
-  const config = Object.fromEntries(Object.entries({ ...options, json: { value: undefined } }).map(([option, { value }]) => [option, { type: value === undefined ? ("boolean" as const) : ("string" as const) }]))
-  const { values, tokens, positionals: words } = parseArgs({ args: [...argv], options: config, allowPositionals: true, strict: false, tokens: true })
+  const config = Object.fromEntries(
+    Object.entries({ ...options, json: { value: undefined } }).map(([option, { value }]) => [
+      option,
+      { type: value === undefined ? ("boolean" as const) : ("string" as const) }
+    ])
+  )
+  const {
+    values,
+    tokens,
+    positionals: words
+  } = parseArgs({ args: [...argv], options: config, allowPositionals: true, strict: false, tokens: true })
   for (const token of tokens) {
     if (token.kind !== "option") continue
     const known = config[token.name]
-    if (known === undefined) throw new CommandError(`'troupe ${name}' has no option '${token.rawName}'`, "usage", suggest(token.name, Object.keys(config)).replace("'", "'--") || `see "troupe ${name} --help"`)
-    if (known.type === "string" && token.value === undefined) throw new CommandError(`'${token.rawName}' needs a value`, "usage", `${token.rawName} ${options[token.name]!.value}`)
-    if (known.type === "boolean" && token.value !== undefined) throw new CommandError(`'${token.rawName}' takes no value`, "usage")
+    if (known === undefined)
+      throw new CommandError(
+        `'troupe ${name}' has no option '${token.rawName}'`,
+        "usage",
+        suggest(token.name, Object.keys(config)).replace("'", "'--") || `see "troupe ${name} --help"`
+      )
+    if (known.type === "string" && token.value === undefined)
+      throw new CommandError(
+        `'${token.rawName}' needs a value`,
+        "usage",
+        `${token.rawName} ${options[token.name]!.value}`
+      )
+    if (known.type === "boolean" && token.value !== undefined)
+      throw new CommandError(`'${token.rawName}' takes no value`, "usage")
   }
   const required = positionals.filter((positional) => !positional.startsWith("["))
-  if (words.length < required.length) throw new CommandError(`'troupe ${name}' needs ${required.slice(words.length).join(" and ")}`, "usage", `see "troupe ${name} --help"`)
-  if (words.length > positionals.length) throw new CommandError(`'troupe ${name}' does not know what to do with '${words[positionals.length]}'`, "usage", `see "troupe ${name} --help"`)
+  if (words.length < required.length)
+    throw new CommandError(
+      `'troupe ${name}' needs ${required.slice(words.length).join(" and ")}`,
+      "usage",
+      `see "troupe ${name} --help"`
+    )
+  if (words.length > positionals.length)
+    throw new CommandError(
+      `'troupe ${name}' does not know what to do with '${words[positionals.length]}'`,
+      "usage",
+      `see "troupe ${name} --help"`
+    )
   const text = (option: string) => values[option] as string | undefined
   return {
     positionals: words,
@@ -36,7 +66,8 @@ export const parse = (name: string, { options, positionals }: CommandSpec, argv:
       const given = text(option)
       if (given === undefined) return undefined
       const value = Number(given)
-      if (given.trim() === "" || !Number.isFinite(value)) throw new CommandError(`'--${option}' needs a number and got '${given}'`, "usage")
+      if (given.trim() === "" || !Number.isFinite(value))
+        throw new CommandError(`'--${option}' needs a number and got '${given}'`, "usage")
       return value
     },
     json: (option) => {
@@ -60,6 +91,10 @@ export const readJson = (given: string, option: string): unknown => {
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw new CommandError(`${option}: ${source ?? `'${given.slice(0, 60)}'`} is not JSON: ${(error as Error).message}`, "usage", source === undefined ? 'text needs quotes of its own: \'"text"\'; a file is @file' : "")
+    throw new CommandError(
+      `${option}: ${source ?? `'${given.slice(0, 60)}'`} is not JSON: ${(error as Error).message}`,
+      "usage",
+      source === undefined ? "text needs quotes of its own: '\"text\"'; a file is @file" : ""
+    )
   }
 }

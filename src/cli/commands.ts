@@ -1,7 +1,8 @@
 /** The commands: what each takes, says about itself, and where it is. A command that is listed works. */
-import { bold, dim } from "./output.ts"
-import type { Given } from "./arguments.ts"
+
 import { suggest } from "../model/ids.ts"
+import type { Given } from "./arguments.ts"
+import { bold, dim } from "./output.ts"
 
 export type Command = (given: Given) => Promise<number>
 
@@ -13,8 +14,15 @@ export interface CommandSpec {
   readonly load: () => Promise<Command>
 }
 
-const exportOption = { export: { value: "NAME", help: "which export of a code file is the workflow (default: the default export)" } }
-const allowOption = { allow: { value: "LIST", help: "kinds that may reach outside: shell, http, module; http:HOST lists hosts, comma separated" } }
+const exportOption = {
+  export: { value: "NAME", help: "which export of a code file is the workflow (default: the default export)" }
+}
+const allowOption = {
+  allow: {
+    value: "LIST",
+    help: "kinds that may reach outside: shell, http, module; http:HOST lists hosts, comma separated"
+  }
+}
 const storeOption = { store: { value: "STORE", help: "where runs are written: memory" } }
 
 export const commands = {
@@ -45,7 +53,10 @@ export const commands = {
     positionals: ["FILE"],
     options: {
       resources: { value: "JSON|@file", help: 'what there is: {"cpu": 8} or {"workers": [{"id": "w1"}]}' },
-      policy: { value: "NAME", help: "which ready task goes first: critical-path (default), priority, fifo, shortest, longest" },
+      policy: {
+        value: "NAME",
+        help: "which ready task goes first: critical-path (default), priority, fifo, shortest, longest"
+      },
       ...exportOption,
       json: { help: "print one JSON value" }
     },
@@ -84,8 +95,11 @@ export const generalHelp = (): string => {
 
 export const commandHelp = (name: string): string => {
   const spec = Object.hasOwn(commands, name) ? (commands as Record<string, CommandSpec>)[name]! : undefined
-  if (spec === undefined) return `there is no command '${name}'${suggest(name, Object.keys(commands)).replace(/^/, ": ")}`
-  const shown = Object.entries(spec.options).map(([option, { value, help }]) => [`--${option}${value === undefined ? "" : ` ${value}`}`, help] as const)
+  if (spec === undefined)
+    return `there is no command '${name}'${suggest(name, Object.keys(commands)).replace(/^/, ": ")}`
+  const shown = Object.entries(spec.options).map(
+    ([option, { value, help }]) => [`--${option}${value === undefined ? "" : ` ${value}`}`, help] as const
+  )
   const width = Math.max(...shown.map(([left]) => left.length))
   return [
     `${bold(`troupe ${name}`)}: ${spec.summary}`,

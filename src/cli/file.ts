@@ -2,8 +2,8 @@
 import { readFileSync, statSync } from "node:fs"
 import { dirname, extname, resolve } from "node:path"
 import { pathToFileURL } from "node:url"
-import { isAllowed, type Allow } from "../engine/builtin.ts"
-import { type Problem, TroupeError, InvalidWorkflow } from "../model/errors.ts"
+import { type Allow, isAllowed } from "../engine/builtin.ts"
+import { InvalidWorkflow, type Problem, TroupeError } from "../model/errors.ts"
 import { suggest } from "../model/ids.ts"
 import { kindOf, type TaskIR, type WorkflowIR } from "../model/ir.ts"
 import { limits } from "../model/limits.ts"
@@ -31,7 +31,12 @@ export const readFile = async (given: Given): Promise<FileContent> => {
   const ending = extname(path).toLowerCase()
   const folder = dirname(path)
   const isCode = codeEndings.has(ending)
-  if (!isCode && !yamlEndings.has(ending) && ending !== ".json") throw new CommandError(`${given.positionals[0]}: the ending '${ending}' says nothing about what is inside`, "invalid", "workflow files end in .json, .yaml, .yml, .ts, .mts, .js or .mjs")
+  if (!isCode && !yamlEndings.has(ending) && ending !== ".json")
+    throw new CommandError(
+      `${given.positionals[0]}: the ending '${ending}' says nothing about what is inside`,
+      "invalid",
+      "workflow files end in .json, .yaml, .yml, .ts, .mts, .js or .mjs"
+    )
   checkReadable(path, given.positionals[0]!)
   if (isCode) {
     const workflow = await importWorkflow(path, given)
@@ -43,7 +48,11 @@ export const readFile = async (given: Given): Promise<FileContent> => {
     const document = await (yamlEndings.has(ending) ? parseYaml(text) : parseJson(text))
     const { ir, problems } = await inspectDocument(document)
     const code = new Map()
-    return { workflow: ir === undefined ? undefined : makeWorkflow(ir, code, undefined), problems: ir === undefined ? problems : [...problems, ...bindingProblems(ir, code)], folder }
+    return {
+      workflow: ir === undefined ? undefined : makeWorkflow(ir, code, undefined),
+      problems: ir === undefined ? problems : [...problems, ...bindingProblems(ir, code)],
+      folder
+    }
   } catch (error) {
     if (error instanceof InvalidWorkflow) return { workflow: undefined, problems: error.problems, folder }
     throw error
@@ -54,11 +63,18 @@ const checkReadable = (path: string, shown: string) => {
   try {
     const stat = statSync(path)
     if (!stat.isFile()) throw new CommandError(`${shown} is not a file`, "invalid")
-    if (stat.size > limits.documentBytes) throw new CommandError(`${shown} has ${stat.size.toLocaleString("en")} bytes and at most ${limits.documentBytes.toLocaleString("en")} are read`, "invalid")
+    if (stat.size > limits.documentBytes)
+      throw new CommandError(
+        `${shown} has ${stat.size.toLocaleString("en")} bytes and at most ${limits.documentBytes.toLocaleString("en")} are read`,
+        "invalid"
+      )
   } catch (error) {
     if (error instanceof CommandError) throw error
     const { code, message } = error as NodeJS.ErrnoException
-    throw new CommandError(code === "ENOENT" ? `there is no file ${shown}` : `cannot read ${shown}: ${message}`, "invalid")
+    throw new CommandError(
+      code === "ENOENT" ? `there is no file ${shown}` : `cannot read ${shown}: ${message}`,
+      "invalid"
+    )
   }
 }
 
@@ -68,7 +84,14 @@ const importWorkflow = async (path: string, given: Given): Promise<Workflow> => 
   try {
     exports = await import(pathToFileURL(path).href)
   } catch (error) {
-    const why = error instanceof TroupeError ? error : new CommandError(`${given.positionals[0]}: ${(error as Error).message ?? String(error)}`, "invalid", "the file must run as it is")
+    const why =
+      error instanceof TroupeError
+        ? error
+        : new CommandError(
+            `${given.positionals[0]}: ${(error as Error).message ?? String(error)}`,
+            "invalid",
+            "the file must run as it is"
+          )
     throw why
   }
   const found = exports[name]
@@ -77,13 +100,18 @@ const importWorkflow = async (path: string, given: Given): Promise<Workflow> => 
   throw new CommandError(
     `${given.positionals[0]}: the export '${name}' ${name in exports ? "is not a workflow" : "is not there"}`,
     "invalid",
-    workflows.length === 0 ? "export what .returns(…) gives" : suggest(name, workflows) || `use --export ${workflows.join(" or --export ")}`
+    workflows.length === 0
+      ? "export what .returns(…) gives"
+      : suggest(name, workflows) || `use --export ${workflows.join(" or --export ")}`
   )
 }
 
 /** What `--allow shell,http:host,module` means. */
 export const readAllow = (given: Given, folder: string): Allow => {
-  const words = (given.text("allow") ?? "").split(",").map((word) => word.trim()).filter((word) => word !== "")
+  const words = (given.text("allow") ?? "")
+    .split(",")
+    .map((word) => word.trim())
+    .filter((word) => word !== "")
   const hosts: Array<string> = []
   let allow: Allow = {}
   for (const word of words) {
@@ -91,7 +119,12 @@ export const readAllow = (given: Given, folder: string): Allow => {
     else if (word === "module") allow = { ...allow, module: folder }
     else if (word === "http") allow = { ...allow, http: true }
     else if (word.startsWith("http:") && word.length > 5) hosts.push(word.slice(5))
-    else throw new CommandError(`'--allow ${word}' is not a kind`, "usage", suggest(word, ["shell", "http", "module"]) || "shell, http, http:HOST, module")
+    else
+      throw new CommandError(
+        `'--allow ${word}' is not a kind`,
+        "usage",
+        suggest(word, ["shell", "http", "module"]) || "shell, http, http:HOST, module"
+      )
   }
   return hosts.length === 0 ? allow : { ...allow, http: hosts }
 }
@@ -101,7 +134,13 @@ export const allowProblems = (ir: WorkflowIR, allow: Allow, path = ""): Readonly
   const problems: Array<Problem> = []
   const look = (kind: string, at: string) => {
     if (isAllowed(kind, allow)) return
-    problems.push({ code: "KIND_NOT_ALLOWED", severity: "error", path: at, message: `tasks of kind '${kind}' run only when they are allowed`, hint: `add --allow ${kind} if you trust the file` })
+    problems.push({
+      code: "KIND_NOT_ALLOWED",
+      severity: "error",
+      path: at,
+      message: `tasks of kind '${kind}' run only when they are allowed`,
+      hint: `add --allow ${kind} if you trust the file`
+    })
   }
   ir.tasks.forEach((task, i) => look(workKind(task), `${path}/tasks/${i}`))
   ir.agents?.forEach((agent, i) => {

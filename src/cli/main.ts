@@ -1,9 +1,9 @@
 /** The `troupe` command: a thin face over the public API. Commands are loaded when they are used, so that starting is quick. */
 import { TroupeError } from "../model/errors.ts"
-import { type CommandName, commands, commandHelp, generalHelp } from "./commands.ts"
 import { suggest } from "../model/ids.ts"
-import { CommandError, exitCodes, say } from "./output.ts"
 import { parse } from "./arguments.ts"
+import { type CommandName, commandHelp, commands, generalHelp } from "./commands.ts"
+import { CommandError, exitCodes, say } from "./output.ts"
 import { version } from "./version.ts"
 
 // a reader that has seen enough (head, a pager) is no reason to complain
@@ -16,9 +16,17 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 export const main = async (argv: ReadonlyArray<string>): Promise<number> => {
   const [first, ...rest] = argv
   if (first === "--version" || first === "-v") return print(version())
-  if (first === undefined || first === "--help" || first === "-h" || first === "help") return print(first === "help" && rest[0] !== undefined ? commandHelp(rest[0]) : generalHelp())
+  if (first === undefined || first === "--help" || first === "-h" || first === "help")
+    return print(first === "help" && rest[0] !== undefined ? commandHelp(rest[0]) : generalHelp())
   if (!Object.hasOwn(commands, first)) {
-    return complain(new CommandError(`there is no command '${first}'`, "usage", suggest(first, Object.keys(commands)) || 'see "troupe --help"'), false)
+    return complain(
+      new CommandError(
+        `there is no command '${first}'`,
+        "usage",
+        suggest(first, Object.keys(commands)) || 'see "troupe --help"'
+      ),
+      false
+    )
   }
   const name = first as CommandName
   if (rest.includes("--help") || rest.includes("-h")) return print(commandHelp(name))
@@ -38,7 +46,12 @@ const print = (text: string): number => {
 
 /** One sentence on stderr; with `--json` the same as one value on stdout. */
 const complain = (error: unknown, json: boolean): number => {
-  const known = error instanceof CommandError ? error : error instanceof TroupeError ? new CommandError(error.message, exitOf(error), "", error) : undefined
+  const known =
+    error instanceof CommandError
+      ? error
+      : error instanceof TroupeError
+        ? new CommandError(error.message, exitOf(error), "", error)
+        : undefined
   if (known === undefined) {
     say(`troupe: unexpected: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
     if (json) process.stdout.write(`${JSON.stringify({ error: { code: "UNEXPECTED", message: String(error) } })}\n`)

@@ -18,7 +18,12 @@ export class CommandError extends Error {
   }
   toJSON() {
     const code = (this.reason as { code?: unknown } | undefined)?.code ?? this.kind.toUpperCase()
-    return { code, message: this.message, ...(this.hint === "" ? {} : { hint: this.hint }), ...(this.reason instanceof InvalidWorkflow ? { problems: this.reason.problems } : {}) }
+    return {
+      code,
+      message: this.message,
+      ...(this.hint === "" ? {} : { hint: this.hint }),
+      ...(this.reason instanceof InvalidWorkflow ? { problems: this.reason.problems } : {})
+    }
   }
 }
 
@@ -35,10 +40,15 @@ export const tell = (line: string): void => {
 /** The whole answer as one JSON value; resolves once it is written. */
 export const tellJson = (value: unknown): Promise<void> =>
   new Promise((resolve, reject) => {
-    process.stdout.write(`${JSON.stringify(value)}\n`, (error) => (error === undefined || error === null ? resolve() : reject(error)))
+    process.stdout.write(`${JSON.stringify(value)}\n`, (error) =>
+      error === undefined || error === null ? resolve() : reject(error)
+    )
   })
 
-const isColoured = (stream: NodeJS.WriteStream) => stream.isTTY === true && (process.env.NO_COLOR === undefined || process.env.NO_COLOR === "") && process.env.TERM !== "dumb"
+const isColoured = (stream: NodeJS.WriteStream) =>
+  stream.isTTY === true &&
+  (process.env.NO_COLOR === undefined || process.env.NO_COLOR === "") &&
+  process.env.TERM !== "dumb"
 const paint =
   (code: number) =>
   (text: string, stream: NodeJS.WriteStream = process.stdout): string =>
@@ -51,7 +61,11 @@ export const yellow = paint(33)
 export const cyan = paint(36)
 
 /** Text of strangers on one line, without control characters. */
-export const oneLine = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
+export const oneLine = (text: string): string =>
+  text.replace(
+    /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`
+  )
 
 /** A length of time as people say it. */
 export const duration = (ms: number): string => {

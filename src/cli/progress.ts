@@ -39,7 +39,8 @@ export const line = ({ percent, current, waiting, eta, tasks, status }: RunState
   const bar = `${cyan("█".repeat(filled), process.stderr)}${dim("░".repeat(width - filled), process.stderr)}`
   const head = `${percent.toFixed(1).padStart(5)}% ${tasks.completed + tasks.skipped}/${tasks.total}`
   const left = eta === undefined ? "" : ` ~${duration(Math.max(0, eta.getTime() - Date.now()))} left`
-  const doing = status === "paused" ? "paused" : (current[0] ?? (waiting[0] === undefined ? "" : `waiting: ${waiting[0]}`))
+  const doing =
+    status === "paused" ? "paused" : (current[0] ?? (waiting[0] === undefined ? "" : `waiting: ${waiting[0]}`))
   const more = current.length > 1 ? ` +${current.length - 1}` : ""
   const room = columns - width - head.length - left.length - more.length - 4
   const name = oneLine(doing)

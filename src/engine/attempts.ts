@@ -9,14 +9,14 @@ import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { fragmentIR } from "../actors/directors.ts"
 import type { Place } from "../actors/room.ts"
+import type { CompiledWork } from "../model/compile.ts"
 import { AttemptTimedOut, type Failure, FragmentRefused, NotJson, type Problem, toFailure } from "../model/errors.ts"
 import { suggest } from "../model/ids.ts"
 import type { Fragment } from "../model/ir.ts"
+import { isPlainRecord, type Json, toJson } from "../model/json.ts"
 import { bindingProblems } from "../model/load.ts"
-import { type Json, isPlainRecord, toJson } from "../model/json.ts"
 import type { Check } from "../model/schemas.ts"
 import { standardCheck } from "../model/schemas.ts"
-import type { CompiledWork } from "../model/compile.ts"
 import type { TaskContext, TaskDef } from "../model/task.ts"
 import type { Code, PureFunction } from "../model/workflow.ts"
 import { type Allow, builtins } from "./builtin.ts"
@@ -160,8 +160,15 @@ export class Attempts {
     try {
       const { place } = attempt
       const input = inputOf(place)
-      const value = work.kind === "derive" ? (code.get(work.code!) as PureFunction)(input) : builtins[work.kind as "noop" | "echo"](work.ir, input, undefined, attempt)
-      if (isThenable(value)) throw new NotJson({ path: "", found: "a promise; derive() is for pure functions, use a task for work that waits" })
+      const value =
+        work.kind === "derive"
+          ? (code.get(work.code!) as PureFunction)(input)
+          : builtins[work.kind as "noop" | "echo"](work.ir, input, undefined, attempt)
+      if (isThenable(value))
+        throw new NotJson({
+          path: "",
+          found: "a promise; derive() is for pure functions, use a task for work that waits"
+        })
       const checked = work.checkOut === undefined ? value : work.checkOut(value)
       this.#over(attempt, { type: "attempt.succeeded", value: toJson(checked) })
     } catch (error) {
@@ -178,7 +185,11 @@ export class Attempts {
     const given = checked(checked(raw, work.checkIn), checks?.in)
     const result = chain(given, (input) => this.#work(attempt, work, def, input as Json | undefined))
     const accepted = checked(checked(result, work.checkOut), checks?.out)
-    return lift(attempt, place.task!.kind === "expand" ? chain(accepted, (value) => checkFragment(value, place, code)) : accepted, toJson)
+    return lift(
+      attempt,
+      place.task!.kind === "expand" ? chain(accepted, (value) => checkFragment(value, place, code)) : accepted,
+      toJson
+    )
   }
 
   #work(attempt: Attempt, work: CompiledWork, def: TaskDef | undefined, input: Json | undefined): unknown {
@@ -194,7 +205,13 @@ export class Attempts {
     return new Promise((resolve, reject) => {
       const agent = router.choose(needs, attempt.key)
       attempt.agent = agent.id
-      const message = { sender: attempt.key, recipient: agent.id, action: needs[0]!, payload, priority: attempt.place.task!.priority }
+      const message = {
+        sender: attempt.key,
+        recipient: agent.id,
+        action: needs[0]!,
+        payload,
+        priority: attempt.place.task!.priority
+      }
       attempt.withdraw = router.post(
         message,
         async (recipient) => {
@@ -243,33 +260,51 @@ export class Attempts {
   #checksOf(def: TaskDef) {
     const before = this.#checks.get(def)
     if (before !== undefined) return before
-    const checks = { in: standardCheck(def.in, `the input of task '${def.name}'`), out: standardCheck(def.out, `the result of task '${def.name}'`) }
+    const checks = {
+      in: standardCheck(def.in, `the input of task '${def.name}'`),
+      out: standardCheck(def.out, `the result of task '${def.name}'`)
+    }
     this.#checks.set(def, checks)
     return checks
   }
 }
 
-const inputOf = ({ task, frame, isItem }: Place): Json | undefined => (isItem && task!.structure.kind === "map" ? task!.structure.itemInput(frame) : task!.input(frame))
+const inputOf = ({ task, frame, isItem }: Place): Json | undefined =>
+  isItem && task!.structure.kind === "map" ? task!.structure.itemInput(frame) : task!.input(frame)
 
-const isThenable = (value: unknown): value is PromiseLike<unknown> => typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function"
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function"
 
-const checked = (value: unknown, check: Check | undefined): unknown => (check === undefined ? value : chain(value, check))
+const checked = (value: unknown, check: Check | undefined): unknown =>
+  check === undefined ? value : chain(value, check)
 
 /** Goes on with a value that may still be on its way; stays in the same turn when it is there already. */
 const chain = (value: unknown, next: (value: unknown) => unknown): unknown => {
   if (isThenable(value)) return value.then(next)
-  if (Effect.isEffect(value)) return Effect.flatMap(value as Effect.Effect<unknown, unknown>, (inner) => lift(undefined, next(inner), identity))
+  if (Effect.isEffect(value))
+    return Effect.flatMap(value as Effect.Effect<unknown, unknown>, (inner) => lift(undefined, next(inner), identity))
   return next(value)
 }
 const identity = (value: unknown) => value as Json
 
 /** A value, a promise or an Effect as an Effect, finished by `finish`. */
-const lift = (attempt: Attempt | undefined, value: unknown, finish: (value: unknown) => Json): Effect.Effect<Json, unknown> => {
+const lift = (
+  attempt: Attempt | undefined,
+  value: unknown,
+  finish: (value: unknown) => Json
+): Effect.Effect<Json, unknown> => {
   if (Effect.isEffect(value)) {
     if (attempt !== undefined) attempt.isStructured = true
     return Effect.map(value as Effect.Effect<unknown, unknown>, finish)
   }
-  if (isThenable(value)) return Effect.callback((resume) => void value.then((result) => resume(Effect.sync(() => finish(result))), (error) => resume(Effect.die(error))))
+  if (isThenable(value))
+    return Effect.callback(
+      (resume) =>
+        void value.then(
+          (result) => resume(Effect.sync(() => finish(result))),
+          (error) => resume(Effect.die(error))
+        )
+    )
   return Effect.succeed(finish(value))
 }
 
@@ -277,14 +312,37 @@ const lift = (attempt: Attempt | undefined, value: unknown, finish: (value: unkn
 const checkFragment = async (value: unknown, place: Place, code: Code): Promise<unknown> => {
   const json = toJson(value)
   const { taskShapeProblems } = await import("../model/document.ts")
-  if (!isPlainRecord(json) || !Array.isArray(json.tasks)) throw new FragmentRefused({ problems: [{ code: "SHAPE", severity: "error", path: "/tasks", message: "a planner returns { tasks: [...] }", hint: "and optionally output and edges" }] })
+  if (!isPlainRecord(json) || !Array.isArray(json.tasks))
+    throw new FragmentRefused({
+      problems: [
+        {
+          code: "SHAPE",
+          severity: "error",
+          path: "/tasks",
+          message: "a planner returns { tasks: [...] }",
+          hint: "and optionally output and edges"
+        }
+      ]
+    })
   const stray = Object.keys(json).filter((key) => key !== "tasks" && key !== "output" && key !== "edges")
   const problems = [
-    ...stray.map((key) => ({ code: "KEY_UNKNOWN", severity: "error", path: `/${key}`, message: `there is no key '${key}' in a fragment`, hint: suggest(key, ["tasks", "output", "edges"]) }) as const),
+    ...stray.map(
+      (key) =>
+        ({
+          code: "KEY_UNKNOWN",
+          severity: "error",
+          path: `/${key}`,
+          message: `there is no key '${key}' in a fragment`,
+          hint: suggest(key, ["tasks", "output", "edges"])
+        }) as const
+    ),
     ...taskShapeProblems(json.tasks, "/tasks"),
     ...edgeProblems(json.edges)
   ]
-  if (problems.length === 0) problems.push(...bindingProblems(fragmentIR(json as unknown as Fragment, place.task!.id, { ir: 1, name: "x", tasks: [] }), code))
+  if (problems.length === 0)
+    problems.push(
+      ...bindingProblems(fragmentIR(json as unknown as Fragment, place.task!.id, { ir: 1, name: "x", tasks: [] }), code)
+    )
   if (problems.length > 0) throw new FragmentRefused({ problems })
   return json
 }
@@ -293,5 +351,13 @@ const edgeProblems = (edges: unknown): ReadonlyArray<Problem> => {
   if (edges === undefined) return []
   const isEdge = (edge: unknown) => isPlainRecord(edge) && typeof edge.from === "string" && typeof edge.to === "string"
   if (Array.isArray(edges) && edges.every(isEdge)) return []
-  return [{ code: "SHAPE", severity: "error", path: "/edges", message: "edges are a list of { from, to } with ids of tasks", hint: "" }]
+  return [
+    {
+      code: "SHAPE",
+      severity: "error",
+      path: "/edges",
+      message: "edges are a list of { from, to } with ids of tasks",
+      hint: ""
+    }
+  ]
 }

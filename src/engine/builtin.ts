@@ -20,7 +20,9 @@ export class KindNotAllowed extends TroupeError {
   readonly retryable = false
   readonly kind: string
   constructor({ kind }: { kind: string }) {
-    super(`tasks of kind '${kind}' are not allowed here: allow them with --allow ${kind}, or Orchestrator.open({ allow: { ${kind}: … } }), if you trust the document`)
+    super(
+      `tasks of kind '${kind}' are not allowed here: allow them with --allow ${kind}, or Orchestrator.open({ allow: { ${kind}: … } }), if you trust the document`
+    )
     this.kind = kind
   }
 }

@@ -1,9 +1,10 @@
 /** Agents that a document brings along: each does its work with a built-in kind. */
+
+import { workSettings } from "../model/analysis.ts"
+import { segments } from "../model/ids.ts"
 import type { WorkflowIR } from "../model/ir.ts"
 import type { Json } from "../model/json.ts"
-import { segments } from "../model/ids.ts"
 import { type Lookup, resolver } from "../model/mapping.ts"
-import { workSettings } from "../model/analysis.ts"
 import { type Allow, builtins } from "./builtin.ts"
 import type { Agent } from "./router.ts"
 
@@ -12,7 +13,13 @@ export const agentsOf = (ir: WorkflowIR, allow: Allow): ReadonlyArray<Agent> =>
   (ir.agents ?? []).flatMap(({ does, ...facts }) => {
     if (does === undefined) return []
     const settings = resolver(workSettings(does), inputOnly, "omit")
-    return [{ ...facts, run: (input: Json, context) => builtins[does.kind](does, input, settings({ input, values: [] }), { ...contextOf(context), allow }) }]
+    return [
+      {
+        ...facts,
+        run: (input: Json, context) =>
+          builtins[does.kind](does, input, settings({ input, values: [] }), { ...contextOf(context), allow })
+      }
+    ]
   })
 
 const inputOnly: Lookup = (parts) => ({ root: { at: "input" }, path: segments(parts).slice(1) })

@@ -2,8 +2,9 @@
  * The loop: take a message, write it, deliver it, perform what the machines ask. One place writes, and nothing is performed
  * before the message that caused it is written. Decides no lifecycle question: that is what the machines are for.
  */
-import * as Clock from "effect/Clock"
+
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -19,7 +20,14 @@ import { orchestratorMachine } from "../machines/orchestrator.ts"
 import type { Balance } from "../model/agents.ts"
 import { Board } from "../model/board.ts"
 import { compileWorkflow } from "../model/compile.ts"
-import { IdempotencyMismatch, LimitExceeded, OrchestratorClosed, RunNotFound, toFailure, TroupeError } from "../model/errors.ts"
+import {
+  IdempotencyMismatch,
+  LimitExceeded,
+  OrchestratorClosed,
+  RunNotFound,
+  TroupeError,
+  toFailure
+} from "../model/errors.ts"
 import { canonical, type Json } from "../model/json.ts"
 import type { Message, Outcome } from "../model/messages.ts"
 import { definition } from "../model/nested.ts"
@@ -27,9 +35,9 @@ import type { Workflow } from "../model/workflow.ts"
 import { type Entry, JournalBroken, type JournalError, type JournalService } from "../storage/journal.ts"
 import { type Attempt, type AttemptEnd, Attempts } from "./attempts.ts"
 import type { Allow } from "./builtin.ts"
-import { LiveRun, noTimers } from "./run.ts"
 import { Router } from "./router.ts"
-import { Timers, type Timer } from "./timers.ts"
+import { LiveRun, noTimers } from "./run.ts"
+import { type Timer, Timers } from "./timers.ts"
 
 export interface EngineOptions {
   readonly journal: JournalService
@@ -112,8 +120,22 @@ export class Engine {
     this.root.subscribe({ error: options.onDefect })
     this.root.start()
     const registry = this.root.getSnapshot().child(registryId)
-    this.router = new Router({ registry, timers: this.timers, now: this.now, balance: options.balance, bound: options.mailboxMax })
-    this.attempts = new Attempts({ context: options.context, timers: this.timers, now: this.now, router: this.router, allow: options.allow, graceMs: options.graceMs, ended: (attempt, end) => this.#attemptEnded(attempt, end) })
+    this.router = new Router({
+      registry,
+      timers: this.timers,
+      now: this.now,
+      balance: options.balance,
+      bound: options.mailboxMax
+    })
+    this.attempts = new Attempts({
+      context: options.context,
+      timers: this.timers,
+      now: this.now,
+      router: this.router,
+      allow: options.allow,
+      graceMs: options.graceMs,
+      ended: (attempt, end) => this.#attemptEnded(attempt, end)
+    })
   }
 
   readonly now = (): number => this.#clock.currentTimeMillisUnsafe()
@@ -141,7 +163,13 @@ export class Engine {
       if (!isSame(before, workflow, input)) throw new IdempotencyMismatch({ run: id })
       return before
     }
-    if (this.#live >= this.options.runsMax) throw new LimitExceeded({ limit: "runs", allowed: this.options.runsMax, actual: this.#live + 1, unit: "unfinished runs" })
+    if (this.#live >= this.options.runsMax)
+      throw new LimitExceeded({
+        limit: "runs",
+        allowed: this.options.runsMax,
+        actual: this.#live + 1,
+        unit: "unfinished runs"
+      })
     const at = this.now()
     const compiled = compileWorkflow(definition(workflow.ir))
     const room = new Room(id, compiled.concurrency, this.options.timeScale)
@@ -150,7 +178,14 @@ export class Engine {
     this.runs.set(id, run)
     this.#live++
     const { version } = workflow.ir
-    const message: Message = { type: "run.submitted", at, workflow: workflow.name, ...(version === undefined ? {} : { version }), ...(this.options.journal.isDurable ? { hash: workflow.hash } : {}), input }
+    const message: Message = {
+      type: "run.submitted",
+      at,
+      workflow: workflow.name,
+      ...(version === undefined ? {} : { version }),
+      ...(this.options.journal.isDurable ? { hash: workflow.hash } : {}),
+      input
+    }
     this.#offer(new Delivery(run, message, undefined, (error) => run.written(error)))
     return run
   }
@@ -284,7 +319,11 @@ export class Engine {
     const { timeoutMs } = compiled.ir.config ?? {}
     const input: ScopeInput = {
       place,
-      facts: { task: "", onFailure: compiled.onFailure, dueAt: timeoutMs === undefined ? undefined : room.now + timeoutMs },
+      facts: {
+        task: "",
+        onFailure: compiled.onFailure,
+        dueAt: timeoutMs === undefined ? undefined : room.now + timeoutMs
+      },
       director: new WorkflowDirector(board)
     }
     room.board = board
@@ -311,7 +350,10 @@ export class Engine {
         return
       case "timer.start":
         if (run.timers === noTimers) run.timers = new Map()
-        ;(run.timers as Map<Place, Timer>).set(place, this.timers.start(command.dueAt, () => this.#timerFired(run, place)))
+        ;(run.timers as Map<Place, Timer>).set(
+          place,
+          this.timers.start(command.dueAt, () => this.#timerFired(run, place))
+        )
         return
       case "timer.stop":
         this.#stopTimer(run, place)
@@ -345,7 +387,11 @@ export class Engine {
     this.#live--
     this.#finished.push(run)
     this.#finishedMessages += run.length
-    while (this.#finished.length > this.options.retainRuns || (this.#finishedMessages > this.options.retainMessages && this.#finished.length > 0)) this.#forget(this.#finished.shift()!)
+    while (
+      this.#finished.length > this.options.retainRuns ||
+      (this.#finishedMessages > this.options.retainMessages && this.#finished.length > 0)
+    )
+      this.#forget(this.#finished.shift()!)
     if (this.#live === 0) this.timers.rest()
   }
 
@@ -386,7 +432,9 @@ const messageOf = ({ place, attempt, agent }: Attempt, end: AttemptEnd, at: numb
   const by = agent === undefined ? undefined : { agent }
   switch (end.type) {
     case "attempt.succeeded":
-      return by === undefined ? { type: end.type, at, task, attempt, value: end.value } : { type: end.type, at, task, attempt, value: end.value, ...by }
+      return by === undefined
+        ? { type: end.type, at, task, attempt, value: end.value }
+        : { type: end.type, at, task, attempt, value: end.value, ...by }
     case "attempt.failed":
       return { type: end.type, at, task, attempt, failure: end.failure, ...by }
     case "attempt.aborted":
@@ -395,4 +443,5 @@ const messageOf = ({ place, attempt, agent }: Attempt, end: AttemptEnd, at: numb
 }
 
 const isSame = (run: LiveRun, workflow: Workflow, input: Json) =>
-  (run.workflow === workflow || run.workflow.hash === workflow.hash) && (run.input === input || canonical(run.input) === canonical(input))
+  (run.workflow === workflow || run.workflow.hash === workflow.hash) &&
+  (run.input === input || canonical(run.input) === canonical(input))

@@ -4,14 +4,14 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Inspect } from "../actors/create.ts"
 import { type Balance, balances, type Registry } from "../model/agents.ts"
+import { compileWorkflow } from "../model/compile.ts"
 import { InvalidOption, InvalidWorkflow, type TroupeError } from "../model/errors.ts"
 import { requireId } from "../model/ids.ts"
 import type { TaskIR, WorkflowIR } from "../model/ir.ts"
 import { deepFreeze, type Json, toJson } from "../model/json.ts"
-import { type Cause, type Message, type Outcome, type RunStatus, type TaskStatus } from "../model/messages.ts"
-import { standardCheck } from "../model/schemas.ts"
-import { compileWorkflow } from "../model/compile.ts"
+import type { Cause, Message, Outcome, RunStatus, TaskStatus } from "../model/messages.ts"
 import { definition } from "../model/nested.ts"
+import { standardCheck } from "../model/schemas.ts"
 import { type TaskDef, workPolicy } from "../model/task.ts"
 import { isWorkflow, makeWorkflow, type Workflow } from "../model/workflow.ts"
 import type { JournalService } from "../storage/journal.ts"
@@ -155,13 +155,21 @@ export class Orchestrator implements AsyncDisposable {
    * Submits a workflow, or a single task. When it resolves, the run is written and goes on by itself.
    * Rejects with `InvalidId`, `SchemaMismatch` (input), `IdempotencyMismatch`, `LimitExceeded` or `OrchestratorClosed`; nothing is written then.
    */
-  async submit<I, O>(workflow: Workflow<I, O> | TaskDef<any, I, O>, input: I, options: SubmitOptions = {}): Promise<Run<O>> {
+  async submit<I, O>(
+    workflow: Workflow<I, O> | TaskDef<any, I, O>,
+    input: I,
+    options: SubmitOptions = {}
+  ): Promise<Run<O>> {
     const run = await this.#submit(workflow, input, options)
     return new RunHandle<O>(this.#engine, run)
   }
 
   /** Submits and waits for the result; rejects with `RunFailed` or `RunCancelled`. */
-  async execute<I, O>(workflow: Workflow<I, O> | TaskDef<any, I, O>, input: I, options: SubmitOptions = {}): Promise<O> {
+  async execute<I, O>(
+    workflow: Workflow<I, O> | TaskDef<any, I, O>,
+    input: I,
+    options: SubmitOptions = {}
+  ): Promise<O> {
     return resultOf<O>(await this.#submit(workflow, input, options))
   }
 
@@ -191,12 +199,23 @@ export class Orchestrator implements AsyncDisposable {
   }
 
   /** Runs, newest first, in pages. */
-  async list({ status, workflow, limit = 100, cursor }: ListOptions = {}): Promise<{ readonly runs: ReadonlyArray<RunState>; readonly cursor: string | undefined }> {
-    if (!(Number.isInteger(limit) && limit >= 1 && limit <= 1_000)) throw new InvalidOption({ option: "limit", value: limit, allowed: "a whole number from 1 to 1,000" })
+  async list({
+    status,
+    workflow,
+    limit = 100,
+    cursor
+  }: ListOptions = {}): Promise<{ readonly runs: ReadonlyArray<RunState>; readonly cursor: string | undefined }> {
+    if (!(Number.isInteger(limit) && limit >= 1 && limit <= 1_000))
+      throw new InvalidOption({ option: "limit", value: limit, allowed: "a whole number from 1 to 1,000" })
     const now = this.#engine.now()
     const all = [...this.#engine.runs.values()].reverse()
     const start = cursor === undefined ? 0 : all.findIndex(({ id }) => id === cursor) + 1
-    if (cursor !== undefined && start === 0) throw new InvalidOption({ option: "cursor", value: cursor, allowed: "the cursor of the page before; it has been removed by retention" })
+    if (cursor !== undefined && start === 0)
+      throw new InvalidOption({
+        option: "cursor",
+        value: cursor,
+        allowed: "the cursor of the page before; it has been removed by retention"
+      })
     const runs: Array<RunState> = []
     for (let i = start; i < all.length; i++) {
       const run = all[i]!
@@ -213,7 +232,8 @@ export class Orchestrator implements AsyncDisposable {
    * Closes: attempts are aborted, and no fiber, timer or actor stays. With `drain` it takes no new runs and waits until the present ones have ended.
    */
   async close({ drain = false }: { readonly drain?: boolean } = {}): Promise<void> {
-    if (drain) await Promise.all([...this.#engine.runs.values()].map((run) => new Promise((resolve) => run.whenEnded(resolve))))
+    if (drain)
+      await Promise.all([...this.#engine.runs.values()].map((run) => new Promise((resolve) => run.whenEnded(resolve))))
     this.#engine.close()
   }
 
@@ -228,15 +248,19 @@ export class Orchestrator implements AsyncDisposable {
     compileWorkflow(definition(workflow.ir)).checkInput?.(accepted)
     const name = id === undefined ? this.#engine.options.newId() : requireId("run", id)
     const run = this.#engine.submit(workflow, name, accepted)
-    return new Promise((resolve, reject) => run.whenWritten((error) => (error === undefined ? resolve(run) : reject(error))))
+    return new Promise((resolve, reject) =>
+      run.whenWritten((error) => (error === undefined ? resolve(run) : reject(error)))
+    )
   }
 }
 
 /** Opens an engine with every setting decided; both faces stand on it. */
 export const openEngine = (options: OrchestratorOptions, context: Context.Context<never>): Engine => {
   const { balance = "least-loaded", store = "memory" } = options
-  if (!balances.includes(balance)) throw new InvalidOption({ option: "balance", value: balance, allowed: balances.join(", ") })
-  if (typeof store === "string" && store !== "memory") throw new InvalidOption({ option: "store", value: store, allowed: '"memory", or a journal' })
+  if (!balances.includes(balance))
+    throw new InvalidOption({ option: "balance", value: balance, allowed: balances.join(", ") })
+  if (typeof store === "string" && store !== "memory")
+    throw new InvalidOption({ option: "store", value: store, allowed: '"memory", or a journal' })
   const settings: EngineOptions = {
     journal: typeof store === "string" ? memoryJournal() : store,
     context,
@@ -258,7 +282,8 @@ export const openEngine = (options: OrchestratorOptions, context: Context.Contex
 }
 
 const positive = (value: number, option: string): number => {
-  if (!(Number.isInteger(value) && value >= 0)) throw new InvalidOption({ option, value, allowed: "a whole number from 0" })
+  if (!(Number.isInteger(value) && value >= 0))
+    throw new InvalidOption({ option, value, allowed: "a whole number from 0" })
   return value
 }
 
@@ -274,7 +299,14 @@ const asWorkflow = (given: Workflow | TaskDef): Workflow => {
   const before = single.get(given)
   if (before !== undefined) return before
   const work = given.needs.length === 0 ? { task: given.name } : { needs: given.needs }
-  const ir: WorkflowIR = deepFreeze({ ir: 1, name: given.name, tasks: [{ id: given.name, ...work, ...workPolicy(given.options, `task '${given.name}'`), input: { $: "input" } } as TaskIR], output: { $: [given.name] } })
+  const ir: WorkflowIR = deepFreeze({
+    ir: 1,
+    name: given.name,
+    tasks: [
+      { id: given.name, ...work, ...workPolicy(given.options, `task '${given.name}'`), input: { $: "input" } } as TaskIR
+    ],
+    output: { $: [given.name] }
+  })
   const made = makeWorkflow(ir, new Map([[given.name, given]]), given.in)
   single.set(given, made)
   return made
@@ -336,7 +368,10 @@ class RunHandle<O> implements Run<O> {
   }
 }
 
-const said = ({ who, why }: Cause): Cause => ({ ...(who === undefined ? {} : { who }), ...(why === undefined ? {} : { why }) })
+const said = ({ who, why }: Cause): Cause => ({
+  ...(who === undefined ? {} : { who }),
+  ...(why === undefined ? {} : { why })
+})
 
 const workflowResult = <O>(run: LiveRun, outcome: Outcome): WorkflowResult<O> => ({
   run: run.id,
@@ -346,4 +381,3 @@ const workflowResult = <O>(run: LiveRun, outcome: Outcome): WorkflowResult<O> =>
   error: outcome.status === "succeeded" ? undefined : run.errorOf(outcome),
   results: taskResults(run)
 })
-

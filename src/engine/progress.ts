@@ -1,6 +1,7 @@
 /** How far a run is: counts, percent, what is running, and when it may be done. Computed when asked, from what the actors keep. */
-import type { ScopeSnapshot } from "../actors/scope.ts"
+
 import { FanoutDirector, LoopDirector, WorkflowDirector } from "../actors/directors.ts"
+import type { ScopeSnapshot } from "../actors/scope.ts"
 import { criticalPath } from "../model/dependencies.ts"
 import type { Failure } from "../model/errors.ts"
 import type { Json } from "../model/json.ts"
@@ -61,7 +62,12 @@ export const stateOf = (run: LiveRun, now: number): RunState => {
     version: compiled.ir.version,
     hash: workflow.hash,
     status: statusOf(run, alive),
-    percent: outcome?.status === "succeeded" || counts.total === 0 ? (outcome === undefined ? 0 : 100) : Math.floor((1_000 * (settled + alive.parts)) / counts.total) / 10,
+    percent:
+      outcome?.status === "succeeded" || counts.total === 0
+        ? outcome === undefined
+          ? 0
+          : 100
+        : Math.floor((1_000 * (settled + alive.parts)) / counts.total) / 10,
     tasks: counts,
     current: alive.current,
     waiting: alive.waiting,
@@ -70,7 +76,8 @@ export const stateOf = (run: LiveRun, now: number): RunState => {
     updatedAt: new Date(run.updatedAt),
     endedAt: run.endedAt === undefined ? undefined : new Date(run.endedAt),
     durationMs: (run.endedAt ?? now) - run.submittedAt,
-    meanTaskMs: board === undefined || board.observed.count === 0 ? undefined : board.observed.totalMs / board.observed.count,
+    meanTaskMs:
+      board === undefined || board.observed.count === 0 ? undefined : board.observed.totalMs / board.observed.count,
     attempts: run.attempts,
     messages: run.length,
     output: outcome?.status === "succeeded" ? outcome.value : undefined,
@@ -93,15 +100,28 @@ export const taskStates = ({ room, compiled, outcome }: LiveRun): { readonly [ta
 
 /** Results of the tasks of the workflow itself that are done, by id. */
 export const taskResults = ({ room, compiled }: LiveRun): { readonly [task: string]: Json } =>
-  Object.fromEntries(compiled.graph.ids.flatMap((id, task) => (room.board?.statusOf(task) === "succeeded" ? [[id, room.board.values[task] ?? null]] : [])))
+  Object.fromEntries(
+    compiled.graph.ids.flatMap((id, task) =>
+      room.board?.statusOf(task) === "succeeded" ? [[id, room.board.values[task] ?? null]] : []
+    )
+  )
 
 const countsOf = (run: LiveRun): TaskCounts => {
   const { board } = run.room
   const total = run.compiled.graph.size
   if (board === undefined) return { total, completed: 0, failed: 0, skipped: 0, cancelled: 0, compensated: 0 }
-  if (run.outcome === undefined || board.open === 0) return { total, completed: board.succeeded, failed: board.failed, skipped: board.skipped, cancelled: board.cancelled, compensated: 0 }
+  if (run.outcome === undefined || board.open === 0)
+    return {
+      total,
+      completed: board.succeeded,
+      failed: board.failed,
+      skipped: board.skipped,
+      cancelled: board.cancelled,
+      compensated: 0
+    }
   const counts = { skipped: 0, cancelled: 0 }
-  for (const status of Object.values(taskStates(run))) if (status === "skipped" || status === "cancelled") counts[status]++
+  for (const status of Object.values(taskStates(run)))
+    if (status === "skipped" || status === "cancelled") counts[status]++
   return { total, completed: board.succeeded, failed: board.failed, ...counts, compensated: 0 }
 }
 
@@ -139,7 +159,8 @@ const look = (run: LiveRun): Alive => {
   for (const { actor, place, index, startedAt } of scope.children.values()) {
     const snapshot = actor.getSnapshot()
     const share = snapshot.scope === undefined ? 0 : visit(snapshot)
-    if (snapshot.scope === undefined) push(snapshot.value === "sleeping" || snapshot.value === "backingOff" ? waiting : current, place.path)
+    if (snapshot.scope === undefined)
+      push(snapshot.value === "sleeping" || snapshot.value === "backingOff" ? waiting : current, place.path)
     parts += share
     since.set(index, { startedAt, share })
   }
@@ -172,24 +193,37 @@ const statusOf = ({ outcome, room }: LiveRun, alive: Alive): RunStatus => {
 }
 
 /**
- * Not the count of tasks times their mean (wrong as soon as two run side by side): the longest path through what is left,
- * or the work that is left over the slots, whichever is longer.
+ * Not the count of tasks times their mean (wrong as soon as two run side by side): the longest path through what is left, in
+ * the pace seen so far; where tasks wait for slots or agents, what is left at the rate so far, if that is longer.
  */
-const etaOf = ({ compiled, room }: LiveRun, alive: Alive, now: number): Date | undefined => {
+const etaOf = (run: LiveRun, alive: Alive, now: number): Date | undefined => {
+  const { compiled, room } = run
   const { board } = room
   if (board === undefined) return undefined
-  const { count, totalMs } = board.observed
+  const { count, totalMs, estimatedMs, leastShare } = board.observed
   const mean = count === 0 ? undefined : totalMs / count
+  const pace = Number.isFinite(leastShare) ? leastShare : 1
   const estimates = durationsOf(compiled.definition)
   let work = 0
   const left = compiled.tasks.map(({ ir }, task) => {
     if (board.isFinal(task)) return 0
-    const expected = ir.estimateMs ?? mean ?? estimates[task]!
+    const expected = ir.estimateMs === undefined ? (mean ?? estimates[task]!) : ir.estimateMs * pace
     const running = alive.since.get(task)
-    const rest = running === undefined ? expected : Math.max(0, running.share > 0 ? expected * (1 - running.share) : expected - (now - running.startedAt))
-    work += rest
+    const rest =
+      running === undefined
+        ? expected
+        : Math.max(0, running.share > 0 ? expected * (1 - running.share) : expected - (now - running.startedAt))
+    work += ir.estimateMs ?? 0
     return rest
   })
   const { length } = criticalPath(compiled.graph, left)
-  return new Date(now + Math.max(length, work / compiled.concurrency))
+  const atTheRate = isCrowded(run) && estimatedMs > 0 ? ((now - run.submittedAt) * work) / estimatedMs : 0
+  return new Date(now + Math.max(length, atTheRate))
+}
+
+/** Whether tasks wait for slots, or for agents. */
+const isCrowded = ({ room, out }: LiveRun): boolean => {
+  if (room.waiting > 0) return true
+  for (let attempt = out; attempt !== undefined; attempt = attempt.next) if (attempt.withdraw !== undefined) return true
+  return false
 }

@@ -3,8 +3,8 @@
  * a full mailbox, an unknown address and a missing answer are typed refusals. An empty answer is an answer.
  */
 import type { AnyActorRef } from "xstate"
-import { AttemptTimedOut, InvalidOption, MailboxFull, NoAgent, NoRecipient } from "../model/errors.ts"
 import { type AgentRecord, type Balance, candidates, capabilities, choose, type Registry } from "../model/agents.ts"
+import { AttemptTimedOut, InvalidOption, MailboxFull, NoAgent, NoRecipient } from "../model/errors.ts"
 import { requireId } from "../model/ids.ts"
 import type { AgentIR } from "../model/ir.ts"
 import { PriorityQueue } from "../model/queue.ts"
@@ -59,7 +59,13 @@ export class Router {
   readonly #bound: number
   readonly #boxes = new Map<string, Mailbox>()
 
-  constructor(options: { readonly registry: AnyActorRef; readonly timers: Timers; readonly now: () => number; readonly balance: Balance; readonly bound: number }) {
+  constructor(options: {
+    readonly registry: AnyActorRef
+    readonly timers: Timers
+    readonly now: () => number
+    readonly balance: Balance
+    readonly bound: number
+  }) {
     this.#registry = options.registry
     this.#timers = options.timers
     this.#now = options.now
@@ -75,8 +81,14 @@ export class Router {
   join(agent: Agent): void {
     requireId("agent", agent.id)
     const { capacity = 1 } = agent
-    if (!(Number.isInteger(capacity) && capacity >= 1)) throw new InvalidOption({ option: `capacity of agent '${agent.id}'`, value: capacity, allowed: "a whole number from 1" })
-    if (this.#boxes.has(agent.id)) throw new InvalidOption({ option: "agent id", value: agent.id, allowed: "an id that no other agent has" })
+    if (!(Number.isInteger(capacity) && capacity >= 1))
+      throw new InvalidOption({
+        option: `capacity of agent '${agent.id}'`,
+        value: capacity,
+        allowed: "a whole number from 1"
+      })
+    if (this.#boxes.has(agent.id))
+      throw new InvalidOption({ option: "agent id", value: agent.id, allowed: "an id that no other agent has" })
     this.#boxes.set(agent.id, { agent, capacity, letters: new PriorityQueue(), waiting: 0, busy: 0 })
     const { run: _, ...facts } = agent
     this.#registry.send({ type: "agent.joined", agent: facts })
@@ -88,7 +100,8 @@ export class Router {
     if (box === undefined) return false
     this.#boxes.delete(id)
     this.#registry.send({ type: "agent.left", id })
-    for (let letter = box.letters.pop(); letter !== undefined; letter = box.letters.pop()) if (!letter.isGone) letter.refused(new NoRecipient({ recipient: id }))
+    for (let letter = box.letters.pop(); letter !== undefined; letter = box.letters.pop())
+      if (!letter.isGone) letter.refused(new NoRecipient({ recipient: id }))
     return true
   }
 
@@ -98,7 +111,8 @@ export class Router {
     if (able.length === 0) throw new NoAgent({ needs, known: capabilities(this.agents) })
     const free = able.filter(({ id }) => this.#boxes.get(id)!.waiting < this.#bound)
     const chosen = choose(free, this.#balance, seed)
-    if (chosen === undefined) throw new MailboxFull({ recipient: able.map(({ id }) => id).join(", "), capacity: this.#bound })
+    if (chosen === undefined)
+      throw new MailboxFull({ recipient: able.map(({ id }) => id).join(", "), capacity: this.#bound })
     return chosen
   }
 
@@ -110,16 +124,28 @@ export class Router {
     return new Promise((resolve, reject) => {
       const { timeoutMs = 3_600_000 } = message
       const controller = new AbortController()
-      const context: TaskContext = { key: `${message.sender}>${message.recipient}`, run: "", task: message.action, attempt: 1, signal: controller.signal, deadlineAt: this.#now() + timeoutMs, agent: message.recipient }
-      const withdraw = this.post(message, async (agent) => {
-        try {
-          resolve(await agent.run(message.payload, context))
-        } catch (error) {
-          reject(error)
-        } finally {
-          this.#timers.stop(timer)
-        }
-      }, reject)
+      const context: TaskContext = {
+        key: `${message.sender}>${message.recipient}`,
+        run: "",
+        task: message.action,
+        attempt: 1,
+        signal: controller.signal,
+        deadlineAt: this.#now() + timeoutMs,
+        agent: message.recipient
+      }
+      const withdraw = this.post(
+        message,
+        async (agent) => {
+          try {
+            resolve(await agent.run(message.payload, context))
+          } catch (error) {
+            reject(error)
+          } finally {
+            this.#timers.stop(timer)
+          }
+        },
+        reject
+      )
       const timer = this.#timers.start(this.#now() + timeoutMs, () => {
         withdraw()
         const error = new AttemptTimedOut({ task: `${message.action} at ${message.recipient}`, timeoutMs })
@@ -131,7 +157,11 @@ export class Router {
   }
 
   /** Puts work into a mailbox; gives back how to withdraw it while it waits. Throws `NoRecipient` or `MailboxFull`. */
-  post(message: AgentMessage, work: (agent: Agent) => PromiseLike<unknown>, refused: (error: unknown) => void): () => void {
+  post(
+    message: AgentMessage,
+    work: (agent: Agent) => PromiseLike<unknown>,
+    refused: (error: unknown) => void
+  ): () => void {
     const { recipient, priority = 50 } = message
     const box = this.#boxes.get(recipient)
     if (box === undefined) throw new NoRecipient({ recipient })

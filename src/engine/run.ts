@@ -118,6 +118,8 @@ export class LiveRun {
 
   /** The error that an outcome means to somebody who wants the result. */
   errorOf(outcome: Exclude<Outcome, { status: "succeeded" }>): RunFailed | RunCancelled {
-    return outcome.status === "failed" ? new RunFailed({ run: this.id, task: outcome.task, failure: outcome.failure }) : new RunCancelled({ run: this.id, reason: outcome.reason })
+    return outcome.status === "failed"
+      ? new RunFailed({ run: this.id, task: outcome.task, failure: outcome.failure })
+      : new RunCancelled({ run: this.id, reason: outcome.reason })
   }
 }

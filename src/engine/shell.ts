@@ -12,9 +12,16 @@ export class ProgramFailed extends TroupeError {
   readonly program: string
   readonly exitCode: number | null
   readonly stderr: string
-  constructor({ program, exitCode, signal, stderr }: { program: string; exitCode: number | null; signal: string | null; stderr: string }) {
+  constructor({
+    program,
+    exitCode,
+    signal,
+    stderr
+  }: { program: string; exitCode: number | null; signal: string | null; stderr: string }) {
     const last = stderr.trim().split("\n").at(-1) ?? ""
-    super(`'${program}' ended with ${signal === null ? `code ${exitCode}` : `signal ${signal}`}${last === "" ? "" : `: ${last.slice(0, 500)}`}`)
+    super(
+      `'${program}' ended with ${signal === null ? `code ${exitCode}` : `signal ${signal}`}${last === "" ? "" : `: ${last.slice(0, 500)}`}`
+    )
     this.program = program
     this.exitCode = exitCode
     this.stderr = stderr
@@ -24,16 +31,32 @@ export class ProgramFailed extends TroupeError {
   }
 }
 
-export const runShell = ({ env = [], outputMaxBytes = 65_536 }: ShellWork, { argv }: { readonly argv: ReadonlyArray<Json> }, { signal, key, attempt }: TaskContext): Promise<Json> =>
+export const runShell = (
+  { env = [], outputMaxBytes = 65_536 }: ShellWork,
+  { argv }: { readonly argv: ReadonlyArray<Json> },
+  { signal, key, attempt }: TaskContext
+): Promise<Json> =>
   new Promise((resolve, reject) => {
     const [program, ...args] = argv.map((arg) => (typeof arg === "string" ? arg : JSON.stringify(arg)))
     if (program === undefined || program === "" || [program, ...args].some((arg) => arg.includes("\0"))) {
-      reject(new InvalidOption({ option: "argv", value: argv.join(" "), allowed: "a program and its arguments, without NUL characters" }))
+      reject(
+        new InvalidOption({
+          option: "argv",
+          value: argv.join(" "),
+          allowed: "a program and its arguments, without NUL characters"
+        })
+      )
       return
     }
-    const passed = Object.fromEntries(["PATH", ...env].flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]!]])))
+    const passed = Object.fromEntries(
+      ["PATH", ...env].flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]!]]))
+    )
     // its own process group, so that what it started goes with it
-    const child = spawn(program, args, { env: { ...passed, TROUPE_KEY: key, TROUPE_ATTEMPT: String(attempt) }, stdio: ["ignore", "pipe", "pipe"], detached: process.platform !== "win32" })
+    const child = spawn(program, args, {
+      env: { ...passed, TROUPE_KEY: key, TROUPE_ATTEMPT: String(attempt) },
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: process.platform !== "win32"
+    })
     const stdout = tail(outputMaxBytes)
     const stderr = tail(outputMaxBytes)
     child.stdout.on("data", stdout.add)
@@ -41,7 +64,9 @@ export const runShell = ({ env = [], outputMaxBytes = 65_536 }: ShellWork, { arg
     const kill = () => killGroup(child.pid, "SIGTERM")
     signal.addEventListener("abort", kill, { once: true })
     if (signal.aborted) kill()
-    child.on("error", (error) => reject(new ProgramFailed({ program, exitCode: null, signal: null, stderr: error.message })))
+    child.on("error", (error) =>
+      reject(new ProgramFailed({ program, exitCode: null, signal: null, stderr: error.message }))
+    )
     child.on("close", (exitCode, by) => {
       signal.removeEventListener("abort", kill)
       if (exitCode === 0) resolve({ code: 0, stdout: stdout.text(), stderr: stderr.text() })

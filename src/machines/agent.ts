@@ -7,10 +7,18 @@ export interface AgentContext {
   readonly busy: number
 }
 
-export type AgentEvent = { readonly type: "assigned" } | { readonly type: "released" } | { readonly type: "drain" } | { readonly type: "leave" }
+export type AgentEvent =
+  | { readonly type: "assigned" }
+  | { readonly type: "released" }
+  | { readonly type: "drain" }
+  | { readonly type: "leave" }
 
 export const agentMachine = setup({
-  types: { context: {} as AgentContext, events: {} as AgentEvent, input: {} as { readonly agent: string; readonly capacity: number } },
+  types: {
+    context: {} as AgentContext,
+    events: {} as AgentEvent,
+    input: {} as { readonly agent: string; readonly capacity: number }
+  },
   guards: {
     takesLastSeat: ({ context }) => context.busy + 1 >= context.capacity,
     isLast: ({ context }) => context.busy <= 1,
@@ -36,7 +44,9 @@ export const agentMachine = setup({
       }
     },
     saturated: { on: { released: { target: "available", actions: "unseat" }, drain: "draining", leave: "gone" } },
-    draining: { on: { released: [{ guard: "isLast", target: "gone", actions: "unseat" }, { actions: "unseat" }], leave: "gone" } },
+    draining: {
+      on: { released: [{ guard: "isLast", target: "gone", actions: "unseat" }, { actions: "unseat" }], leave: "gone" }
+    },
     gone: { type: "final", entry: "agent.gone" }
   }
 })

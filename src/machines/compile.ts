@@ -54,7 +54,14 @@ export class ChartSnapshot<C = any, O = any, S = any> {
   readonly table: Table
   /** Whose life this is: what commands are about. */
   readonly subject: S
-  constructor(status: ChartSnapshot["status"], state: State, context: C, output: O | undefined, table: Table, subject: S) {
+  constructor(
+    status: ChartSnapshot["status"],
+    state: State,
+    context: C,
+    output: O | undefined,
+    table: Table,
+    subject: S
+  ) {
     this.status = status
     this.state = state
     this.context = context
@@ -111,7 +118,9 @@ interface Table {
  *
  * @throws ChartUnsupported for anything but flat states, named guards, assigns and commands.
  */
-export const compile = <C, E extends { readonly type: string }, I, O>(machine: AnyStateMachine & { readonly __types?: [C, E, I, O] }): Chart<C, E, I, O> => {
+export const compile = <C, E extends { readonly type: string }, I, O>(
+  machine: AnyStateMachine & { readonly __types?: [C, E, I, O] }
+): Chart<C, E, I, O> => {
   const table = readMachine(machine)
   const first = table.states.get(String((machine.config as { initial?: unknown }).initial))!
   const { context } = machine.config as { context?: unknown }
@@ -125,7 +134,8 @@ export const compile = <C, E extends { readonly type: string }, I, O>(machine: A
     step: (snapshot, event, emit) => {
       if (snapshot.status !== "active") return snapshot
       const { state, context, subject } = snapshot
-      if (event.type === "xstate.stop") return new ChartSnapshot("stopped", state, context, snapshot.output, table, subject)
+      if (event.type === "xstate.stop")
+        return new ChartSnapshot("stopped", state, context, snapshot.output, table, subject)
       const candidates = state.on.get(event.type)
       if (candidates === undefined) return snapshot
       const transition = choose(candidates, context, event)
@@ -141,7 +151,11 @@ export const compile = <C, E extends { readonly type: string }, I, O>(machine: A
  */
 const args: { context: unknown; event: unknown } = { context: undefined, event: undefined }
 
-const choose = (candidates: ReadonlyArray<Transition> | undefined, context: unknown, event: unknown): Transition | undefined => {
+const choose = (
+  candidates: ReadonlyArray<Transition> | undefined,
+  context: unknown,
+  event: unknown
+): Transition | undefined => {
   if (candidates === undefined) return undefined
   for (let i = 0; i < candidates.length; i++) {
     const { guard, guardParams } = candidates[i]!
@@ -154,17 +168,34 @@ const choose = (candidates: ReadonlyArray<Transition> | undefined, context: unkn
 }
 
 /** One transition: out of the state, the transition's own actions, into the target. */
-const take = (table: Table, from: State, { target, actions }: Transition, context: unknown, event: unknown, emit: Emit, subject: unknown): ChartSnapshot => {
+const take = (
+  table: Table,
+  from: State,
+  { target, actions }: Transition,
+  context: unknown,
+  event: unknown,
+  emit: Emit,
+  subject: unknown
+): ChartSnapshot => {
   // a transition to the same state does not leave it, as in XState
-  if (target === undefined || target === from) return settle(table, from, run(actions, context, event, emit, subject), event, emit, subject)
+  if (target === undefined || target === from)
+    return settle(table, from, run(actions, context, event, emit, subject), event, emit, subject)
   const left = run(from.exit, context, event, emit, subject)
   const moved = run(actions, left, event, emit, subject)
   return settle(table, target, run(target.entry, moved, event, emit, subject), event, emit, subject)
 }
 
 /** Eventless transitions, until none holds; then the snapshot. */
-const settle = (table: Table, state: State, context: unknown, event: unknown, emit: Emit, subject: unknown): ChartSnapshot => {
-  if (state.isFinal) return new ChartSnapshot("done", state, context, table.output?.({ context, event }), table, subject)
+const settle = (
+  table: Table,
+  state: State,
+  context: unknown,
+  event: unknown,
+  emit: Emit,
+  subject: unknown
+): ChartSnapshot => {
+  if (state.isFinal)
+    return new ChartSnapshot("done", state, context, table.output?.({ context, event }), table, subject)
   if (state.always.length > 0) {
     const next = choose(state.always, context, event)
     if (next !== undefined) return take(table, state, next, context, event, emit, subject)
@@ -192,11 +223,13 @@ const readMachine = (machine: AnyStateMachine): Table => {
     throw new ChartUnsupported({ machine: machine.id, feature })
   }
   const config = machine.config as Record<string, any>
-  for (const key of ["invoke", "on", "always", "after", "entry", "exit", "type", "onDone"]) if (config[key] !== undefined) refuse(`'${key}' at the root`)
+  for (const key of ["invoke", "on", "always", "after", "entry", "exit", "type", "onDone"])
+    if (config[key] !== undefined) refuse(`'${key}' at the root`)
   const states = new Map<string, State>()
   const fill: Array<() => void> = []
   for (const [name, node] of Object.entries((config.states ?? {}) as Record<string, any>)) {
-    for (const key of ["invoke", "after", "states", "onDone", "initial", "history", "output", "route"]) if (node[key] !== undefined) refuse(`'${key}' in state '${name}'`)
+    for (const key of ["invoke", "after", "states", "onDone", "initial", "history", "output", "route"])
+      if (node[key] !== undefined) refuse(`'${key}' in state '${name}'`)
     if (node.type !== undefined && node.type !== "final") refuse(`a state of type '${node.type}'`)
     const on = new Map<string, ReadonlyArray<Transition>>()
     const always: Array<Transition> = []
@@ -227,22 +260,38 @@ type Refuse = (feature: string) => never
 const readOutput = (output: unknown): Table["output"] =>
   output === undefined ? undefined : typeof output === "function" ? (output as Table["output"]) : () => output
 
-const toArray = <T>(value: T | ReadonlyArray<T> | undefined): ReadonlyArray<T> => (value === undefined ? [] : Array.isArray(value) ? value : [value as T])
+const toArray = <T>(value: T | ReadonlyArray<T> | undefined): ReadonlyArray<T> =>
+  value === undefined ? [] : Array.isArray(value) ? value : [value as T]
 
-const readTransitions = (machine: AnyStateMachine, given: unknown, states: ReadonlyMap<string, State>, refuse: Refuse): ReadonlyArray<Transition> =>
+const readTransitions = (
+  machine: AnyStateMachine,
+  given: unknown,
+  states: ReadonlyMap<string, State>,
+  refuse: Refuse
+): ReadonlyArray<Transition> =>
   toArray(given as any).map((one: any): Transition => {
     const transition = typeof one === "string" ? { target: one } : one
     if (transition.reenter !== undefined) refuse("'reenter'")
     const target = transition.target === undefined ? undefined : states.get(String(toArray(transition.target)[0]))
     if (transition.target !== undefined && target === undefined) refuse(`the target '${String(transition.target)}'`)
-    return { ...readGuard(machine, transition.guard, refuse), target, actions: readActions(machine, transition.actions, refuse) }
+    return {
+      ...readGuard(machine, transition.guard, refuse),
+      target,
+      actions: readActions(machine, transition.actions, refuse)
+    }
   })
 
-const readGuard = (machine: AnyStateMachine, guard: unknown, refuse: Refuse): Pick<Transition, "guard" | "guardParams"> => {
+const readGuard = (
+  machine: AnyStateMachine,
+  guard: unknown,
+  refuse: Refuse
+): Pick<Transition, "guard" | "guardParams"> => {
   if (guard === undefined) return { guard: undefined, guardParams: undefined }
-  const { type, params } = typeof guard === "string" ? { type: guard, params: undefined } : (guard as { type: string; params?: unknown })
+  const { type, params } =
+    typeof guard === "string" ? { type: guard, params: undefined } : (guard as { type: string; params?: unknown })
   const found = (machine.implementations.guards as Record<string, any>)[type]
-  if (typeof guard === "function" || typeof found !== "function" || found.check !== undefined) return refuse("a guard without a name")
+  if (typeof guard === "function" || typeof found !== "function" || found.check !== undefined)
+    return refuse("a guard without a name")
   return { guard: found, guardParams: params }
 }
 
@@ -260,7 +309,8 @@ const readAssign = (assignment: unknown): ((args: Args, params: unknown) => obje
   if (typeof assignment === "function") return (args, params) => ({ ...args.context, ...assignment(args, params) })
   const source = assignment as Record<string, unknown>
   const [first, ...more] = Object.keys(source)
-  const read = (key: string) => (typeof source[key] === "function" ? (source[key] as (args: Args, params: unknown) => unknown) : () => source[key])
+  const read = (key: string) =>
+    typeof source[key] === "function" ? (source[key] as (args: Args, params: unknown) => unknown) : () => source[key]
   const key = first!
   const value = read(key)
   const rest = more.map((name) => [name, read(name)] as const)

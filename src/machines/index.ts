@@ -1,5 +1,5 @@
 /** The statecharts, each of which opens in any XState tool, and the compiler that makes tables of them. */
-export { agentMachine, type AgentContext, type AgentEvent } from "./agent.ts"
+export { type AgentContext, type AgentEvent, agentMachine } from "./agent.ts"
 export { type Chart, ChartSnapshot, compile, type Emit } from "./compile.ts"
 export { command } from "./machine.ts"
 export { type OrchestratorContext, type OrchestratorEvent, orchestratorMachine } from "./orchestrator.ts"

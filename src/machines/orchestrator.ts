@@ -29,10 +29,18 @@ export const orchestratorMachine = setup({
   initial: "accepting",
   states: {
     accepting: {
-      on: { "run.opened": { actions: "countUp" }, "run.ended": { actions: "countDown" }, drain: [{ guard: "isEmpty", target: "closed" }, { target: "draining" }], close: { target: "closed", actions: "runs.stop" } }
+      on: {
+        "run.opened": { actions: "countUp" },
+        "run.ended": { actions: "countDown" },
+        drain: [{ guard: "isEmpty", target: "closed" }, { target: "draining" }],
+        close: { target: "closed", actions: "runs.stop" }
+      }
     },
     draining: {
-      on: { "run.ended": [{ guard: "isLast", target: "closed", actions: "countDown" }, { actions: "countDown" }], close: { target: "closed", actions: "runs.stop" } }
+      on: {
+        "run.ended": [{ guard: "isLast", target: "closed", actions: "countDown" }, { actions: "countDown" }],
+        close: { target: "closed", actions: "runs.stop" }
+      }
     },
     closed: { type: "final", entry: "orchestrator.closed" }
   }

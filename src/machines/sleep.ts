@@ -11,7 +11,12 @@ export interface SleepContext extends SleepInput {
 }
 
 export const sleepMachine = setup({
-  types: { context: {} as SleepContext, events: {} as TimerFired | { readonly type: "start" } | { readonly type: "cancel" }, input: {} as SleepInput, output: {} as Outcome },
+  types: {
+    context: {} as SleepContext,
+    events: {} as TimerFired | { readonly type: "start" } | { readonly type: "cancel" },
+    input: {} as SleepInput,
+    output: {} as Outcome
+  },
   actions: {
     wake: assign({ outcome: { status: "succeeded", value: null } }),
     giveUp: assign({ outcome: { status: "cancelled", reason: "" } }),
@@ -25,7 +30,10 @@ export const sleepMachine = setup({
   states: {
     sleeping: {
       entry: { type: "timer.start", params: ({ context }) => ({ dueAt: context.dueAt }) },
-      on: { "timer.fired": { target: "awake", actions: "wake" }, cancel: { target: "cancelled", actions: ["giveUp", "timer.stop"] } }
+      on: {
+        "timer.fired": { target: "awake", actions: "wake" },
+        cancel: { target: "cancelled", actions: ["giveUp", "timer.stop"] }
+      }
     },
     awake: { type: "final" },
     cancelled: { type: "final" }

@@ -26,7 +26,13 @@ export interface TaskContext extends TaskInput {
   readonly outcome: Outcome | undefined
 }
 
-export type TaskEvent = AttemptSucceeded | AttemptFailed | AttemptAborted | TimerFired | { readonly type: "start" } | { readonly type: "cancel" }
+export type TaskEvent =
+  | AttemptSucceeded
+  | AttemptFailed
+  | AttemptAborted
+  | TimerFired
+  | { readonly type: "start" }
+  | { readonly type: "cancel" }
 
 export const taskMachine = setup({
   types: { context: {} as TaskContext, events: {} as TaskEvent, input: {} as TaskInput, output: {} as Outcome },
@@ -41,7 +47,13 @@ export const taskMachine = setup({
     countAttempt: assign({ attempt: ({ context }) => context.attempt + 1 }),
     succeed: assign({ outcome: ({ event }) => ({ status: "succeeded", value: (event as AttemptSucceeded).value }) }),
     noteFailure: assign({ failure: ({ event }) => (event as AttemptFailed).failure }),
-    fail: assign({ outcome: ({ context, event }) => ({ status: "failed", failure: (event as AttemptFailed).failure, task: context.path }) }),
+    fail: assign({
+      outcome: ({ context, event }) => ({
+        status: "failed",
+        failure: (event as AttemptFailed).failure,
+        task: context.path
+      })
+    }),
     giveUp: assign({ outcome: { status: "cancelled", reason: "" } }),
     "attempt.start": command<{ attempt: number }>(),
     "attempt.abort": command(),
@@ -52,7 +64,13 @@ export const taskMachine = setup({
   }
 }).createMachine({
   id: "task",
-  context: ({ input }) => ({ path: input.path, retry: input.retry, attempt: 0, failure: undefined, outcome: undefined }),
+  context: ({ input }) => ({
+    path: input.path,
+    retry: input.retry,
+    attempt: 0,
+    failure: undefined,
+    outcome: undefined
+  }),
   initial: "ready",
   states: {
     ready: { on: { start: "attempting", cancel: { target: "cancelled", actions: "giveUp" } } },
@@ -61,7 +79,20 @@ export const taskMachine = setup({
       on: {
         "attempt.succeeded": { guard: "isCurrent", target: "succeeded", actions: ["succeed", "slot.release"] },
         "attempt.failed": [
-          { guard: "mayTryAgain", target: "backingOff", actions: ["noteFailure", "slot.release", { type: "timer.start", params: ({ context, event }) => ({ dueAt: event.at + pauseAfter(context.retry, context.attempt, context.path) }) }] },
+          {
+            guard: "mayTryAgain",
+            target: "backingOff",
+            actions: [
+              "noteFailure",
+              "slot.release",
+              {
+                type: "timer.start",
+                params: ({ context, event }) => ({
+                  dueAt: event.at + pauseAfter(context.retry, context.attempt, context.path)
+                })
+              }
+            ]
+          },
           { guard: "isCurrent", target: "failed", actions: ["noteFailure", "fail", "slot.release"] }
         ],
         cancel: "aborting"

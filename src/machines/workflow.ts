@@ -39,7 +39,13 @@ type TaskFailed = Extract<WorkflowEvent, { type: "task.failed" }>
 type Cancel = Extract<WorkflowEvent, { type: "cancel" }>
 
 export const workflowMachine = setup({
-  types: { context: {} as WorkflowContext, events: {} as WorkflowEvent, input: {} as WorkflowInput, output: {} as Outcome, tags: {} as "draining" },
+  types: {
+    context: {} as WorkflowContext,
+    events: {} as WorkflowEvent,
+    input: {} as WorkflowInput,
+    output: {} as Outcome,
+    tags: {} as "draining"
+  },
   guards: {
     stopsAtFailure: ({ context }) => context.onFailure === "stop",
     hasFailed: ({ context }) => context.failure !== undefined,
@@ -47,10 +53,18 @@ export const workflowMachine = setup({
     isDue: ({ context }) => context.dueAt !== undefined
   },
   actions: {
-    noteFailure: assign({ failure: ({ context, event }) => context.failure ?? { task: (event as TaskFailed).task, failure: (event as TaskFailed).failure } }),
+    noteFailure: assign({
+      failure: ({ context, event }) =>
+        context.failure ?? { task: (event as TaskFailed).task, failure: (event as TaskFailed).failure }
+    }),
     noteTimeout: assign({ failure: ({ context }) => context.failure ?? { task: "", failure: timedOut } }),
     noteReason: assign({ reason: ({ event }) => (event as Cancel).reason ?? "" }),
-    succeed: assign({ outcome: ({ event }) => ({ status: "succeeded", value: (event as Extract<WorkflowEvent, { type: "settled" }>).value }) }),
+    succeed: assign({
+      outcome: ({ event }) => ({
+        status: "succeeded",
+        value: (event as Extract<WorkflowEvent, { type: "settled" }>).value
+      })
+    }),
     fail: assign({ outcome: ({ context }) => ({ status: "failed", ...context.failure! }) }),
     giveUp: assign({ outcome: ({ context }) => ({ status: "cancelled", reason: context.reason }) }),
     "tasks.cancel": command(),
@@ -64,25 +78,52 @@ export const workflowMachine = setup({
   context: ({ input }) => ({ ...input, failure: undefined, reason: "", outcome: undefined }),
   initial: "starting",
   states: {
-    starting: { always: [{ guard: "isDue", target: "running", actions: { type: "timer.start", params: ({ context }) => ({ dueAt: context.dueAt }) } }, { target: "running" }] },
+    starting: {
+      always: [
+        {
+          guard: "isDue",
+          target: "running",
+          actions: { type: "timer.start", params: ({ context }) => ({ dueAt: context.dueAt }) }
+        },
+        { target: "running" }
+      ]
+    },
     running: {
       on: {
-        "task.failed": [{ guard: "stopsAtFailure", target: "failing", actions: "noteFailure" }, { actions: "noteFailure" }],
-        settled: [{ guard: "hasFailed", target: "failed", actions: "fail" }, { target: "succeeded", actions: "succeed" }],
+        "task.failed": [
+          { guard: "stopsAtFailure", target: "failing", actions: "noteFailure" },
+          { actions: "noteFailure" }
+        ],
+        settled: [
+          { guard: "hasFailed", target: "failed", actions: "fail" },
+          { target: "succeeded", actions: "succeed" }
+        ],
         "timer.fired": { target: "failing", actions: "noteTimeout" },
         pause: "paused",
-        cancel: [{ guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] }, { target: "cancelling", actions: "noteReason" }]
+        cancel: [
+          { guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] },
+          { target: "cancelling", actions: "noteReason" }
+        ]
       }
     },
     paused: {
       entry: "slots.hold",
       exit: "slots.open",
       on: {
-        "task.failed": [{ guard: "stopsAtFailure", target: "failing", actions: "noteFailure" }, { actions: "noteFailure" }],
-        settled: [{ guard: "hasFailed", target: "failed", actions: "fail" }, { target: "succeeded", actions: "succeed" }],
+        "task.failed": [
+          { guard: "stopsAtFailure", target: "failing", actions: "noteFailure" },
+          { actions: "noteFailure" }
+        ],
+        settled: [
+          { guard: "hasFailed", target: "failed", actions: "fail" },
+          { target: "succeeded", actions: "succeed" }
+        ],
         "timer.fired": { target: "failing", actions: "noteTimeout" },
         resume: "running",
-        cancel: [{ guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] }, { target: "cancelling", actions: "noteReason" }]
+        cancel: [
+          { guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] },
+          { target: "cancelling", actions: "noteReason" }
+        ]
       }
     },
     failing: {
@@ -90,7 +131,10 @@ export const workflowMachine = setup({
       entry: "tasks.cancel",
       on: {
         idle: { target: "failed", actions: "fail" },
-        cancel: [{ guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] }, { target: "cancelling", actions: "noteReason" }]
+        cancel: [
+          { guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] },
+          { target: "cancelling", actions: "noteReason" }
+        ]
       }
     },
     cancelling: {
@@ -108,4 +152,9 @@ export const workflowMachine = setup({
   output: ({ context }) => context.outcome!
 })
 
-const timedOut: Failure = { tag: "RunTimedOut", code: "TIMEOUT", message: "the workflow took longer than its timeout", retryable: false }
+const timedOut: Failure = {
+  tag: "RunTimedOut",
+  code: "TIMEOUT",
+  message: "the workflow took longer than its timeout",
+  retryable: false
+}

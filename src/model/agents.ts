@@ -1,6 +1,7 @@
 /** Who can do what, and who gets the next piece of work: pure questions over the registry. */
-import type { AgentIR } from "./ir.ts"
+
 import { chance } from "./backoff.ts"
+import type { AgentIR } from "./ir.ts"
 
 /** An agent as the registry keeps it. */
 export interface AgentRecord extends AgentIR {
@@ -55,4 +56,5 @@ const least = (among: ReadonlyArray<AgentRecord>, load: (agent: AgentRecord) => 
 }
 
 /** All capabilities that some agent has. */
-export const capabilities = (registry: Registry): ReadonlyArray<string> => [...new Set(Object.values(registry).flatMap(({ can }) => can))].sort()
+export const capabilities = (registry: Registry): ReadonlyArray<string> =>
+  [...new Set(Object.values(registry).flatMap(({ can }) => can))].sort()

@@ -7,7 +7,15 @@ import { cycleText, type DependencyGraph, dependencyGraph, findCycle } from "./d
 import type { Problem, ProblemCode } from "./errors.ts"
 import { isId, segments, suggest } from "./ids.ts"
 import type { Each, Mapping, Reference, TaskIR, WorkflowIR } from "./ir.ts"
-import { type DataPart, escapePointer, type Lookup, type Resolved, reservedIn, scan, scanReferences } from "./mapping.ts"
+import {
+  type DataPart,
+  escapePointer,
+  type Lookup,
+  type Resolved,
+  reservedIn,
+  scan,
+  scanReferences
+} from "./mapping.ts"
 import { requirementProblems } from "./resources.ts"
 import { jsonSchemaProblems } from "./schemas.ts"
 
@@ -59,21 +67,52 @@ const read = (ir: WorkflowIR): Analysis => {
   return { ir, graph, problems, lookupFor: (special) => (parts) => find(parts, special)! }
 }
 
-const error = (code: ProblemCode, path: string, message: string, hint: string): Problem => ({ code, severity: "error", path, message, hint })
+const error = (code: ProblemCode, path: string, message: string, hint: string): Problem => ({
+  code,
+  severity: "error",
+  path,
+  message,
+  hint
+})
 
 const readIds = (ir: WorkflowIR, problems: Array<Problem>): Map<string, number> => {
   const index = new Map<string, number>()
-  if (!isId(ir.name)) problems.push(error("ID_INVALID", "/name", `the name ${JSON.stringify(ir.name)} is not allowed`, idHint))
+  if (!isId(ir.name))
+    problems.push(error("ID_INVALID", "/name", `the name ${JSON.stringify(ir.name)} is not allowed`, idHint))
   for (let i = 0; i < ir.tasks.length; i++) {
     const { id } = ir.tasks[i]!
-    if (!isId(id)) problems.push(error("ID_INVALID", `/tasks/${i}/id`, `the task id ${JSON.stringify(id)} is not allowed`, idHint))
-    else if (id === "input") problems.push(error("ID_INVALID", `/tasks/${i}/id`, "a task cannot be called 'input': references to the run's input start with it", "choose another id"))
+    if (!isId(id))
+      problems.push(error("ID_INVALID", `/tasks/${i}/id`, `the task id ${JSON.stringify(id)} is not allowed`, idHint))
+    else if (id === "input")
+      problems.push(
+        error(
+          "ID_INVALID",
+          `/tasks/${i}/id`,
+          "a task cannot be called 'input': references to the run's input start with it",
+          "choose another id"
+        )
+      )
     const name = plain.test(id) ? id : id.normalize("NFC")
     const first = index.get(name)
     if (first === undefined) index.set(name, i)
-    else problems.push(error("ID_DUPLICATE", `/tasks/${i}/id`, `the id '${id}' is taken by /tasks/${first}`, "give each task an id of its own"))
+    else
+      problems.push(
+        error(
+          "ID_DUPLICATE",
+          `/tasks/${i}/id`,
+          `the id '${id}' is taken by /tasks/${first}`,
+          "give each task an id of its own"
+        )
+      )
   }
-  if (ir.tasks.length === 0) problems.push({ code: "TASKS_EMPTY", severity: "warning", path: "/tasks", message: "the workflow has no tasks", hint: "add one" })
+  if (ir.tasks.length === 0)
+    problems.push({
+      code: "TASKS_EMPTY",
+      severity: "warning",
+      path: "/tasks",
+      message: "the workflow has no tasks",
+      hint: "add one"
+    })
   return index
 }
 const plain = /^[\x20-\x7e]*$/
@@ -89,7 +128,15 @@ const readWriters = (ir: WorkflowIR, problems: Array<Problem>): ReadonlyArray<Da
       const [root, ...path] = segments(reference.$)
       const reserved = reservedIn(into) ?? reservedIn(path)
       if (reserved !== undefined) problems.push(reservedProblem(reserved, place))
-      else if (root !== "result") problems.push(error("REF_SCOPE", place, `'data' writes parts of this task's own result and '${segments(reference.$).join(".")}' is not one`, 'write {"$": "result"} or {"$": "result.key"}'))
+      else if (root !== "result")
+        problems.push(
+          error(
+            "REF_SCOPE",
+            place,
+            `'data' writes parts of this task's own result and '${segments(reference.$).join(".")}' is not one`,
+            'write {"$": "result"} or {"$": "result.key"}'
+          )
+        )
       else writers.push({ into, index, path, place })
     }
   })
@@ -97,13 +144,21 @@ const readWriters = (ir: WorkflowIR, problems: Array<Problem>): ReadonlyArray<Da
   for (let i = 1; i < byPath.length; i++) {
     const [before, after] = [byPath[i - 1]!, byPath[i]!]
     if (startsWith(after.into, before.into)) {
-      problems.push(error("DATA_CONFLICT", after.place, `'data.${after.into.join(".")}' is also written at ${before.place}, and no order between the two is safe`, "write to different paths, or combine the results in one task"))
+      problems.push(
+        error(
+          "DATA_CONFLICT",
+          after.place,
+          `'data.${after.into.join(".")}' is also written at ${before.place}, and no order between the two is safe`,
+          "write to different paths, or combine the results in one task"
+        )
+      )
     }
   }
   return writers
 }
 
-const startsWith = (parts: ReadonlyArray<string>, start: ReadonlyArray<string>) => start.length <= parts.length && start.every((part, i) => parts[i] === part)
+const startsWith = (parts: ReadonlyArray<string>, start: ReadonlyArray<string>) =>
+  start.length <= parts.length && start.every((part, i) => parts[i] === part)
 
 const reservedProblem = (segment: string, path: string) =>
   error("PATH_RESERVED_SEGMENT", path, `a path cannot contain '${segment}': it leads out of the data`, "rename the key")
@@ -114,14 +169,21 @@ type Find = (parts: ReadonlyArray<string>, special: ReadonlyArray<SpecialRoot>) 
 const finder = ({ index, writers }: Reading): Find => {
   const findData = (path: ReadonlyArray<string>): Resolved | undefined => {
     const writer = writers.find(({ into }) => startsWith(path, into))
-    if (writer !== undefined) return { root: { at: "task", index: writer.index }, path: [...writer.path, ...path.slice(writer.into.length)] }
+    if (writer !== undefined)
+      return { root: { at: "task", index: writer.index }, path: [...writer.path, ...path.slice(writer.into.length)] }
     const below = writers.filter(({ into }) => startsWith(into, path))
-    return below.length === 0 ? undefined : { root: { at: "data", parts: below.map((part) => ({ ...part, into: part.into.slice(path.length) })) }, path: [] }
+    return below.length === 0
+      ? undefined
+      : {
+          root: { at: "data", parts: below.map((part) => ({ ...part, into: part.into.slice(path.length) })) },
+          path: []
+        }
   }
   return (parts, special) => {
     const first = parts[0]!
     if (first === "input") return { root: { at: "input" }, path: parts.slice(1) }
-    if ((special as ReadonlyArray<string>).includes(first)) return { root: { at: first as SpecialRoot }, path: parts.slice(1) }
+    if ((special as ReadonlyArray<string>).includes(first))
+      return { root: { at: first as SpecialRoot }, path: parts.slice(1) }
     const task = index.get(first)
     if (task !== undefined) return { root: { at: "task", index: task }, path: parts.slice(1) }
     return first === "data" ? findData(parts.slice(1)) : undefined
@@ -129,12 +191,18 @@ const finder = ({ index, writers }: Reading): Find => {
 }
 
 /** The dependencies of one task, by index; notes what is wrong with its references. */
-const readTask = (reading: Reading, find: Find, task: TaskIR, place: number): Array<number> => quickNeeds(reading, find, task) ?? carefulNeeds(reading, find, task, `/tasks/${place}`)
+const readTask = (reading: Reading, find: Find, task: TaskIR, place: number): Array<number> =>
+  quickNeeds(reading, find, task) ?? carefulNeeds(reading, find, task, `/tasks/${place}`)
 
 /** Nearly all tasks are plain and right: their dependencies, without a thought about places. Undefined when a closer look is due. */
 const quickNeeds = ({ index }: Reading, find: Find, task: TaskIR): Array<number> | undefined => {
   const kind = "kind" in task ? task.kind : undefined
-  if (task.when !== undefined || task.resources !== undefined || (kind !== undefined && kind !== "noop" && kind !== "echo" && kind !== "derive")) return undefined
+  if (
+    task.when !== undefined ||
+    task.resources !== undefined ||
+    (kind !== undefined && kind !== "noop" && kind !== "echo" && kind !== "derive")
+  )
+    return undefined
   const needs: Array<number> = []
   let isRight = true
   const { after, input } = task
@@ -154,9 +222,11 @@ const quickNeeds = ({ index }: Reading, find: Find, task: TaskIR): Array<number>
   return isRight ? needs : undefined
 }
 
-const isPath = ($: unknown): $ is string | ReadonlyArray<string> => typeof $ === "string" || (Array.isArray($) && $.length > 0 && $.every((part) => typeof part === "string"))
+const isPath = ($: unknown): $ is string | ReadonlyArray<string> =>
+  typeof $ === "string" || (Array.isArray($) && $.length > 0 && $.every((part) => typeof part === "string"))
 const noRoots: ReadonlyArray<SpecialRoot> = []
-const resolved = (find: Find, parts: ReadonlyArray<string>) => (reservedIn(parts) === undefined ? find(parts, noRoots) : undefined)
+const resolved = (find: Find, parts: ReadonlyArray<string>) =>
+  reservedIn(parts) === undefined ? find(parts, noRoots) : undefined
 
 const carefulNeeds = (reading: Reading, find: Find, task: TaskIR, path: string): Array<number> => {
   const needs: Array<number> = []
@@ -167,13 +237,22 @@ const carefulNeeds = (reading: Reading, find: Find, task: TaskIR, path: string):
     for (let k = 0; k < after.length; k++) {
       const dep = reading.index.get(after[k]!)
       if (dep !== undefined) needs.push(dep)
-      else reading.problems.push(error("DEP_UNKNOWN", `${path}/after/${k}`, `there is no task '${after[k]}'`, suggest(after[k]!, reading.index.keys())))
+      else
+        reading.problems.push(
+          error(
+            "DEP_UNKNOWN",
+            `${path}/after/${k}`,
+            `there is no task '${after[k]}'`,
+            suggest(after[k]!, reading.index.keys())
+          )
+        )
     }
   }
   if (task.input !== undefined) scan(task.input, look([], "/input"))
   if (task.when !== undefined) scanCondition(task.when, look([], "/when"))
   readKind(task, look)
-  if (task.resources !== undefined) reading.problems.push(...requirementProblems(task.resources, reading.ir.resources, `${path}/resources`))
+  if (task.resources !== undefined)
+    reading.problems.push(...requirementProblems(task.resources, reading.ir.resources, `${path}/resources`))
   return needs
 }
 
@@ -200,16 +279,29 @@ const readKind = (task: TaskIR, look: Look): void => {
 
 const readEach = (each: Each, look: Look): void => {
   scan(each.input, look(["item", "index"], "/each/input"))
-  if ("kind" in each && (each.kind === "shell" || each.kind === "http")) scan(workSettings(each), look(["item", "index"], "/each"))
+  if ("kind" in each && (each.kind === "shell" || each.kind === "http"))
+    scan(workSettings(each), look(["item", "index"], "/each"))
 }
 
 /** The settings of a built-in kind that may contain references. */
 export const workSettings = (work: object): Mapping => {
   const { argv, url, headers, body } = work as Record<string, Mapping>
-  return { ...(argv === undefined ? {} : { argv }), ...(url === undefined ? {} : { url }), ...(headers === undefined ? {} : { headers }), ...(body === undefined ? {} : { body }) }
+  return {
+    ...(argv === undefined ? {} : { argv }),
+    ...(url === undefined ? {} : { url }),
+    ...(headers === undefined ? {} : { headers }),
+    ...(body === undefined ? {} : { body })
+  }
 }
 
-const readReference = (reading: Reading, find: Find, reference: Reference, path: string, special: ReadonlyArray<SpecialRoot>, needs: Array<number>): void => {
+const readReference = (
+  reading: Reading,
+  find: Find,
+  reference: Reference,
+  path: string,
+  special: ReadonlyArray<SpecialRoot>,
+  needs: Array<number>
+): void => {
   const { $ } = reference
   if (!isPath($)) {
     reading.problems.push(error("SHAPE", path, 'a reference is {"$": "task.key"} or {"$": ["task", "key"]}', ""))
@@ -233,18 +325,43 @@ const readReference = (reading: Reading, find: Find, reference: Reference, path:
 const unknownReference = ({ index, writers }: Reading, parts: ReadonlyArray<string>, path: string): Problem => {
   const first = parts[0]!
   if (first === "data") {
-    return error("REF_UNKNOWN", path, `no task writes 'data.${parts.slice(1).join(".")}'`, suggest(parts.slice(1).join("."), writers.map(({ into }) => into.join("."))) || "write it with 'data' on a task")
+    return error(
+      "REF_UNKNOWN",
+      path,
+      `no task writes 'data.${parts.slice(1).join(".")}'`,
+      suggest(
+        parts.slice(1).join("."),
+        writers.map(({ into }) => into.join("."))
+      ) || "write it with 'data' on a task"
+    )
   }
-  const scoped: Record<string, string> = { item: "inside a map's 'each'", index: "inside a map's 'each'", output: "in a repeat's 'until'", round: "in a repeat's 'until'", result: "in a task's 'data'" }
+  const scoped: Record<string, string> = {
+    item: "inside a map's 'each'",
+    index: "inside a map's 'each'",
+    output: "in a repeat's 'until'",
+    round: "in a repeat's 'until'",
+    result: "in a task's 'data'"
+  }
   const scope = scoped[first]
-  if (scope !== undefined) return error("REF_SCOPE", path, `'${first}' means something only ${scope}`, "read a task or the input instead")
-  return error("REF_UNKNOWN", path, `there is no task '${first}' to read from`, suggest(first, ["input", ...index.keys()]) || "references start with a task id, 'input' or 'data'")
+  if (scope !== undefined)
+    return error("REF_SCOPE", path, `'${first}' means something only ${scope}`, "read a task or the input instead")
+  return error(
+    "REF_UNKNOWN",
+    path,
+    `there is no task '${first}' to read from`,
+    suggest(first, ["input", ...index.keys()]) || "references start with a task id, 'input' or 'data'"
+  )
 }
 
 const cycleProblem = (ir: WorkflowIR, index: ReadonlyMap<string, number>, cycle: ReadonlyArray<string>): Problem => {
   const at = index.get(cycle[0]!)!
   return {
-    ...error("GRAPH_CYCLE", `/tasks/${at}`, `the tasks ${cycleText(cycle)} wait for each other`, "remove one of these dependencies"),
+    ...error(
+      "GRAPH_CYCLE",
+      `/tasks/${at}`,
+      `the tasks ${cycleText(cycle)} wait for each other`,
+      "remove one of these dependencies"
+    ),
     ...(ir.tasks.length > 0 ? { cycle } : {})
   }
 }
@@ -254,14 +371,28 @@ const checkCapabilities = (ir: WorkflowIR, problems: Array<Problem>): void => {
   if (ir.agents === undefined) return
   const ids = new Set<string>()
   ir.agents.forEach(({ id }, i) => {
-    if (!isId(id)) problems.push(error("ID_INVALID", `/agents/${i}/id`, `the agent id ${JSON.stringify(id)} is not allowed`, idHint))
-    if (ids.has(id)) problems.push(error("ID_DUPLICATE", `/agents/${i}/id`, `the agent id '${id}' is taken`, "give each agent an id of its own"))
+    if (!isId(id))
+      problems.push(error("ID_INVALID", `/agents/${i}/id`, `the agent id ${JSON.stringify(id)} is not allowed`, idHint))
+    if (ids.has(id))
+      problems.push(
+        error("ID_DUPLICATE", `/agents/${i}/id`, `the agent id '${id}' is taken`, "give each agent an id of its own")
+      )
     ids.add(id)
   })
   ir.tasks.forEach((task, i) => {
     const needs = needsOf(task)
     if (needs.length === 0 || ir.agents!.some(({ can }) => needs.every((need) => can.includes(need)))) return
-    problems.push({ code: "NO_AGENT", severity: "warning", path: `/tasks/${i}`, message: `no agent of this document can do ${needs.join(" and ")}`, hint: suggest(needs[0]!, ir.agents!.flatMap(({ can }) => can)) || "add the capability to an agent, or register one in the program" })
+    problems.push({
+      code: "NO_AGENT",
+      severity: "warning",
+      path: `/tasks/${i}`,
+      message: `no agent of this document can do ${needs.join(" and ")}`,
+      hint:
+        suggest(
+          needs[0]!,
+          ir.agents!.flatMap(({ can }) => can)
+        ) || "add the capability to an agent, or register one in the program"
+    })
   })
 }
 

@@ -11,7 +11,8 @@ export interface Retry {
 }
 
 /** The settings that a policy leaves open; without a policy there is one attempt. */
-export const retryOf = (policy: RetryPolicy | undefined): Retry => (policy === undefined ? once : { ...once, ...policy })
+export const retryOf = (policy: RetryPolicy | undefined): Retry =>
+  policy === undefined ? once : { ...once, ...policy }
 const once: Retry = Object.freeze({ attempts: 1, backoff: "exponential", baseMs: 1_000, capMs: 300_000, jitter: 0.5 })
 
 /**

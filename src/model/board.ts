@@ -10,7 +10,16 @@ import type { Json } from "./json.ts"
 import type { Frame } from "./mapping.ts"
 import type { TaskStatus } from "./messages.ts"
 
-const codes = ["pending", "ready", "running", "waiting", "succeeded", "failed", "skipped", "cancelled"] as const satisfies ReadonlyArray<TaskStatus>
+const codes = [
+  "pending",
+  "ready",
+  "running",
+  "waiting",
+  "succeeded",
+  "failed",
+  "skipped",
+  "cancelled"
+] as const satisfies ReadonlyArray<TaskStatus>
 const code = Object.fromEntries(codes.map((status, i) => [status, i])) as Record<TaskStatus, number>
 const firstFinal = code.succeeded
 
@@ -33,8 +42,11 @@ export class Board implements Frame {
   #failed = 0
   #skipped = 0
   #cancelled = 0
-  /** Tasks that ran to an end, and how long they took together, for estimates. */
-  observed = { count: 0, totalMs: 0 }
+  /**
+   * Tasks that ran to an end: how many, how long together, the estimates of those that had one, and the least that one took
+   * of its estimate (others may have waited for an agent).
+   */
+  readonly observed = { count: 0, totalMs: 0, estimatedMs: 0, leastShare: Number.POSITIVE_INFINITY }
 
   constructor(compiled: CompiledWorkflow, input: Json | undefined) {
     this.compiled = compiled
@@ -64,9 +76,14 @@ export class Board implements Frame {
   }
 
   /** Notes how long a task took. */
-  observe(ms: number): void {
-    this.observed.count++
-    this.observed.totalMs += ms
+  observe(task: number, ms: number): void {
+    const { observed } = this
+    observed.count++
+    observed.totalMs += ms
+    const { estimateMs } = this.compiled.ir.tasks[task]!
+    if (estimateMs === undefined || estimateMs === 0) return
+    observed.estimatedMs += estimateMs
+    if (ms < observed.leastShare * estimateMs) observed.leastShare = ms / estimateMs
   }
 
   /** Nothing starts any more: only states and results are kept. */
@@ -152,12 +169,25 @@ export class Board implements Frame {
     const problems: Array<Problem> = []
     const added: Array<readonly [number, number]> = []
     edges.forEach(({ from, to }, i) => {
-      const say = (code: "DEP_UNKNOWN" | "GRAPH_CYCLE", key: string, message: string, hint: string) => problems.push({ code, severity: "error", path: `/edges/${i}/${key}`, message, hint })
+      const say = (code: "DEP_UNKNOWN" | "GRAPH_CYCLE", key: string, message: string, hint: string) =>
+        problems.push({ code, severity: "error", path: `/edges/${i}/${key}`, message, hint })
       const [source, target] = [graph.index.get(from), graph.index.get(to)]
       if (source === undefined) say("DEP_UNKNOWN", "from", `there is no task '${from}'`, suggest(from, graph.ids))
       else if (target === undefined) say("DEP_UNKNOWN", "to", `there is no task '${to}'`, suggest(to, graph.ids))
-      else if (this.#status[target] !== code.pending) say("DEP_UNKNOWN", "to", `the task '${to}' has started already (${this.statusOf(target)})`, "only tasks that have not started can be made to wait")
-      else if (this.#reaches(target, source, added)) say("GRAPH_CYCLE", "to", `'${from}' waits for '${to}' already, so '${to}' cannot wait for '${from}'`, "leave this edge out")
+      else if (this.#status[target] !== code.pending)
+        say(
+          "DEP_UNKNOWN",
+          "to",
+          `the task '${to}' has started already (${this.statusOf(target)})`,
+          "only tasks that have not started can be made to wait"
+        )
+      else if (this.#reaches(target, source, added))
+        say(
+          "GRAPH_CYCLE",
+          "to",
+          `'${from}' waits for '${to}' already, so '${to}' cannot wait for '${from}'`,
+          "leave this edge out"
+        )
       else added.push([source, target])
     })
     if (problems.length > 0) return problems
@@ -174,7 +204,8 @@ export class Board implements Frame {
 
   #waitsFor(target: number, source: number): boolean {
     const { predecessorStart, predecessors } = this.compiled.graph
-    for (let k = predecessorStart[target]!; k < predecessorStart[target + 1]!; k++) if (predecessors[k] === source) return true
+    for (let k = predecessorStart[target]!; k < predecessorStart[target + 1]!; k++)
+      if (predecessors[k] === source) return true
     return false
   }
 
@@ -204,7 +235,9 @@ export class Board implements Frame {
       if (--this.#unmet[successor]! === 0 && this.#status[successor] === code.pending) this.agenda.push(successor)
     }
     const more = this.#injected?.get(task)
-    if (more !== undefined) for (const successor of more) if (--this.#unmet[successor]! === 0 && this.#status[successor] === code.pending) this.agenda.push(successor)
+    if (more !== undefined)
+      for (const successor of more)
+        if (--this.#unmet[successor]! === 0 && this.#status[successor] === code.pending) this.agenda.push(successor)
   }
 
   #forEachSuccessor(task: number, visit: (successor: number) => void): void {

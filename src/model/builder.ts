@@ -8,7 +8,16 @@ import { isId, suggest } from "./ids.ts"
 import type { Fragment, Reference, TaskIR, WorkflowConfig, WorkflowIR } from "./ir.ts"
 import { deepFreeze, type JsonObject, toJson } from "./json.ts"
 import { limits } from "./limits.ts"
-import { environment, type Ref, reference, toCondition, toMapping, type Unwire, type When, type Wire } from "./recorder.ts"
+import {
+  environment,
+  type Ref,
+  reference,
+  toCondition,
+  toMapping,
+  type Unwire,
+  type When,
+  type Wire
+} from "./recorder.ts"
 import type { AnySchema, InferInput, InferOutput } from "./schemas.ts"
 import { type TaskDef, type TaskOptions, workPolicy } from "./task.ts"
 import { requireValid } from "./validate.ts"
@@ -58,11 +67,18 @@ export interface Builder<I, D> {
     key: Fresh<K, D>,
     each: TaskDef<any, TI, TO> | Workflow<TI, TO>,
     over: ($: Env<I, D>) => Ref<ReadonlyArray<Item>> | ReadonlyArray<Item> | Ref<number> | number,
-    options: N & { readonly input: ($: Env<I, D> & { readonly item: Ref<Item>; readonly index: Ref<number> }) => Wire<NoInfer<TI>> }
+    options: N & {
+      readonly input: ($: Env<I, D> & { readonly item: Ref<Item>; readonly index: Ref<number> }) => Wire<NoInfer<TI>>
+    }
   ): Builder<I, Add<D, K, Result<ReadonlyArray<N extends { readonly partial: true } ? TO | null : TO>, N>>>
 
   /** A pure step between tasks. */
-  derive<const K extends string, W, O, const N extends Omit<NodeOptions<I, D>, keyof TaskOptions> = Omit<NodeOptions<I, D>, keyof TaskOptions>>(
+  derive<
+    const K extends string,
+    W,
+    O,
+    const N extends Omit<NodeOptions<I, D>, keyof TaskOptions> = Omit<NodeOptions<I, D>, keyof TaskOptions>
+  >(
     key: Fresh<K, D>,
     from: ($: Env<I, D>) => W,
     f: (value: Unwire<W>) => O,
@@ -70,7 +86,11 @@ export interface Builder<I, D> {
   ): Builder<I, Add<D, K, Result<O, N>>>
 
   /** Waits: a durable timer, not a running task. */
-  sleep<const K extends string>(key: Fresh<K, D>, duration: Duration | (($: Env<I, D>) => Ref<number>), options?: Omit<NodeOptions<I, D>, keyof TaskOptions>): Builder<I, Add<D, K, null>>
+  sleep<const K extends string>(
+    key: Fresh<K, D>,
+    duration: Duration | (($: Env<I, D>) => Ref<number>),
+    options?: Omit<NodeOptions<I, D>, keyof TaskOptions>
+  ): Builder<I, Add<D, K, null>>
 
   /** Another workflow as one node. */
   use<const K extends string, WI, WO, const N extends NodeOptions<I, D> = NodeOptions<I, D>>(
@@ -81,7 +101,11 @@ export interface Builder<I, D> {
   ): Builder<I, Add<D, K, Result<WO, N>>>
 
   /** Takes the case that `on` names; the result is that of the workflow taken. */
-  branch<const K extends string, C extends { readonly [name: string]: Workflow<any, any> }, const N extends NodeOptions<I, D> = NodeOptions<I, D>>(
+  branch<
+    const K extends string,
+    C extends { readonly [name: string]: Workflow<any, any> },
+    const N extends NodeOptions<I, D> = NodeOptions<I, D>
+  >(
     key: Fresh<K, D>,
     on: ($: Env<I, D>) => Ref<string> | Ref<number> | Ref<boolean>,
     cases: C,
@@ -130,7 +154,11 @@ export interface RepeatOptions<S> {
   readonly delay?: Duration
 }
 
-type CaseInput<C> = { [K in keyof C]: C[K] extends Workflow<infer WI, any> ? (value: WI) => void : never }[keyof C] extends (value: infer All) => void ? All : never
+type CaseInput<C> = {
+  [K in keyof C]: C[K] extends Workflow<infer WI, any> ? (value: WI) => void : never
+}[keyof C] extends (value: infer All) => void
+  ? All
+  : never
 type CaseOutput<C> = { [K in keyof C]: C[K] extends Workflow<any, infer WO> ? WO : never }[keyof C]
 
 /** Settings of a workflow as a whole. */
@@ -150,12 +178,36 @@ export interface WorkflowOptions extends Omit<WorkflowConfig, "timeoutMs" | "mis
  * workflow("w", type<number>()).task("a", double, ($) => $.input).returns(($) => $.a).ir.tasks[0].input // => { $: "input" }
  * ```
  */
-export const workflow = <IS extends AnySchema>(name: string, input: IS, options: WorkflowOptions = {}): Builder<InferInput<IS>, {}> => {
-  if (!isId(name)) throw new InvalidWorkflow({ workflow: name, problems: [problem("ID_INVALID", "/name", `the name ${JSON.stringify(name)} is not allowed`, "a letter or digit, then letters, digits, '.', '_', '+' or '-'")] })
-  return new Draft({ name, input, options, tasks: [], index: new Map(), code: new Map() }, 0) as unknown as Builder<InferInput<IS>, {}>
+export const workflow = <IS extends AnySchema>(
+  name: string,
+  input: IS,
+  options: WorkflowOptions = {}
+): Builder<InferInput<IS>, {}> => {
+  if (!isId(name))
+    throw new InvalidWorkflow({
+      workflow: name,
+      problems: [
+        problem(
+          "ID_INVALID",
+          "/name",
+          `the name ${JSON.stringify(name)} is not allowed`,
+          "a letter or digit, then letters, digits, '.', '_', '+' or '-'"
+        )
+      ]
+    })
+  return new Draft({ name, input, options, tasks: [], index: new Map(), code: new Map() }, 0) as unknown as Builder<
+    InferInput<IS>,
+    {}
+  >
 }
 
-const problem = (code: ProblemCode, path: string, message: string, hint: string): Problem => ({ code, severity: "error", path, message, hint })
+const problem = (code: ProblemCode, path: string, message: string, hint: string): Problem => ({
+  code,
+  severity: "error",
+  path,
+  message,
+  hint
+})
 
 /** What all drafts of one line of building share; a draft sees the first `size` tasks of it. */
 interface Shared {
@@ -180,15 +232,31 @@ class Draft {
 
   task(key: string, def: TaskDef, input: Lambda, options: Options = none) {
     const mapping = toMapping(input(this.#env()))
-    return this.#add(key, options, mapping === null ? this.#work(def, options, key) : { ...this.#work(def, options, key), input: mapping }, [def])
+    return this.#add(
+      key,
+      options,
+      mapping === null ? this.#work(def, options, key) : { ...this.#work(def, options, key), input: mapping },
+      [def]
+    )
   }
 
   map(key: string, each: TaskDef | Workflow, over: Lambda, options: Options & { readonly input?: Lambda } = none) {
     const { concurrency, partial, input } = options
-    if (concurrency !== undefined && !(Number.isInteger(concurrency) && concurrency >= 1)) throw new InvalidOption({ option: `concurrency of '${key}'`, value: concurrency, allowed: "a whole number from 1" })
+    if (concurrency !== undefined && !(Number.isInteger(concurrency) && concurrency >= 1))
+      throw new InvalidOption({
+        option: `concurrency of '${key}'`,
+        value: concurrency,
+        allowed: "a whole number from 1"
+      })
     const work = isDef(each) ? this.#work(each, options, key) : { workflow: each.ir }
     const item = input === undefined ? work : { ...work, input: toMapping(input(this.#env(["item", "index"]))) }
-    const fields = { kind: "map", over: toMapping(over(this.#env())), each: item, ...(concurrency === undefined ? {} : { concurrency }), ...(partial === undefined ? {} : { partial }) }
+    const fields = {
+      kind: "map",
+      over: toMapping(over(this.#env())),
+      each: item,
+      ...(concurrency === undefined ? {} : { concurrency }),
+      ...(partial === undefined ? {} : { partial })
+    }
     return this.#add(key, options, fields, [each])
   }
 
@@ -198,7 +266,8 @@ class Draft {
   }
 
   sleep(key: string, duration: Duration | Lambda, options: Options = none) {
-    const durationMs = typeof duration === "function" ? toMapping(duration(this.#env())) : milliseconds(duration, `duration of '${key}'`)
+    const durationMs =
+      typeof duration === "function" ? toMapping(duration(this.#env())) : milliseconds(duration, `duration of '${key}'`)
     return this.#add(key, options, { kind: "sleep", durationMs }, [])
   }
 
@@ -206,16 +275,33 @@ class Draft {
     return this.#add(key, options, { kind: "use", workflow: nested.ir, ...this.#input(input) }, [nested])
   }
 
-  branch(key: string, on: Lambda, cases: { readonly [name: string]: Workflow }, input: Lambda, options: Options = none) {
+  branch(
+    key: string,
+    on: Lambda,
+    cases: { readonly [name: string]: Workflow },
+    input: Lambda,
+    options: Options = none
+  ) {
     const { otherwise, ...named } = cases
     const irs = Object.fromEntries(Object.entries(named).map(([name, { ir }]) => [name, ir]))
-    const fields = { kind: "branch", on: toMapping(on(this.#env())), cases: irs, ...(otherwise === undefined ? {} : { otherwise: otherwise.ir }), ...this.#input(input) }
+    const fields = {
+      kind: "branch",
+      on: toMapping(on(this.#env())),
+      cases: irs,
+      ...(otherwise === undefined ? {} : { otherwise: otherwise.ir }),
+      ...this.#input(input)
+    }
     return this.#add(key, options, fields, Object.values(cases))
   }
 
   repeat(key: string, nested: Workflow, start: Lambda, options: Options & RepeatOptions<any>) {
     const { until, max, onMax, delay } = options
-    if (!(Number.isInteger(max) && max >= 1 && max <= limits.repeat)) throw new InvalidOption({ option: `max of '${key}'`, value: max, allowed: `a whole number from 1 to ${limits.repeat.toLocaleString("en")}` })
+    if (!(Number.isInteger(max) && max >= 1 && max <= limits.repeat))
+      throw new InvalidOption({
+        option: `max of '${key}'`,
+        value: max,
+        allowed: `a whole number from 1 to ${limits.repeat.toLocaleString("en")}`
+      })
     const fields = {
       kind: "repeat",
       workflow: nested.ir,
@@ -229,7 +315,10 @@ class Draft {
   }
 
   expand(key: string, planner: TaskDef, input: Lambda, options: Options & { readonly tasks?: ReadonlyArray<TaskDef> }) {
-    return this.#add(key, options, { ...this.#work(planner, options, key), expand: true, ...this.#input(input) }, [planner, ...(options.tasks ?? [])])
+    return this.#add(key, options, { ...this.#work(planner, options, key), expand: true, ...this.#input(input) }, [
+      planner,
+      ...(options.tasks ?? [])
+    ])
   }
 
   segment<B>(part: (builder: this) => B): B {
@@ -277,10 +366,31 @@ class Draft {
   }
 
   /** A new draft with one task more. Continuing an older draft copies what it sees first. */
-  #add(key: string, options: Options, fields: object, code: ReadonlyArray<TaskDef | Workflow | readonly [string, PureFunction]>): Draft {
+  #add(
+    key: string,
+    options: Options,
+    fields: object,
+    code: ReadonlyArray<TaskDef | Workflow | readonly [string, PureFunction]>
+  ): Draft {
     const shared = this.#shared.tasks.length === this.#size ? this.#shared : this.#fork()
-    if (!isId(key) || key === "input") throw this.#invalid(problem("ID_INVALID", `/tasks/${this.#size}/id`, `the key ${JSON.stringify(key)} is not allowed`, "a letter or digit, then letters, digits, '.', '_', '+' or '-'; not 'input'"))
-    if (shared.index.has(key)) throw this.#invalid(problem("ID_DUPLICATE", `/tasks/${this.#size}/id`, `the key '${key}' is taken`, "give each task a key of its own"))
+    if (!isId(key) || key === "input")
+      throw this.#invalid(
+        problem(
+          "ID_INVALID",
+          `/tasks/${this.#size}/id`,
+          `the key ${JSON.stringify(key)} is not allowed`,
+          "a letter or digit, then letters, digits, '.', '_', '+' or '-'; not 'input'"
+        )
+      )
+    if (shared.index.has(key))
+      throw this.#invalid(
+        problem(
+          "ID_DUPLICATE",
+          `/tasks/${this.#size}/id`,
+          `the key '${key}' is taken`,
+          "give each task a key of its own"
+        )
+      )
     shared.tasks.push(deepFreeze({ id: key, ...fields, ...this.#common(key, options, code) } as TaskIR))
     shared.index.set(key, this.#size)
     for (const one of code) this.#bind(shared, one)
@@ -292,7 +402,14 @@ class Draft {
     const { after, when, label, description, expectedOutput, metadata } = options
     after?.forEach((dep, i) => {
       if ((this.#shared.index.get(dep as string) ?? this.#size) < this.#size) return
-      throw this.#invalid(problem("DEP_UNKNOWN", `/tasks/${this.#size}/after/${i}`, `there is no task '${String(dep)}' above this one`, suggest(String(dep), this.#shared.index.keys()) || "declare it first"))
+      throw this.#invalid(
+        problem(
+          "DEP_UNKNOWN",
+          `/tasks/${this.#size}/after/${i}`,
+          `there is no task '${String(dep)}' above this one`,
+          suggest(String(dep), this.#shared.index.keys()) || "declare it first"
+        )
+      )
     })
     const defaults = code[0] !== undefined && isDef(code[0]) ? code[0].options : {}
     return {
@@ -315,14 +432,27 @@ class Draft {
         : (one as Workflow).code
     for (const [name, code] of named) {
       const before = shared.code.get(name)
-      if (before !== undefined && before !== code) throw this.#invalid(problem("ID_DUPLICATE", `/tasks/${this.#size}`, `two different tasks are called '${name}'`, "the journal knows code by its name: give each task a name of its own"))
+      if (before !== undefined && before !== code)
+        throw this.#invalid(
+          problem(
+            "ID_DUPLICATE",
+            `/tasks/${this.#size}`,
+            `two different tasks are called '${name}'`,
+            "the journal knows code by its name: give each task a name of its own"
+          )
+        )
       shared.code.set(name, code)
     }
   }
 
   #fork(): Shared {
     const { tasks, index, code, ...rest } = this.#shared
-    return { ...rest, tasks: tasks.slice(0, this.#size), index: new Map([...index].filter(([, at]) => at < this.#size)), code: new Map(code) }
+    return {
+      ...rest,
+      tasks: tasks.slice(0, this.#size),
+      index: new Map([...index].filter(([, at]) => at < this.#size)),
+      code: new Map(code)
+    }
   }
 
   #invalid(one: Problem) {
@@ -330,7 +460,8 @@ class Draft {
   }
 }
 
-const isDef = (value: unknown): value is TaskDef => typeof value === "object" && value !== null && "options" in value && "needs" in value
+const isDef = (value: unknown): value is TaskDef =>
+  typeof value === "object" && value !== null && "options" in value && "needs" in value
 
 /** No options at all: nearly every node. */
 const none: Options = Object.freeze({})
@@ -348,17 +479,28 @@ const plain = new WeakMap<TaskDef, { readonly work: object; readonly common: obj
 
 const workFields = (def: TaskDef, options: TaskOptions, subject: string): object => {
   const { type, timeoutMs, retry } = workPolicy(options, subject)
-  const source = def.needs.length === 0 ? { task: def.name } : { needs: def.needs.length === 1 ? def.needs[0]! : def.needs }
-  return { ...source, ...(type === undefined ? {} : { type }), ...(timeoutMs === undefined ? {} : { timeoutMs }), ...(retry === undefined ? {} : { retry }) }
+  const source =
+    def.needs.length === 0 ? { task: def.name } : { needs: def.needs.length === 1 ? def.needs[0]! : def.needs }
+  return {
+    ...source,
+    ...(type === undefined ? {} : { type }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(retry === undefined ? {} : { retry })
+  }
 }
 
 const commonFields = (options: TaskOptions, subject: string): object => {
   const { estimateMs, resources, priority } = workPolicy(options, subject)
-  return { ...(estimateMs === undefined ? {} : { estimateMs }), ...(resources === undefined ? {} : { resources }), ...(priority === undefined ? {} : { priority }) }
+  return {
+    ...(estimateMs === undefined ? {} : { estimateMs }),
+    ...(resources === undefined ? {} : { resources }),
+    ...(priority === undefined ? {} : { priority })
+  }
 }
 
 const optionKeys = ["timeout", "retry", "priority", "estimate", "resources", "type"] as const
-const taskOptions = (options: Options): TaskOptions => Object.fromEntries(optionKeys.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])))
+const taskOptions = (options: Options): TaskOptions =>
+  Object.fromEntries(optionKeys.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])))
 
 /** A part of a `data` mapping; re-exported so that documents written by hand can be typed. */
 export type DataMapping = { readonly [path: string]: Reference }

@@ -2,17 +2,27 @@
  * A workflow made ready to run: names become numbers, mappings and conditions become functions. Done once per definition and
  * remembered; a run then only keeps what changes (`board.ts`).
  */
-import { analyse, needsOf } from "./analysis.ts"
+import { analyse, needsOf, workSettings } from "./analysis.ts"
 import { type Retry, retryOf } from "./backoff.ts"
 import { type Test, test } from "./condition.ts"
 import { type DependencyGraph, indegrees } from "./dependencies.ts"
-import { type Each, type ExpandTask, kindOf, type Mapping, type RepeatTask, type SleepTask, type TaskIR, type TaskKind, type Work, type WorkflowIR } from "./ir.ts"
+import {
+  type Each,
+  type ExpandTask,
+  kindOf,
+  type Mapping,
+  type RepeatTask,
+  type SleepTask,
+  type TaskIR,
+  type TaskKind,
+  type Work,
+  type WorkflowIR
+} from "./ir.ts"
 import type { Json } from "./json.ts"
 import { codeNameOf } from "./load.ts"
 import { type Missing, type Resolver, resolver } from "./mapping.ts"
 import { type Definition, nestedOf, resolveNested } from "./nested.ts"
 import { type Check, jsonSchemaCheck } from "./schemas.ts"
-import { workSettings } from "./analysis.ts"
 
 export interface CompiledWorkflow {
   readonly definition: Definition
@@ -58,10 +68,29 @@ export interface CompiledWork {
 export type Structure =
   | { readonly kind: "leaf" }
   | { readonly kind: "sleep"; readonly durationMs: Resolver }
-  | { readonly kind: "map"; readonly over: Resolver; readonly nested: Definition | undefined; readonly concurrency: number; readonly partial: boolean; readonly itemInput: Resolver }
+  | {
+      readonly kind: "map"
+      readonly over: Resolver
+      readonly nested: Definition | undefined
+      readonly concurrency: number
+      readonly partial: boolean
+      readonly itemInput: Resolver
+    }
   | { readonly kind: "use"; readonly nested: Definition }
-  | { readonly kind: "branch"; readonly on: Resolver; readonly cases: ReadonlyMap<string, Definition>; readonly otherwise: Definition | undefined }
-  | { readonly kind: "repeat"; readonly nested: Definition; readonly until: Test; readonly max: number; readonly onMax: "fail" | "return"; readonly delayMs: number }
+  | {
+      readonly kind: "branch"
+      readonly on: Resolver
+      readonly cases: ReadonlyMap<string, Definition>
+      readonly otherwise: Definition | undefined
+    }
+  | {
+      readonly kind: "repeat"
+      readonly nested: Definition
+      readonly until: Test
+      readonly max: number
+      readonly onMax: "fail" | "return"
+      readonly delayMs: number
+    }
   | { readonly kind: "expand" }
 
 /** Bounds that hold where a workflow does not say otherwise. */
@@ -143,7 +172,10 @@ const compileWork = (task: TaskIR, { resolve, resolveItem }: Tools): CompiledWor
     needs: needsOf(task),
     retry: retryOf(work.retry),
     timeoutMs: work.timeoutMs ?? defaults.timeoutMs,
-    settings: workKind === "shell" || workKind === "http" ? (kind === "map" ? resolveItem : resolve)(workSettings(work)) : undefined,
+    settings:
+      workKind === "shell" || workKind === "http"
+        ? (kind === "map" ? resolveItem : resolve)(workSettings(work))
+        : undefined,
     checkIn: jsonSchemaCheck(work.in, `the input of task '${task.id}'`),
     checkOut: jsonSchemaCheck(work.out, `the result of task '${task.id}'`)
   }
@@ -163,15 +195,32 @@ const structureOf = (given: Definition, task: TaskIR, { resolve, resolveItem, as
     case "sleep":
       return { kind: "sleep", durationMs: resolve((task as SleepTask).durationMs) }
     case "map": {
-      const { over, each, concurrency = defaults.mapConcurrency, partial = false } = task as Extract<TaskIR, { kind: "map" }>
+      const {
+        over,
+        each,
+        concurrency = defaults.mapConcurrency,
+        partial = false
+      } = task as Extract<TaskIR, { kind: "map" }>
       const itemInput = each.input === undefined ? itemOf : resolveItem(each.input)
-      return { kind: "map", over: resolve(over), nested: "workflow" in each ? inner(each.workflow) : undefined, concurrency, partial, itemInput }
+      return {
+        kind: "map",
+        over: resolve(over),
+        nested: "workflow" in each ? inner(each.workflow) : undefined,
+        concurrency,
+        partial,
+        itemInput
+      }
     }
     case "use":
       return { kind: "use", nested: inner(nestedOf(task)[0]![0]) }
     case "branch": {
       const { on, cases, otherwise } = task as Extract<TaskIR, { kind: "branch" }>
-      return { kind: "branch", on: resolve(on), cases: new Map(Object.entries(cases).map(([name, nested]) => [name, inner(nested)])), otherwise: otherwise === undefined ? undefined : inner(otherwise) }
+      return {
+        kind: "branch",
+        on: resolve(on),
+        cases: new Map(Object.entries(cases).map(([name, nested]) => [name, inner(nested)])),
+        otherwise: otherwise === undefined ? undefined : inner(otherwise)
+      }
     }
     case "repeat": {
       const { workflow, until, max, onMax = "fail", delayMs = 0 } = task as RepeatTask

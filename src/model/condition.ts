@@ -26,10 +26,12 @@ const regexNames = new Set(["match", "matches", "regex", "regexp", "pattern", "t
 
 /** Equal as JSON: order of keys does not matter. */
 const same = (a: Json | undefined, b: Json | undefined): boolean =>
-  a === b || (typeof a === "object" && a !== null && typeof b === "object" && b !== null && canonical(a) === canonical(b))
+  a === b ||
+  (typeof a === "object" && a !== null && typeof b === "object" && b !== null && canonical(a) === canonical(b))
 
 /** Only two numbers, or two texts, have an order. */
-const ordered = (a: Json | undefined, b: Json | undefined): boolean => typeof a === typeof b && (typeof a === "number" || typeof a === "string")
+const ordered = (a: Json | undefined, b: Json | undefined): boolean =>
+  typeof a === typeof b && (typeof a === "number" || typeof a === "string")
 
 /** Compiles a condition into a function. A reference alone asks whether its value is there and not null, false, 0 or "". */
 export const test = (condition: Condition, lookup: Lookup): Test => {
@@ -65,11 +67,16 @@ export const test = (condition: Condition, lookup: Lookup): Test => {
 }
 
 /** Calls `found` for each reference in a condition. */
-export const scanCondition = (condition: Condition | undefined, found: (reference: Reference, path: string) => void, path = ""): void => {
+export const scanCondition = (
+  condition: Condition | undefined,
+  found: (reference: Reference, path: string) => void,
+  path = ""
+): void => {
   if (condition === undefined || typeof condition === "boolean") return
   if (isReference(condition)) return found(condition, path)
   for (const [name, operand] of Object.entries(condition)) {
-    if (name === "and" || name === "or") (operand as ReadonlyArray<Condition>).forEach((one, i) => scanCondition(one, found, `${path}/${name}/${i}`))
+    if (name === "and" || name === "or")
+      (operand as ReadonlyArray<Condition>).forEach((one, i) => scanCondition(one, found, `${path}/${name}/${i}`))
     else if (name === "not") scanCondition(operand as Condition, found, `${path}/not`)
     else scan(operand as Mapping, found, `${path}/${name}`)
   }
@@ -77,24 +84,42 @@ export const scanCondition = (condition: Condition | undefined, found: (referenc
 
 /** Everything wrong with the form of a condition from outside. */
 export const conditionProblems = (condition: unknown, path: string): ReadonlyArray<Problem> => {
-  const problem = (code: "EXPR_SYNTAX" | "REGEX_NOT_ALLOWED", message: string, hint: string, at = path): ReadonlyArray<Problem> => [
-    { code, severity: "error", path: at, message, hint }
-  ]
+  const problem = (
+    code: "EXPR_SYNTAX" | "REGEX_NOT_ALLOWED",
+    message: string,
+    hint: string,
+    at = path
+  ): ReadonlyArray<Problem> => [{ code, severity: "error", path: at, message, hint }]
   const forms = 'write data like {"gt": [{"$": "score"}, 0.5]}; operators: ' + operators.join(", ")
   if (typeof condition === "boolean" || isReference(condition)) return []
-  if (typeof condition === "string") return problem("EXPR_SYNTAX", `the text ${JSON.stringify(condition.slice(0, 80))} is not a condition: expressions are never evaluated`, forms)
-  if (typeof condition !== "object" || condition === null || Array.isArray(condition)) return problem("EXPR_SYNTAX", "a condition is true, false, a reference or an object with one operator", forms)
+  if (typeof condition === "string")
+    return problem(
+      "EXPR_SYNTAX",
+      `the text ${JSON.stringify(condition.slice(0, 80))} is not a condition: expressions are never evaluated`,
+      forms
+    )
+  if (typeof condition !== "object" || condition === null || Array.isArray(condition))
+    return problem("EXPR_SYNTAX", "a condition is true, false, a reference or an object with one operator", forms)
   const entries = Object.entries(condition)
-  if (entries.length !== 1) return problem("EXPR_SYNTAX", `a condition has one operator and this has ${entries.length}`, forms)
+  if (entries.length !== 1)
+    return problem("EXPR_SYNTAX", `a condition has one operator and this has ${entries.length}`, forms)
   const [name, operand] = entries[0]!
   const inside = `${path}/${name}`
-  if (regexNames.has(name.toLowerCase())) return problem("REGEX_NOT_ALLOWED", `the operator '${name}' is not there: a regular expression can take exponential time`, "compare with eq or in, or decide in a task")
+  if (regexNames.has(name.toLowerCase()))
+    return problem(
+      "REGEX_NOT_ALLOWED",
+      `the operator '${name}' is not there: a regular expression can take exponential time`,
+      "compare with eq or in, or decide in a task"
+    )
   if (name === "and" || name === "or") {
     if (!Array.isArray(operand)) return problem("EXPR_SYNTAX", `'${name}' takes a list of conditions`, forms)
     return operand.flatMap((one, i) => conditionProblems(one, `${inside}/${i}`))
   }
   if (name === "not") return conditionProblems(operand, inside)
   if (name === "exists") return isReference(operand) ? [] : problem("EXPR_SYNTAX", "'exists' takes a reference", forms)
-  if (!Object.hasOwn(comparisons, name)) return problem("EXPR_SYNTAX", `there is no operator '${name}'`, suggest(name, operators) || forms)
-  return Array.isArray(operand) && operand.length === 2 ? [] : problem("EXPR_SYNTAX", `'${name}' compares two values and takes a list of two`, forms)
+  if (!Object.hasOwn(comparisons, name))
+    return problem("EXPR_SYNTAX", `there is no operator '${name}'`, suggest(name, operators) || forms)
+  return Array.isArray(operand) && operand.length === 2
+    ? []
+    : problem("EXPR_SYNTAX", `'${name}' compares two values and takes a list of two`, forms)
 }

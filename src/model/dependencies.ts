@@ -33,7 +33,11 @@ export const analyzeDependencies = (tasks: { readonly [id: string]: ReadonlyArra
 }
 
 /** The graph from lists of predecessors by index; repetitions are dropped. */
-export const dependencyGraph = (ids: ReadonlyArray<string>, index: ReadonlyMap<string, number>, lists: ReadonlyArray<ReadonlyArray<number>>): DependencyGraph => {
+export const dependencyGraph = (
+  ids: ReadonlyArray<string>,
+  index: ReadonlyMap<string, number>,
+  lists: ReadonlyArray<ReadonlyArray<number>>
+): DependencyGraph => {
   const size = ids.length
   let edges = 0
   for (const list of lists) edges += list.length
@@ -63,7 +67,8 @@ export const dependencyGraph = (ids: ReadonlyArray<string>, index: ReadonlyMap<s
   const successors = new Int32Array(at)
   const fill = successorStart.slice()
   for (let task = 0; task < size; task++) {
-    for (let k = predecessorStart[task]!; k < predecessorStart[task + 1]!; k++) successors[fill[predecessors[k]!]!++] = task
+    for (let k = predecessorStart[task]!; k < predecessorStart[task + 1]!; k++)
+      successors[fill[predecessors[k]!]!++] = task
   }
   return { size, ids, index, predecessorStart, predecessors, successorStart, successors }
 }
@@ -121,14 +126,21 @@ export const findCycle = (graph: DependencyGraph): ReadonlyArray<string> | undef
   return [...walk.slice(step[task]), task].map((i) => graph.ids[i]!)
 }
 
-const leftPredecessor = ({ predecessorStart, predecessors }: DependencyGraph, settled: Uint8Array, task: number): number => {
-  for (let k = predecessorStart[task]!; k < predecessorStart[task + 1]!; k++) if (settled[predecessors[k]!] === 0) return predecessors[k]!
+const leftPredecessor = (
+  { predecessorStart, predecessors }: DependencyGraph,
+  settled: Uint8Array,
+  task: number
+): number => {
+  for (let k = predecessorStart[task]!; k < predecessorStart[task + 1]!; k++)
+    if (settled[predecessors[k]!] === 0) return predecessors[k]!
   return task
 }
 
 /** A cycle as text, shortened when it is long. */
 export const cycleText = (cycle: ReadonlyArray<string>): string =>
-  cycle.length <= 12 ? cycle.join(" → ") : `${cycle.slice(0, 6).join(" → ")} → … ${cycle.length - 11} more … → ${cycle.slice(-5).join(" → ")}`
+  cycle.length <= 12
+    ? cycle.join(" → ")
+    : `${cycle.slice(0, 6).join(" → ")} → … ${cycle.length - 11} more … → ${cycle.slice(-5).join(" → ")}`
 
 /** For each task the number of its stage: one after the last task it waits for. */
 export const levels = (graph: DependencyGraph, order = topologicalOrder(graph)): Int32Array => {
@@ -203,7 +215,8 @@ export const criticalPath = (graph: DependencyGraph, durations: ArrayLike<number
   const tail = new Float64Array(size)
   for (const task of order) {
     const end = earliestStart[task]! + durations[task]!
-    for (let k = successorStart[task]!; k < successorStart[task + 1]!; k++) if (earliestStart[successors[k]!]! < end) earliestStart[successors[k]!] = end
+    for (let k = successorStart[task]!; k < successorStart[task + 1]!; k++)
+      if (earliestStart[successors[k]!]! < end) earliestStart[successors[k]!] = end
   }
   const next = new Int32Array(size).fill(-1)
   let first = -1

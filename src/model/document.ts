@@ -17,17 +17,33 @@ import { escapePointer } from "./mapping.ts"
 const optional = Schema.optionalKey
 const Text = Schema.String
 const NonNegative = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))
-const Positive = Schema.Finite.check(Schema.isGreaterThan(0))
-const Milliseconds = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: limits.durationMs })).annotate({ description: "milliseconds, at most ten years" })
-const PositiveMilliseconds = Schema.Finite.check(Schema.isBetween({ minimum: 1, maximum: limits.durationMs })).annotate({ description: "milliseconds, at least 1, at most ten years" })
+const _Positive = Schema.Finite.check(Schema.isGreaterThan(0))
+const Milliseconds = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: limits.durationMs })).annotate({
+  description: "milliseconds, at most ten years"
+})
+const PositiveMilliseconds = Schema.Finite.check(Schema.isBetween({ minimum: 1, maximum: limits.durationMs })).annotate(
+  { description: "milliseconds, at least 1, at most ten years" }
+)
 const PositiveInt = (maximum: number) => Schema.Int.check(Schema.isBetween({ minimum: 1, maximum }))
 
-const Id = Text.annotate({ description: "a letter or digit, then letters, digits, '.', '_', '+' or '-'; at most 128 characters, no '..'" })
+const Id = Text.annotate({
+  description: "a letter or digit, then letters, digits, '.', '_', '+' or '-'; at most 128 characters, no '..'"
+})
 const Facts = Schema.Record(Text, Schema.Unknown).annotate({ description: "free facts, never read by the engine" })
-const Mapping = Schema.Unknown.annotate({ description: 'literal JSON with references: {"$": "task.path"}, {"$": "input.key", "default": 0}; {"$literal": …} is taken as it is' })
-const Condition = Schema.Unknown.annotate({ description: 'true, false, a reference, or one of {"eq","ne","lt","lte","gt","gte","in": [a, b]}, {"exists": ref}, {"and","or": [..]}, {"not": c}' })
-const JsonSchemaDocument = Schema.Unknown.annotate({ description: "a JSON Schema (draft 2020-12) without pattern, format and remote $ref" })
-const Ref = Schema.Struct({ $: Schema.Union([Text, Schema.Array(Text)]), default: optional(Schema.Unknown) }).annotate({ description: "a reference" })
+const Mapping = Schema.Unknown.annotate({
+  description:
+    'literal JSON with references: {"$": "task.path"}, {"$": "input.key", "default": 0}; {"$literal": …} is taken as it is'
+})
+const Condition = Schema.Unknown.annotate({
+  description:
+    'true, false, a reference, or one of {"eq","ne","lt","lte","gt","gte","in": [a, b]}, {"exists": ref}, {"and","or": [..]}, {"not": c}'
+})
+const JsonSchemaDocument = Schema.Unknown.annotate({
+  description: "a JSON Schema (draft 2020-12) without pattern, format and remote $ref"
+})
+const Ref = Schema.Struct({ $: Schema.Union([Text, Schema.Array(Text)]), default: optional(Schema.Unknown) }).annotate({
+  description: "a reference"
+})
 const Nested = Schema.Unknown.annotate({ description: "a workflow: its name in `workflows`, or a whole document" })
 
 const amounts = {
@@ -78,7 +94,12 @@ const work = {
   needs: { needs: Schema.Union([Text, Schema.NonEmptyArray(Text)]), ...policy },
   noop: { kind: Schema.Literal("noop"), ...policy },
   echo: { kind: Schema.Literal("echo"), ...policy },
-  fail: { kind: Schema.Literal("fail"), error: optional(Text), times: optional(Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))), ...policy },
+  fail: {
+    kind: Schema.Literal("fail"),
+    error: optional(Text),
+    times: optional(Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))),
+    ...policy
+  },
   shell: {
     kind: Schema.Literal("shell"),
     argv: Schema.NonEmptyArray(Mapping),
@@ -102,10 +123,28 @@ const workKinds = Object.keys(work) as Array<WorkKind>
 const structural = {
   sleep: { kind: Schema.Literal("sleep"), durationMs: Schema.Union([Milliseconds, Ref]) },
   derive: { kind: Schema.Literal("derive"), task: optional(Text) },
-  map: { kind: Schema.Literal("map"), over: Mapping, each: Schema.Unknown.annotate({ description: "work (like a task without id), or {\"workflow\": …}" }), concurrency: optional(PositiveInt(limits.fanout)), partial: optional(Schema.Boolean) },
+  map: {
+    kind: Schema.Literal("map"),
+    over: Mapping,
+    each: Schema.Unknown.annotate({ description: 'work (like a task without id), or {"workflow": …}' }),
+    concurrency: optional(PositiveInt(limits.fanout)),
+    partial: optional(Schema.Boolean)
+  },
   use: { kind: Schema.Literal("use"), workflow: Nested },
-  branch: { kind: Schema.Literal("branch"), on: Mapping, cases: Schema.Record(Text, Nested), otherwise: optional(Nested) },
-  repeat: { kind: Schema.Literal("repeat"), workflow: Nested, until: Condition, max: PositiveInt(limits.repeat), onMax: optional(Schema.Literals(["fail", "return"])), delayMs: optional(Milliseconds) }
+  branch: {
+    kind: Schema.Literal("branch"),
+    on: Mapping,
+    cases: Schema.Record(Text, Nested),
+    otherwise: optional(Nested)
+  },
+  repeat: {
+    kind: Schema.Literal("repeat"),
+    workflow: Nested,
+    until: Condition,
+    max: PositiveInt(limits.repeat),
+    onMax: optional(Schema.Literals(["fail", "return"])),
+    delayMs: optional(Milliseconds)
+  }
 } as const
 type StructuralKind = keyof typeof structural
 
@@ -159,7 +198,10 @@ const Envelope = envelope(Schema.Array(Schema.Unknown))
 
 /** The JSON Schema (draft 2020-12) of a workflow document; editors complete from it when a file names it as `$schema`. */
 export const jsonSchema = (): Record<string, unknown> => {
-  const { schema, definitions } = Schema.toJsonSchemaDocument(envelope(Schema.Array(Schema.Union(Object.values(taskSchemas)))), { onExcessProperty: "error" })
+  const { schema, definitions } = Schema.toJsonSchemaDocument(
+    envelope(Schema.Array(Schema.Union(Object.values(taskSchemas)))),
+    { onExcessProperty: "error" }
+  )
   return {
     $schema: "https://json-schema.org/draft/2020-12/schema",
     $id: "https://troupe.dev/schema/workflow-1.json",
@@ -182,7 +224,10 @@ export const decodeDocument = (document: unknown): Decoded => {
   const problems: Array<Problem> = []
   checkWorkflow(document, "", problems)
   if (problems.some(({ severity }) => severity === "error")) return { ir: undefined, problems }
-  return { ir: toJson(document, { depthMax: documentDepth, bytesMax: limits.documentBytes }) as unknown as WorkflowIR, problems }
+  return {
+    ir: toJson(document, { depthMax: documentDepth, bytesMax: limits.documentBytes }) as unknown as WorkflowIR,
+    problems
+  }
 }
 
 /** Checks the shape of the tasks of an injected fragment. */
@@ -211,9 +256,16 @@ const boundsProblem = (document: unknown): Problem | undefined => {
     const { value, depth } = next
     if (typeof value !== "object" || value === null) continue
     if (depth > documentDepth) {
-      return { code: "LIMIT_DEPTH", severity: "error", path: "", message: `the document is nested more than ${documentDepth} levels deep`, hint: "flatten it" }
+      return {
+        code: "LIMIT_DEPTH",
+        severity: "error",
+        path: "",
+        message: `the document is nested more than ${documentDepth} levels deep`,
+        hint: "flatten it"
+      }
     }
-    for (const child of Object.values(value)) if (typeof child === "object") open.push({ value: child, depth: depth + 1 })
+    for (const child of Object.values(value))
+      if (typeof child === "object") open.push({ value: child, depth: depth + 1 })
   }
   return undefined
 }
@@ -226,7 +278,8 @@ const checkWorkflow = (document: unknown, path: string, problems: Array<Problem>
   if (!isRecord(document)) return
   const { tasks, workflows, agents } = document
   if (Array.isArray(tasks)) tasks.forEach((task, i) => checkTask(task, `${path}/tasks/${i}`, problems))
-  for (const [name, nested] of Object.entries(isRecord(workflows) ? workflows : {})) checkWorkflow(nested, `${path}/workflows/${escapePointer(name)}`, problems)
+  for (const [name, nested] of Object.entries(isRecord(workflows) ? workflows : {}))
+    checkWorkflow(nested, `${path}/workflows/${escapePointer(name)}`, problems)
   if (!Array.isArray(agents)) return
   agents.forEach((agent: unknown, i) => {
     if (!isRecord(agent) || agent.does === undefined) return
@@ -250,7 +303,8 @@ const checkTask = (task: unknown, path: string, problems: Array<Problem>): void 
     case "use":
       return checkNested(given.workflow, `${path}/workflow`, problems)
     case "branch":
-      for (const [name, nested] of Object.entries(isRecord(given.cases) ? given.cases : {})) checkNested(nested, `${path}/cases/${escapePointer(name)}`, problems)
+      for (const [name, nested] of Object.entries(isRecord(given.cases) ? given.cases : {}))
+        checkNested(nested, `${path}/cases/${escapePointer(name)}`, problems)
       if (given.otherwise !== undefined) checkNested(given.otherwise, `${path}/otherwise`, problems)
   }
 }
@@ -266,16 +320,25 @@ const checkEach = (each: unknown, path: string, problems: Array<Problem>): void 
 
 const checkNested = (nested: unknown, path: string, problems: Array<Problem>): void => {
   if (isRecord(nested)) checkWorkflow(nested, path, problems)
-  else if (typeof nested !== "string" && nested !== undefined) problems.push({ code: "SHAPE", severity: "error", path, message: "expected the name of a workflow, or a whole document", hint: "" })
+  else if (typeof nested !== "string" && nested !== undefined)
+    problems.push({
+      code: "SHAPE",
+      severity: "error",
+      path,
+      message: "expected the name of a workflow, or a whole document",
+      hint: ""
+    })
 }
 
 /** Which form a task has: `kind`, else `task` or `needs`. */
 const taskKindOf = (task: unknown, path: string, problems: Array<Problem>): WorkKind | StructuralKind | undefined => {
-  if (isRecord(task) && typeof task.kind === "string" && Object.hasOwn(structural, task.kind)) return task.kind as StructuralKind
+  if (isRecord(task) && typeof task.kind === "string" && Object.hasOwn(structural, task.kind))
+    return task.kind as StructuralKind
   return workKindOf(task, path, problems)
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value)
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
 
 const workKindOf = (task: unknown, path: string, problems: Array<Problem>): WorkKind | undefined => {
   const say = (code: "SHAPE" | "TASK_SOURCE", at: string, message: string, hint: string) => {
@@ -284,46 +347,91 @@ const workKindOf = (task: unknown, path: string, problems: Array<Problem>): Work
   }
   if (!isRecord(task)) return say("SHAPE", path, "a task is an object", 'like {"id": "a", "kind": "noop"}')
   const sources = ["kind", "task", "needs"].filter((key) => key in task)
-  if (sources.length > 1) return say("TASK_SOURCE", path, `the task says ${sources.map((key) => `'${key}'`).join(" and ")}`, "keep exactly one of kind, task and needs")
+  if (sources.length > 1)
+    return say(
+      "TASK_SOURCE",
+      path,
+      `the task says ${sources.map((key) => `'${key}'`).join(" and ")}`,
+      "keep exactly one of kind, task and needs"
+    )
   const source = sources[0]
   if (source === "task" || source === "needs") return source
   const known = [...workKinds.filter((kind) => kind !== "task" && kind !== "needs"), ...Object.keys(structural)]
   if (source === undefined) {
-    const stray = Object.keys(task).map((key) => suggest(key, sources0)).find((hint) => hint !== "")
-    return say("TASK_SOURCE", path, "the task does not say what executes it", stray ?? `give "kind" (${known.join(", ")}), "task" (bound code) or "needs" (a capability)`)
+    const stray = Object.keys(task)
+      .map((key) => suggest(key, sources0))
+      .find((hint) => hint !== "")
+    return say(
+      "TASK_SOURCE",
+      path,
+      "the task does not say what executes it",
+      stray ?? `give "kind" (${known.join(", ")}), "task" (bound code) or "needs" (a capability)`
+    )
   }
   if (typeof task.kind === "string" && (workKinds as Array<string>).includes(task.kind)) return task.kind as WorkKind
-  return say("SHAPE", `${path}/kind`, `there is no kind ${JSON.stringify(task.kind)}`, suggest(String(task.kind), known) || `kinds: ${known.join(", ")}`)
+  return say(
+    "SHAPE",
+    `${path}/kind`,
+    `there is no kind ${JSON.stringify(task.kind)}`,
+    suggest(String(task.kind), known) || `kinds: ${known.join(", ")}`
+  )
 }
 const sources0 = ["kind", "needs"]
 
 const formatter = SchemaIssue.makeFormatterStandardSchemaV1({
-  leafHook: (issue) => (issue._tag === "UnexpectedKey" ? unexpected : issue._tag === "MissingKey" ? missing : SchemaIssue.defaultLeafHook(issue))
+  leafHook: (issue) =>
+    issue._tag === "UnexpectedKey"
+      ? unexpected
+      : issue._tag === "MissingKey"
+        ? missing
+        : SchemaIssue.defaultLeafHook(issue)
 })
 const unexpected = "\u0000unexpected"
 const missing = "\u0000missing"
 
 const check = (schema: Schema.Constraint, value: unknown, path: string, problems: Array<Problem>): boolean => {
-  const exit = Schema.decodeUnknownExit(schema as Schema.Codec<unknown>)(value, { errors: "all", onExcessProperty: "error" })
+  const exit = Schema.decodeUnknownExit(schema as Schema.Codec<unknown>)(value, {
+    errors: "all",
+    onExcessProperty: "error"
+  })
   if (Exit.isSuccess(exit)) return true
   const reason = exit.cause.reasons[0]
   const issue = reason?._tag === "Fail" ? reason.error.issue : undefined
   if (issue === undefined) {
-    problems.push({ code: "SHAPE", severity: "error", path, message: "the document cannot be read", hint: "give plain JSON" })
+    problems.push({
+      code: "SHAPE",
+      severity: "error",
+      path,
+      message: "the document cannot be read",
+      hint: "give plain JSON"
+    })
     return false
   }
-  for (const { message, path: parts } of formatter(issue).issues) problems.push(shapeProblem(schema, message, parts ?? [], path))
+  for (const { message, path: parts } of formatter(issue).issues)
+    problems.push(shapeProblem(schema, message, parts ?? [], path))
   return false
 }
 
-const shapeProblem = (schema: Schema.Constraint, message: string, parts: ReadonlyArray<unknown>, path: string): Problem => {
+const shapeProblem = (
+  schema: Schema.Constraint,
+  message: string,
+  parts: ReadonlyArray<unknown>,
+  path: string
+): Problem => {
   const at = path + parts.map((part) => `/${escapePointer(String(part))}`).join("")
   const key = String(parts.at(-1) ?? "")
   if (message === unexpected) {
     const known = knownKeys(schema, parts.slice(0, -1))
-    return { code: "KEY_UNKNOWN", severity: "error", path: at, message: `there is no key '${key}' here`, hint: suggest(key, known) || `keys: ${known.join(", ")}` }
+    return {
+      code: "KEY_UNKNOWN",
+      severity: "error",
+      path: at,
+      message: `there is no key '${key}' here`,
+      hint: suggest(key, known) || `keys: ${known.join(", ")}`
+    }
   }
-  if (message === missing) return { code: "SHAPE", severity: "error", path: at, message: `the key '${key}' is missing`, hint: "add it" }
+  if (message === missing)
+    return { code: "SHAPE", severity: "error", path: at, message: `the key '${key}' is missing`, hint: "add it" }
   return { code: "SHAPE", severity: "error", path: at, message: lowerFirst(message), hint: "" }
 }
 
@@ -341,15 +449,27 @@ const knownKeys = (schema: unknown, parts: ReadonlyArray<unknown>): ReadonlyArra
 
 /** The fields of a struct, seen through optional keys and lists. */
 const fieldsOf = (schema: unknown): Record<string, unknown> | undefined => {
-  const { fields, schema: inner, value } = schema as { fields?: Record<string, unknown>; schema?: unknown; value?: unknown }
+  const {
+    fields,
+    schema: inner,
+    value
+  } = schema as { fields?: Record<string, unknown>; schema?: unknown; value?: unknown }
   if (fields !== undefined) return fields
   const within = inner ?? value
   return within === undefined || within === schema ? undefined : fieldsOf(within)
 }
 
-function mapValues<In extends Record<string, unknown>, Out>(record: In, f: (value: In[keyof In]) => Out): { [K in keyof In]: Out } {
-  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, f(value as In[keyof In])])) as { [K in keyof In]: Out }
+function mapValues<In extends Record<string, unknown>, Out>(
+  record: In,
+  f: (value: In[keyof In]) => Out
+): { [K in keyof In]: Out } {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, f(value as In[keyof In])])) as {
+    [K in keyof In]: Out
+  }
 }
 
 /** The kinds that the schema knows; a test holds it against `TaskKind`. */
-export const documentKinds: ReadonlyArray<TaskKind> = [...workKinds, ...(Object.keys(structural) as Array<StructuralKind>)]
+export const documentKinds: ReadonlyArray<TaskKind> = [
+  ...workKinds,
+  ...(Object.keys(structural) as Array<StructuralKind>)
+]

@@ -20,7 +20,11 @@ const units = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as con
 export const milliseconds = (duration: Duration, option: string): number => {
   const ms = typeof duration === "number" ? duration : parse(duration)
   if (!Number.isFinite(ms) || ms < 0 || ms > limits.durationMs) {
-    throw new InvalidOption({ option, value: duration, allowed: 'a duration between 0 and ten years, like 250, "5s", "10m", "24h" or "30d"' })
+    throw new InvalidOption({
+      option,
+      value: duration,
+      allowed: 'a duration between 0 and ten years, like 250, "5s", "10m", "24h" or "30d"'
+    })
   }
   return ms
 }

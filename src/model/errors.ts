@@ -75,7 +75,9 @@ export class InvalidWorkflow extends TroupeError {
   constructor({ workflow, problems }: { workflow: string; problems: ReadonlyArray<Problem> }) {
     const shown = problems.slice(0, 10).map((problem) => `\n  ${describe(problem)}`)
     const rest = problems.length > 10 ? `\n  … and ${problems.length - 10} more in .problems` : ""
-    super(`workflow '${workflow}' has ${problems.length} problem${problems.length === 1 ? "" : "s"}:${shown.join("")}${rest}`)
+    super(
+      `workflow '${workflow}' has ${problems.length} problem${problems.length === 1 ? "" : "s"}:${shown.join("")}${rest}`
+    )
     this.workflow = workflow
     this.problems = problems
   }
@@ -108,7 +110,9 @@ export class LimitExceeded extends TroupeError {
   readonly actual: number
   readonly unit: string
   constructor({ limit, allowed, actual, unit }: { limit: string; allowed: number; actual: number; unit: string }) {
-    super(`the limit '${limit}' is ${allowed.toLocaleString("en")} ${unit} and this needs ${actual.toLocaleString("en")}: make it smaller or split it`)
+    super(
+      `the limit '${limit}' is ${allowed.toLocaleString("en")} ${unit} and this needs ${actual.toLocaleString("en")}: make it smaller or split it`
+    )
     this.limit = limit
     this.allowed = allowed
     this.actual = actual
@@ -126,7 +130,9 @@ export class NotJson extends TroupeError {
   readonly path: string
   readonly found: string
   constructor({ path, found }: { path: string; found: string }) {
-    super(`the value${path === "" ? "" : ` at '${path}'`} is ${found}, which JSON cannot hold: return plain data (text, numbers, booleans, null, arrays, objects)`)
+    super(
+      `the value${path === "" ? "" : ` at '${path}'`} is ${found}, which JSON cannot hold: return plain data (text, numbers, booleans, null, arrays, objects)`
+    )
     this.path = path
     this.found = found
   }
@@ -139,7 +145,9 @@ export class SchemaMismatch extends TroupeError {
   readonly subject: string
   readonly issues: ReadonlyArray<{ readonly path: string; readonly message: string }>
   constructor({ subject, issues }: { subject: string; issues: ReadonlyArray<{ path: string; message: string }> }) {
-    super(`${subject} does not match its schema: ${issues.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`)).join("; ")}`)
+    super(
+      `${subject} does not match its schema: ${issues.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`)).join("; ")}`
+    )
     this.subject = subject
     this.issues = issues
   }
@@ -190,7 +198,9 @@ export class IdempotencyMismatch extends TroupeError {
   readonly code = "IDEMPOTENCY_MISMATCH"
   readonly run: string
   constructor({ run }: { run: string }) {
-    super(`run '${run}' exists already with another workflow or input: choose a new id, or submit exactly the same again to get the same run`)
+    super(
+      `run '${run}' exists already with another workflow or input: choose a new id, or submit exactly the same again to get the same run`
+    )
     this.run = run
   }
 }
@@ -314,7 +324,9 @@ export class Deadlock extends TroupeError {
   readonly code = "DEADLOCK"
   readonly blocked: ReadonlyArray<string>
   constructor({ blocked }: { blocked: ReadonlyArray<string> }) {
-    super(`nothing is running and nothing can start, but ${blocked.length} task(s) wait: ${blocked.slice(0, 10).join(", ")}`)
+    super(
+      `nothing is running and nothing can start, but ${blocked.length} task(s) wait: ${blocked.slice(0, 10).join(", ")}`
+    )
     this.blocked = blocked
   }
 }
@@ -326,7 +338,9 @@ export class ChartUnsupported extends TroupeError {
   readonly machine: string
   readonly feature: string
   constructor({ machine, feature }: { machine: string; feature: string }) {
-    super(`machine '${machine}' uses ${feature}; compiled charts are flat and speak in named guards, assigns and commands only`)
+    super(
+      `machine '${machine}' uses ${feature}; compiled charts are flat and speak in named guards, assigns and commands only`
+    )
     this.machine = machine
     this.feature = feature
   }
@@ -335,7 +349,8 @@ export class ChartUnsupported extends TroupeError {
 /** What any thrown value becomes: JSON facts, never an exception of its own. */
 export const toFailure = (error: unknown): Failure => {
   try {
-    if (error instanceof TroupeError) return { tag: error._tag, code: error.code, message: error.message, retryable: isRetryable(error, error._tag) }
+    if (error instanceof TroupeError)
+      return { tag: error._tag, code: error.code, message: error.message, retryable: isRetryable(error, error._tag) }
     if (error instanceof Error) return failureOf(error)
     return { tag: "NonError", message: `the task threw ${preview(error)}, not an Error`, retryable: true }
   } catch {
@@ -357,7 +372,15 @@ const failureOf = (error: Error): Failure => {
 }
 
 /** Errors that another attempt cannot mend, unless they say otherwise with `retryable`. */
-const permanent = new Set(["SchemaMismatch", "NotJson", "LimitExceeded", "PathMissing", "NoAgent", "FragmentRefused", "InvalidWorkflow"])
+const permanent = new Set([
+  "SchemaMismatch",
+  "NotJson",
+  "LimitExceeded",
+  "PathMissing",
+  "NoAgent",
+  "FragmentRefused",
+  "InvalidWorkflow"
+])
 const isRetryable = (error: object, tag: string) => {
   const said = (error as { retryable?: unknown }).retryable
   return typeof said === "boolean" ? said : !permanent.has(tag)

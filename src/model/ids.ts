@@ -32,7 +32,8 @@ export const reservedSegments: ReadonlySet<string> = new Set(["__proto__", "cons
  * segments(["libc6.1", "size"]) // => ["libc6.1", "size"]
  * ```
  */
-export const segments = (path: string | ReadonlyArray<string>): ReadonlyArray<string> => (typeof path !== "string" ? path : path.includes(".") ? path.split(".") : [path])
+export const segments = (path: string | ReadonlyArray<string>): ReadonlyArray<string> =>
+  typeof path !== "string" ? path : path.includes(".") ? path.split(".") : [path]
 
 /** A path as it is written in documents: dotted where that is unambiguous, else an array. */
 export const pathOf = (parts: ReadonlyArray<string>): string | ReadonlyArray<string> => {

@@ -257,7 +257,9 @@ export interface MapTask extends TaskCommon {
 }
 
 /** The work, or the workflow, that a fan-out does for one item. */
-export type Each = (Work & { readonly input?: Mapping }) | { readonly workflow: string | WorkflowIR; readonly input?: Mapping }
+export type Each =
+  | (Work & { readonly input?: Mapping })
+  | { readonly workflow: string | WorkflowIR; readonly input?: Mapping }
 
 /** Another workflow as one task. */
 export interface UseTask extends TaskCommon {

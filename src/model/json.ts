@@ -29,7 +29,10 @@ export interface JsonLimits {
  * toJson("plain") // => "plain"
  * ```
  */
-export const toJson = (value: unknown, { depthMax = limits.depth, bytesMax = limits.payloadBytes }: JsonLimits = {}): Json => {
+export const toJson = (
+  value: unknown,
+  { depthMax = limits.depth, bytesMax = limits.payloadBytes }: JsonLimits = {}
+): Json => {
   switch (typeof value) {
     case "number":
       if (Number.isFinite(value)) return value
@@ -91,7 +94,8 @@ interface Walk {
 
 const spend = (walk: Walk, bytes: number) => {
   walk.bytes += bytes
-  if (walk.bytes > walk.bytesMax) throw new LimitExceeded({ limit: "payload", allowed: walk.bytesMax, actual: walk.bytes, unit: "bytes" })
+  if (walk.bytes > walk.bytesMax)
+    throw new LimitExceeded({ limit: "payload", allowed: walk.bytesMax, actual: walk.bytes, unit: "bytes" })
 }
 
 const refuse = (walk: Walk, found: string): never => {
@@ -129,8 +133,10 @@ const copyObject = (given: object, walk: Walk): Json => {
   const value: unknown = typeof toJSON === "function" ? toJSON.call(given, walk.path.at(-1) ?? "") : given
   if (value === null || typeof value !== "object") return copy(value, walk) ?? null
   if (walk.open.includes(value)) return refuse(walk, "a cycle")
-  if (walk.open.length >= walk.depthMax) throw new LimitExceeded({ limit: "depth", allowed: walk.depthMax, actual: walk.depthMax + 1, unit: "levels" })
-  if (typeof (value as { then?: unknown }).then === "function") return refuse(walk, "a promise or thenable inside a value")
+  if (walk.open.length >= walk.depthMax)
+    throw new LimitExceeded({ limit: "depth", allowed: walk.depthMax, actual: walk.depthMax + 1, unit: "levels" })
+  if (typeof (value as { then?: unknown }).then === "function")
+    return refuse(walk, "a promise or thenable inside a value")
   walk.open.push(value)
   const result = Array.isArray(value) ? copyArray(value, walk) : copyRecord(value, walk)
   walk.open.pop()
@@ -149,7 +155,8 @@ const copyArray = (value: ReadonlyArray<unknown>, walk: Walk): ReadonlyArray<Jso
 }
 
 const copyRecord = (value: object, walk: Walk): JsonObject => {
-  if (value instanceof Map || value instanceof Set) return refuse(walk, `a ${value.constructor.name}; give an array or a plain object`)
+  if (value instanceof Map || value instanceof Set)
+    return refuse(walk, `a ${value.constructor.name}; give an array or a plain object`)
   const result: Record<string, Json> = {}
   for (const key of Object.keys(value)) {
     walk.path.push(key)
@@ -165,4 +172,5 @@ const copyRecord = (value: object, walk: Walk): JsonObject => {
 }
 
 /** An object that is neither null nor a list. */
-export const isPlainRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value)
+export const isPlainRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)

@@ -29,17 +29,23 @@ export const load = async (document: unknown, code: Bindings = {}): Promise<Work
 }
 
 /** A workflow from JSON text. */
-export const fromJson = async (text: string, code: Bindings = {}): Promise<Workflow> => load(await parseJson(text), code)
+export const fromJson = async (text: string, code: Bindings = {}): Promise<Workflow> =>
+  load(await parseJson(text), code)
 
 /** A workflow from YAML text (core schema; no tags, no merge keys, few aliases). */
-export const fromYaml = async (text: string, code: Bindings = {}): Promise<Workflow> => load(await parseYaml(text), code)
+export const fromYaml = async (text: string, code: Bindings = {}): Promise<Workflow> =>
+  load(await parseYaml(text), code)
 
 /** The document checked, without binding code: the IR where its shape is right, and everything that is wrong. */
-export const inspectDocument = async (document: unknown): Promise<{ readonly ir: WorkflowIR | undefined; readonly problems: ReadonlyArray<Problem> }> => {
+export const inspectDocument = async (
+  document: unknown
+): Promise<{ readonly ir: WorkflowIR | undefined; readonly problems: ReadonlyArray<Problem> }> => {
   // the schema costs 50 ms to load, and programs that build workflows in code never need it
   const { decodeDocument } = await import("./document.ts")
   const decoded = decodeDocument(document)
-  return decoded.ir === undefined ? decoded : { ir: decoded.ir, problems: [...decoded.problems, ...validate(decoded.ir)] }
+  return decoded.ir === undefined
+    ? decoded
+    : { ir: decoded.ir, problems: [...decoded.problems, ...validate(decoded.ir)] }
 }
 
 /** Parses JSON text within the bounds of documents; rejects with `InvalidWorkflow` naming line and column. */
@@ -48,7 +54,11 @@ export const parseJson = async (text: string): Promise<unknown> => {
   try {
     return JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text)
   } catch (error) {
-    throw syntax("JSON_SYNTAX", jsonMessage(text, String((error as Error).message)), "check the file with an editor that knows JSON")
+    throw syntax(
+      "JSON_SYNTAX",
+      jsonMessage(text, String((error as Error).message)),
+      "check the file with an editor that knows JSON"
+    )
   }
 }
 
@@ -60,11 +70,19 @@ export const parseYaml = async (text: string): Promise<unknown> => {
 }
 
 const checkSize = (text: string) => {
-  if (text.length > limits.documentBytes) throw syntax("LIMIT_DOCUMENT", `the document has ${text.length.toLocaleString("en")} characters and at most ${limits.documentBytes.toLocaleString("en")} are read`, "split it into sub-workflows")
+  if (text.length > limits.documentBytes)
+    throw syntax(
+      "LIMIT_DOCUMENT",
+      `the document has ${text.length.toLocaleString("en")} characters and at most ${limits.documentBytes.toLocaleString("en")} are read`,
+      "split it into sub-workflows"
+    )
 }
 
-export const syntax = (code: "JSON_SYNTAX" | "YAML_SYNTAX" | "YAML_ALIAS" | "YAML_TAG" | "LIMIT_DOCUMENT" | "LIMIT_DEPTH", message: string, hint: string) =>
-  new InvalidWorkflow({ workflow: "", problems: [{ code, severity: "error", path: "", message, hint }] })
+export const syntax = (
+  code: "JSON_SYNTAX" | "YAML_SYNTAX" | "YAML_ALIAS" | "YAML_TAG" | "LIMIT_DOCUMENT" | "LIMIT_DEPTH",
+  message: string,
+  hint: string
+) => new InvalidWorkflow({ workflow: "", problems: [{ code, severity: "error", path: "", message, hint }] })
 
 /** V8 names a position; people want line and column. */
 const jsonMessage = (text: string, message: string): string => {

@@ -51,7 +51,11 @@ export const isLiteral = (mapping: unknown): mapping is Literal =>
   typeof mapping === "object" && mapping !== null && Object.hasOwn(mapping, "$literal")
 
 /** Calls `found` for each reference in a mapping, with its place below `path`. */
-export const scan = (mapping: Mapping | undefined, found: (reference: Reference, path: string) => void, path = ""): void => {
+export const scan = (
+  mapping: Mapping | undefined,
+  found: (reference: Reference, path: string) => void,
+  path = ""
+): void => {
   if (typeof mapping !== "object" || mapping === null || isLiteral(mapping)) return
   if (isReference(mapping)) return found(mapping, path)
   if (Array.isArray(mapping)) {
@@ -77,7 +81,8 @@ export const scanReferences = (mapping: Mapping | undefined, found: (reference: 
 export const escapePointer = (key: string) => key.replaceAll("~", "~0").replaceAll("/", "~1")
 
 /** The first reserved segment of a path, if it has one. */
-export const reservedIn = (parts: ReadonlyArray<string>): string | undefined => parts.find((part) => reservedSegments.has(part))
+export const reservedIn = (parts: ReadonlyArray<string>): string | undefined =>
+  parts.find((part) => reservedSegments.has(part))
 
 /** Compiles a mapping: `lookup` tells where each reference leads. The result of the function is shared, frozen data. */
 export const resolver = (mapping: Mapping | undefined, lookup: Lookup, missing: Missing): Resolver => {
@@ -161,22 +166,30 @@ const rootReader = (root: Root): Resolver => {
   }
 }
 
-const dataReader = (parts: ReadonlyArray<DataPart>): Resolver => (frame) => {
-  const single = parts.length === 1 ? parts[0]! : undefined
-  if (single !== undefined && single.into.length === 0) return read(frame.values[single.index], single.path, "data", true)
-  const result: Record<string, unknown> = {}
-  for (const { into, index, path } of parts) {
-    const value = read(frame.values[index], path, "data", true)
-    if (value === undefined) continue
-    let at = result
-    for (const key of into.slice(0, -1)) at = (at[key] ??= {}) as Record<string, unknown>
-    at[into.at(-1)!] = value
+const dataReader =
+  (parts: ReadonlyArray<DataPart>): Resolver =>
+  (frame) => {
+    const single = parts.length === 1 ? parts[0]! : undefined
+    if (single !== undefined && single.into.length === 0)
+      return read(frame.values[single.index], single.path, "data", true)
+    const result: Record<string, unknown> = {}
+    for (const { into, index, path } of parts) {
+      const value = read(frame.values[index], path, "data", true)
+      if (value === undefined) continue
+      let at = result
+      for (const key of into.slice(0, -1)) at = (at[key] ??= {}) as Record<string, unknown>
+      at[into.at(-1)!] = value
+    }
+    return result as Json
   }
-  return result as Json
-}
 
 /** Follows own keys only. Missing: `undefined` when lenient, else a `PathMissing` error. */
-export const read = (value: Json | undefined, path: ReadonlyArray<string>, whole: string, lenient: boolean): Json | undefined => {
+export const read = (
+  value: Json | undefined,
+  path: ReadonlyArray<string>,
+  whole: string,
+  lenient: boolean
+): Json | undefined => {
   let at: unknown = value
   for (let i = 0; i < path.length; i++) {
     const key = path[i]!

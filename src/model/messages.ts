@@ -71,7 +71,15 @@ export interface RunCancelled extends Cause {
   readonly force: boolean
 }
 
-export type Message = RunSubmitted | AttemptSucceeded | AttemptFailed | AttemptAborted | TimerFired | RunPaused | RunResumed | RunCancelled
+export type Message =
+  | RunSubmitted
+  | AttemptSucceeded
+  | AttemptFailed
+  | AttemptAborted
+  | TimerFired
+  | RunPaused
+  | RunResumed
+  | RunCancelled
 export type MessageType = Message["type"]
 
 /** How a task, or a run, ended. */
@@ -85,4 +93,5 @@ export type RunStatus = "running" | "paused" | "waiting" | "succeeded" | "failed
 /** The state of a task as people see it. */
 export type TaskStatus = "pending" | "ready" | "running" | "waiting" | "succeeded" | "failed" | "skipped" | "cancelled"
 
-export const isTerminal = (status: RunStatus): boolean => status === "succeeded" || status === "failed" || status === "cancelled"
+export const isTerminal = (status: RunStatus): boolean =>
+  status === "succeeded" || status === "failed" || status === "cancelled"

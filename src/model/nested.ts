@@ -20,22 +20,28 @@ export const definition = (ir: WorkflowIR, around: WorkflowTable = noTable): Def
   tables.set(ir, made)
   const before = made.get(around)
   if (before !== undefined) return before
-  const table: Record<string, Definition> = ir.workflows === undefined ? (around as Record<string, Definition>) : { ...around }
+  const table: Record<string, Definition> =
+    ir.workflows === undefined ? (around as Record<string, Definition>) : { ...around }
   const result = { ir, table }
   made.set(around, result)
   // named workflows see each other and those around; they are bound to this table, which is complete only after the loop
-  for (const [name, nested] of Object.entries(ir.workflows ?? {})) table[name] = { ir: nested, table: nested.workflows === undefined ? table : extended(nested, table) }
+  for (const [name, nested] of Object.entries(ir.workflows ?? {}))
+    table[name] = { ir: nested, table: nested.workflows === undefined ? table : extended(nested, table) }
   return result
 }
 
 const extended = (nested: WorkflowIR, table: WorkflowTable): WorkflowTable => {
   const own: Record<string, Definition> = Object.create(table)
-  for (const [name, inner] of Object.entries(nested.workflows!)) own[name] = { ir: inner, table: inner.workflows === undefined ? own : extended(inner, own) }
+  for (const [name, inner] of Object.entries(nested.workflows!))
+    own[name] = { ir: inner, table: inner.workflows === undefined ? own : extended(inner, own) }
   return own
 }
 
 /** The workflow that a task names or contains; undefined for an unknown name. */
-export const resolveNested = ({ table }: Pick<Definition, "table">, nested: string | WorkflowIR): Definition | undefined => {
+export const resolveNested = (
+  { table }: Pick<Definition, "table">,
+  nested: string | WorkflowIR
+): Definition | undefined => {
   if (typeof nested !== "string") return definition(nested, table)
   return Object.hasOwn(Object.prototype, nested) ? undefined : table[nested]
 }
@@ -51,7 +57,10 @@ export const nestedOf = (task: TaskIR): ReadonlyArray<readonly [string | Workflo
       return "workflow" in each ? [[each.workflow, "/each/workflow"]] : []
     }
     case "branch": {
-      const { cases, otherwise } = task as { cases: Record<string, string | WorkflowIR>; otherwise?: string | WorkflowIR }
+      const { cases, otherwise } = task as {
+        cases: Record<string, string | WorkflowIR>
+        otherwise?: string | WorkflowIR
+      }
       const named = Object.entries(cases).map(([name, nested]) => [nested, `/cases/${escapePointer(name)}`] as const)
       return otherwise === undefined ? named : [...named, [otherwise, "/otherwise"]]
     }

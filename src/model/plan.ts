@@ -5,7 +5,7 @@ import { InvalidOption, type Problem } from "./errors.ts"
 import { type Inventory, kindOf, type TaskIR, type WorkflowIR } from "./ir.ts"
 import { type Definition, definition, nestedOf, resolveNested } from "./nested.ts"
 import { aggregate, requirementProblems } from "./resources.ts"
-import { listSchedule, seats, type ScheduledTask, type SchedulingPolicy, schedulingPolicies } from "./schedule.ts"
+import { listSchedule, type ScheduledTask, type SchedulingPolicy, schedulingPolicies, seats } from "./schedule.ts"
 import { validate } from "./validate.ts"
 
 /** Tasks that could run side by side. Stages are for reading: the engine waits for tasks, never for stages. */
@@ -33,7 +33,10 @@ export interface ExecutionPlan {
   /** Work divided by expected length: how many tasks run side by side on average. */
   readonly parallelism: number
   /** Sum and largest single amount of each resource that tasks ask for. */
-  readonly resources: { readonly total: { readonly [name: string]: number }; readonly largest: { readonly [name: string]: number } }
+  readonly resources: {
+    readonly total: { readonly [name: string]: number }
+    readonly largest: { readonly [name: string]: number }
+  }
   readonly schedule: ReadonlyArray<ScheduledTask>
   readonly makespanMs: number
   /** No schedule can be shorter. */
@@ -61,21 +64,34 @@ export const defaultEstimateMs = 1_000
  */
 export const plan = (ir: WorkflowIR, options: PlanOptions = {}): ExecutionPlan => {
   const policy = options.policy ?? "critical-path"
-  if (!schedulingPolicies.includes(policy)) throw new InvalidOption({ option: "policy", value: policy, allowed: schedulingPolicies.join(", ") })
+  if (!schedulingPolicies.includes(policy))
+    throw new InvalidOption({ option: "policy", value: policy, allowed: schedulingPolicies.join(", ") })
   const inventory = options.resources ?? ir.resources
-  const problems = [...validate(ir), ...(options.resources === undefined ? [] : inventoryProblems(ir, options.resources))]
+  const problems = [
+    ...validate(ir),
+    ...(options.resources === undefined ? [] : inventoryProblems(ir, options.resources))
+  ]
   if (problems.some(({ severity }) => severity === "error")) return emptyPlan(ir, problems)
   const { graph } = analyse(ir)
   const durations = durationsOf(definition(ir))
   const { path, length, slack } = criticalPath(graph, durations)
   const requirements = ir.tasks.map((task) => task.resources)
   const priorities = ir.tasks.map((task) => task.priority ?? 50)
-  const { tasks: schedule, makespanMs, lowerBoundMs } = listSchedule({ graph, durations, requirements, priorities, inventory, policy })
+  const {
+    tasks: schedule,
+    makespanMs,
+    lowerBoundMs
+  } = listSchedule({ graph, durations, requirements, priorities, inventory, policy })
   const work = durations.reduce((sum, duration) => sum + duration, 0)
   return {
     workflow: ir.name,
     tasks: graph.size,
-    stages: stages(graph.ids, levels(graph), durations, (tasks) => seats(tasks.map((task) => requirements[task]), inventory)),
+    stages: stages(graph.ids, levels(graph), durations, (tasks) =>
+      seats(
+        tasks.map((task) => requirements[task]),
+        inventory
+      )
+    ),
     criticalPath: path,
     criticalPathMs: length,
     slackMs: Object.fromEntries(graph.ids.flatMap((id, task) => (slack[task]! > 1e-9 ? [[id, slack[task]!]] : []))),
@@ -91,7 +107,9 @@ export const plan = (ir: WorkflowIR, options: PlanOptions = {}): ExecutionPlan =
 
 /** An inventory that is given from outside is held against each task; the document's own was checked with it. */
 const inventoryProblems = (ir: WorkflowIR, inventory: Inventory): ReadonlyArray<Problem> =>
-  ir.tasks.flatMap((task, i) => (task.resources === undefined ? [] : requirementProblems(task.resources, inventory, `/tasks/${i}/resources`)))
+  ir.tasks.flatMap((task, i) =>
+    task.resources === undefined ? [] : requirementProblems(task.resources, inventory, `/tasks/${i}/resources`)
+  )
 
 const emptyPlan = (ir: WorkflowIR, problems: ReadonlyArray<Problem>): ExecutionPlan => ({
   workflow: ir.name,
@@ -110,11 +128,13 @@ const emptyPlan = (ir: WorkflowIR, problems: ReadonlyArray<Problem>): ExecutionP
 })
 
 /** Expected length of every task; one that contains a workflow is as long as that, unless it says otherwise. */
-export const durationsOf = (given: Definition): Float64Array => Float64Array.from(given.ir.tasks, (task) => durationOf(given, task))
+export const durationsOf = (given: Definition): Float64Array =>
+  Float64Array.from(given.ir.tasks, (task) => durationOf(given, task))
 
 const durationOf = (given: Definition, task: TaskIR): number => {
   if (task.estimateMs !== undefined) return task.estimateMs
-  if (kindOf(task) === "sleep" && typeof (task as { durationMs: unknown }).durationMs === "number") return (task as { durationMs: number }).durationMs
+  if (kindOf(task) === "sleep" && typeof (task as { durationMs: unknown }).durationMs === "number")
+    return (task as { durationMs: number }).durationMs
   const inner = nestedOf(task).flatMap(([nested]) => resolveNested(given, nested) ?? [])
   return inner.length === 0 ? defaultEstimateMs : Math.max(...inner.map(lengthOf))
 }
@@ -124,7 +144,12 @@ const lengthOf = (nested: Definition): number => {
   return topologicalOrder(graph).length < graph.size ? 0 : criticalPath(graph, durationsOf(nested)).length
 }
 
-const stages = (ids: ReadonlyArray<string>, level: Int32Array, durations: Float64Array, seatsFor: (tasks: ReadonlyArray<number>) => number): ReadonlyArray<ExecutionStage> => {
+const stages = (
+  ids: ReadonlyArray<string>,
+  level: Int32Array,
+  durations: Float64Array,
+  seatsFor: (tasks: ReadonlyArray<number>) => number
+): ReadonlyArray<ExecutionStage> => {
   const grouped: Array<Array<number>> = []
   level.forEach((stage, task) => {
     ;(grouped[stage] ??= []).push(task)

@@ -2,10 +2,11 @@
  * The recording proxy: `$ => ({ trip: $.input.id })` runs once, while the workflow is built, and what it touches becomes data.
  * A reference is never a live value: using one as a number or text is an error that says so.
  */
-import type { Condition, Mapping } from "./ir.ts"
-import { type Json, toJson } from "./json.ts"
+
 import { InvalidOption, InvalidWorkflow } from "./errors.ts"
 import { pathOf, reservedSegments, suggest } from "./ids.ts"
+import type { Condition, Mapping } from "./ir.ts"
+import { type Json, toJson } from "./json.ts"
 import { isReference } from "./mapping.ts"
 
 declare const refType: unique symbol
@@ -19,7 +20,14 @@ type RefKeys<T> = [T] extends [ReadonlyArray<infer U>]
     : {}
 
 /** What an input of type T may be built from: references, plain values, and arrays and objects of both. */
-export type Wire<T> = Ref<T> | T | (T extends ReadonlyArray<infer U> ? ReadonlyArray<Wire<U>> : T extends object ? { readonly [K in keyof T]: Wire<T[K]> } : never)
+export type Wire<T> =
+  | Ref<T>
+  | T
+  | (T extends ReadonlyArray<infer U>
+      ? ReadonlyArray<Wire<U>>
+      : T extends object
+        ? { readonly [K in keyof T]: Wire<T[K]> }
+        : never)
 
 /** The value behind a wiring. */
 export type Unwire<W> = W extends { readonly [refType]: infer T }
@@ -43,15 +51,20 @@ export const eq = <T>(a: Ref<T> | T, b: Ref<NoInfer<T>> | NoInfer<T>): Compariso
 /** Not equal, as JSON. */
 export const ne = <T>(a: Ref<T> | T, b: Ref<NoInfer<T>> | NoInfer<T>): Comparison => comparison({ ne: [a, b] })
 /** Less than: two numbers, or two texts. */
-export const lt = <T extends number | string>(a: Ref<T>, b: Ref<NoInfer<T>> | NoInfer<T>): Comparison => comparison({ lt: [a, b] })
+export const lt = <T extends number | string>(a: Ref<T>, b: Ref<NoInfer<T>> | NoInfer<T>): Comparison =>
+  comparison({ lt: [a, b] })
 /** Less than or equal. */
-export const lte = <T extends number | string>(a: Ref<T>, b: Ref<NoInfer<T>> | NoInfer<T>): Comparison => comparison({ lte: [a, b] })
+export const lte = <T extends number | string>(a: Ref<T>, b: Ref<NoInfer<T>> | NoInfer<T>): Comparison =>
+  comparison({ lte: [a, b] })
 /** Greater than. */
-export const gt = <T extends number | string>(a: Ref<T>, b: Ref<NoInfer<T>> | NoInfer<T>): Comparison => comparison({ gt: [a, b] })
+export const gt = <T extends number | string>(a: Ref<T>, b: Ref<NoInfer<T>> | NoInfer<T>): Comparison =>
+  comparison({ gt: [a, b] })
 /** Greater than or equal. */
-export const gte = <T extends number | string>(a: Ref<T>, b: Ref<NoInfer<T>> | NoInfer<T>): Comparison => comparison({ gte: [a, b] })
+export const gte = <T extends number | string>(a: Ref<T>, b: Ref<NoInfer<T>> | NoInfer<T>): Comparison =>
+  comparison({ gte: [a, b] })
 /** One of a list. */
-export const oneOf = <T>(a: Ref<T>, list: Ref<ReadonlyArray<NoInfer<T>>> | ReadonlyArray<NoInfer<T>>): Comparison => comparison({ in: [a, list] })
+export const oneOf = <T>(a: Ref<T>, list: Ref<ReadonlyArray<NoInfer<T>>> | ReadonlyArray<NoInfer<T>>): Comparison =>
+  comparison({ in: [a, list] })
 /** There at all, null included. */
 export const exists = (a: Ref<any>): Comparison => comparison({ exists: a })
 /** All of these. */
@@ -64,7 +77,8 @@ export const not = (condition: When): Comparison => comparison({ not: condition 
 /** A reference that gives `value` when its path is not there. */
 export const orElse = <T>(reference: Ref<T>, value: NonNullable<T>): Ref<NonNullable<T>> => {
   const path = recorded(reference)
-  if (path === undefined) throw new InvalidOption({ option: "orElse", value: reference, allowed: "a reference like $.input.limit" })
+  if (path === undefined)
+    throw new InvalidOption({ option: "orElse", value: reference, allowed: "a reference like $.input.limit" })
   return proxyFor(path, toJson(value)) as Ref<NonNullable<T>>
 }
 
@@ -76,12 +90,14 @@ interface Recorded {
 /** Asks a reference for what it recorded; nothing else answers to it. */
 const recordKey: unique symbol = Symbol("troupe.recorded")
 const recordOf = (value: object): Recorded | undefined => (value as { [recordKey]?: Recorded })[recordKey]
-const recorded = (value: unknown): ReadonlyArray<string> | undefined => (typeof value === "object" && value !== null ? recordOf(value)?.path : undefined)
+const recorded = (value: unknown): ReadonlyArray<string> | undefined =>
+  typeof value === "object" && value !== null ? recordOf(value)?.path : undefined
 
 /** A reference that records the keys read from it. */
 export const reference = (path: ReadonlyArray<string>): any => proxyFor(path, undefined)
 
-const proxyFor = (path: ReadonlyArray<string>, fallback: Json | undefined): object => new Proxy<Recorded>({ path, fallback }, recorder)
+const proxyFor = (path: ReadonlyArray<string>, fallback: Json | undefined): object =>
+  new Proxy<Recorded>({ path, fallback }, recorder)
 
 const recorder: ProxyHandler<Recorded> = {
   get: (target, key) => {
@@ -99,7 +115,13 @@ const recorder: ProxyHandler<Recorded> = {
 
 const checked = (key: string, path: ReadonlyArray<string>): string => {
   if (!reservedSegments.has(key)) return key
-  const problem = { code: "PATH_RESERVED_SEGMENT", severity: "error", path: "", message: `the path '${[...path, key].join(".")}' leads out of the data`, hint: "rename the key" } as const
+  const problem = {
+    code: "PATH_RESERVED_SEGMENT",
+    severity: "error",
+    path: "",
+    message: `the path '${[...path, key].join(".")}' leads out of the data`,
+    hint: "rename the key"
+  } as const
   throw new InvalidWorkflow({ workflow: "", problems: [problem] })
 }
 
@@ -114,7 +136,11 @@ const symbolOf = (key: symbol, path: ReadonlyArray<string>): unknown => {
 }
 
 const notALiveValue = (path: ReadonlyArray<string>, how: string) =>
-  new InvalidOption({ option: `the reference $.${path.join(".")}`, value: how, allowed: "it to a task as input: inside these functions data is only named; compute in a task, or with derive()" })
+  new InvalidOption({
+    option: `the reference $.${path.join(".")}`,
+    value: how,
+    allowed: "it to a task as input: inside these functions data is only named; compute in a task, or with derive()"
+  })
 
 /** The environment `$` of a builder: `input`, the tasks declared so far, and what only this place knows (`item`, `index`). */
 export const environment = (names: EnvironmentNames): any => new Proxy(names, environmentHandler)
@@ -132,7 +158,15 @@ const environmentHandler: ProxyHandler<EnvironmentNames> = {
     if (key === "input" || has(key) || special.includes(key)) return reference([key])
     throw new InvalidWorkflow({
       workflow,
-      problems: [{ code: "REF_UNKNOWN", severity: "error", path: "", message: `there is no task '${key}' above this one`, hint: suggest(key, known()) || "declare it first" }]
+      problems: [
+        {
+          code: "REF_UNKNOWN",
+          severity: "error",
+          path: "",
+          message: `there is no task '${key}' above this one`,
+          hint: suggest(key, known()) || "declare it first"
+        }
+      ]
     })
   }
 }
@@ -141,7 +175,10 @@ const environmentHandler: ProxyHandler<EnvironmentNames> = {
 export const toMapping = (value: unknown): Mapping => {
   if (typeof value !== "object" || value === null) return toJson(value)
   const record = recordOf(value)
-  if (record !== undefined) return Object.freeze(record.fallback === undefined ? { $: pathOf(record.path) } : { $: pathOf(record.path), default: record.fallback })
+  if (record !== undefined)
+    return Object.freeze(
+      record.fallback === undefined ? { $: pathOf(record.path) } : { $: pathOf(record.path), default: record.fallback }
+    )
   if (Array.isArray(value)) return Object.freeze(value.map(toMapping))
   if (typeof (value as { toJSON?: unknown }).toJSON === "function") return toJson(value)
   if ("$" in value || "$literal" in value) return Object.freeze({ $literal: toJson(value) })

@@ -24,14 +24,19 @@ export const amountsOf = (resources: Resources | undefined): Amounts => {
 }
 
 /** The names that an inventory has an amount of. */
-const namesOf = (inventory: Inventory): ReadonlySet<string> => new Set([inventory, ...(inventory.workers ?? [])].flatMap((pool) => [...amountsOf(pool).keys()]))
+const namesOf = (inventory: Inventory): ReadonlySet<string> =>
+  new Set([inventory, ...(inventory.workers ?? [])].flatMap((pool) => [...amountsOf(pool).keys()]))
 
 /** The largest amount of a resource that one task could ever get. */
 const largest = (inventory: Inventory, name: string): number =>
   Math.max(...[inventory, ...(inventory.workers ?? [])].map((pool) => amountsOf(pool).get(name) ?? 0))
 
 /** What is wrong with the requirement of a task, given what there is (nothing is known without an inventory). */
-export const requirementProblems = (required: Resources, inventory: Inventory | undefined, path: string): ReadonlyArray<Problem> => {
+export const requirementProblems = (
+  required: Resources,
+  inventory: Inventory | undefined,
+  path: string
+): ReadonlyArray<Problem> => {
   if (inventory === undefined) return []
   const names = namesOf(inventory)
   const problems: Array<Problem> = []
@@ -39,9 +44,21 @@ export const requirementProblems = (required: Resources, inventory: Inventory | 
     const at = `${path}/${(builtinResources as ReadonlyArray<string>).includes(name) ? name : `custom/${name}`}`
     if (!names.has(name)) {
       if (isImplicit(name, inventory)) continue
-      problems.push({ code: "RESOURCE_UNKNOWN", severity: "error", path: at, message: `there is no resource '${name}'`, hint: suggest(name, names) || `resources: ${[...names].join(", ")}` })
+      problems.push({
+        code: "RESOURCE_UNKNOWN",
+        severity: "error",
+        path: at,
+        message: `there is no resource '${name}'`,
+        hint: suggest(name, names) || `resources: ${[...names].join(", ")}`
+      })
     } else if (amount > largest(inventory, name)) {
-      problems.push({ code: "RESOURCE_INFEASIBLE", severity: "error", path: at, message: `the task needs ${amount} of '${name}' and there are ${largest(inventory, name)} in one place`, hint: "ask for less, or raise the inventory" })
+      problems.push({
+        code: "RESOURCE_INFEASIBLE",
+        severity: "error",
+        path: at,
+        message: `the task needs ${amount} of '${name}' and there are ${largest(inventory, name)} in one place`,
+        hint: "ask for less, or raise the inventory"
+      })
     }
   }
   return problems
@@ -49,10 +66,15 @@ export const requirementProblems = (required: Resources, inventory: Inventory | 
 
 /** Memory, disk and network that nobody counts are taken as ample; so is the processor of workers that name no amounts. */
 const isImplicit = (name: string, inventory: Inventory) =>
-  name === "memoryMb" || name === "diskMb" || name === "networkMbps" || (name === "cpu" && (inventory.workers ?? []).some((worker) => worker.cpu === undefined))
+  name === "memoryMb" ||
+  name === "diskMb" ||
+  name === "networkMbps" ||
+  (name === "cpu" && (inventory.workers ?? []).some((worker) => worker.cpu === undefined))
 
 /** The sum over all requirements, and the largest single one, for a plan. */
-export const aggregate = (all: Iterable<Resources | undefined>): { readonly total: Record<string, number>; readonly largest: Record<string, number> } => {
+export const aggregate = (
+  all: Iterable<Resources | undefined>
+): { readonly total: Record<string, number>; readonly largest: Record<string, number> } => {
   const total: Record<string, number> = {}
   const largest: Record<string, number> = {}
   for (const resources of all) {

@@ -10,7 +10,13 @@ import { type Amounts, amountsOf } from "./resources.ts"
 
 /** Which of several ready tasks goes first. */
 export type SchedulingPolicy = "critical-path" | "priority" | "fifo" | "shortest" | "longest"
-export const schedulingPolicies: ReadonlyArray<SchedulingPolicy> = ["critical-path", "priority", "fifo", "shortest", "longest"]
+export const schedulingPolicies: ReadonlyArray<SchedulingPolicy> = [
+  "critical-path",
+  "priority",
+  "fifo",
+  "shortest",
+  "longest"
+]
 
 /** One task of a schedule: when, and with what. Times in milliseconds from the start. */
 export interface ScheduledTask {
@@ -63,10 +69,15 @@ export const listSchedule = (problem: SchedulingProblem): Schedule => {
     while (running.peek()?.endMs === nowMs) {
       const { task, seat } = running.pop()!
       hall.leave(seat)
-      for (let k = graph.successorStart[task]!; k < graph.successorStart[task + 1]!; k++) if (--waitingFor[graph.successors[k]!]! === 0) admit(graph.successors[k]!)
+      for (let k = graph.successorStart[task]!; k < graph.successorStart[task + 1]!; k++)
+        if (--waitingFor[graph.successors[k]!]! === 0) admit(graph.successors[k]!)
     }
   }
-  return { tasks: tasks.filter((task) => task !== undefined), makespanMs: nowMs, lowerBoundMs: Math.max(length, workBound(problem)) }
+  return {
+    tasks: tasks.filter((task) => task !== undefined),
+    makespanMs: nowMs,
+    lowerBoundMs: Math.max(length, workBound(problem))
+  }
 }
 
 /** How many of some tasks fit what there is at the same time, the modest ones first. */
@@ -107,13 +118,19 @@ const demandClasses = ({ requirements, graph, inventory }: SchedulingProblem) =>
   return { of, all: [...byDemand.values()] }
 }
 
-const startWhatFits = (classes: ReadonlyArray<DemandClass>, hall: Hall, moreUrgent: (a: number, b: number) => boolean, start: (task: number, seat: Seat) => void): void => {
+const startWhatFits = (
+  classes: ReadonlyArray<DemandClass>,
+  hall: Hall,
+  moreUrgent: (a: number, b: number) => boolean,
+  start: (task: number, seat: Seat) => void
+): void => {
   const blocked = new Set<DemandClass>()
   for (;;) {
     let best: DemandClass | undefined
     for (const one of classes) {
       const first = one.ready.peek()
-      if (first !== undefined && !blocked.has(one) && (best === undefined || moreUrgent(first, best.ready.peek()!))) best = one
+      if (first !== undefined && !blocked.has(one) && (best === undefined || moreUrgent(first, best.ready.peek()!)))
+        best = one
     }
     if (best === undefined) return
     const seat = hall.enter(best.amounts)
@@ -195,7 +212,9 @@ const openHall = (inventory: Inventory | undefined): Hall => {
       if (worker === undefined) return
       worker.busy--
       if (worker.free === undefined) idle.push(index.get(worker)!)
-      else for (const [name, amount] of taken) if (!shared.has(name)) worker.free.set(name, worker.free.get(name)! + amount)
+      else
+        for (const [name, amount] of taken)
+          if (!shared.has(name)) worker.free.set(name, worker.free.get(name)! + amount)
     }
   }
 }
@@ -241,7 +260,8 @@ const workBound = ({ durations, requirements, inventory, graph }: SchedulingProb
   let work = 0
   for (let task = 0; task < graph.size; task++) {
     work += durations[task]!
-    for (const [name, amount] of amountsOf(requirements[task])) if (pool.has(name)) load.set(name, (load.get(name) ?? 0) + amount * durations[task]!)
+    for (const [name, amount] of amountsOf(requirements[task]))
+      if (pool.has(name)) load.set(name, (load.get(name) ?? 0) + amount * durations[task]!)
   }
   const bounds = [...load].map(([name, amount]) => amount / pool.get(name)!)
   if (workers.length > 0 && workers.every((worker) => amountsOf(worker).size === 0)) bounds.push(work / workers.length)

@@ -33,14 +33,20 @@ export const standardCheck = (schema: AnySchema | undefined, subject: string): C
   const standard = schema["~standard"]
   const settle = (result: StandardSchemaV1.Result<unknown>) => {
     if (result.issues === undefined) return result.value
-    throw new SchemaMismatch({ subject, issues: result.issues.slice(0, 20).map(({ message, path }) => ({ message, path: (path ?? []).map(keyOf).join(".") })) })
+    throw new SchemaMismatch({
+      subject,
+      issues: result.issues
+        .slice(0, 20)
+        .map(({ message, path }) => ({ message, path: (path ?? []).map(keyOf).join(".") }))
+    })
   }
   return (value) => {
     const result = standard.validate(value)
     return result instanceof Promise ? result.then(settle) : settle(result)
   }
 }
-const keyOf = (segment: PropertyKey | { readonly key: PropertyKey }) => String(typeof segment === "object" ? segment.key : segment)
+const keyOf = (segment: PropertyKey | { readonly key: PropertyKey }) =>
+  String(typeof segment === "object" ? segment.key : segment)
 
 /** The check of a JSON Schema; undefined when it accepts everything. */
 export const jsonSchemaCheck = (schema: JsonSchema | undefined, subject: string): Check | undefined => {
@@ -51,7 +57,13 @@ export const jsonSchemaCheck = (schema: JsonSchema | undefined, subject: string)
     if (valid) return value
     // the innermost error of each place says most
     const issues = errors.filter(({ keyword }) => !containers.has(keyword)).slice(0, 20)
-    throw new SchemaMismatch({ subject, issues: (issues.length > 0 ? issues : errors.slice(0, 5)).map(({ instanceLocation, error }) => ({ path: instanceLocation.replace(/^#\/?/, "").replaceAll("/", "."), message: error })) })
+    throw new SchemaMismatch({
+      subject,
+      issues: (issues.length > 0 ? issues : errors.slice(0, 5)).map(({ instanceLocation, error }) => ({
+        path: instanceLocation.replace(/^#\/?/, "").replaceAll("/", "."),
+        message: error
+      }))
+    })
   }
 }
 const containers = new Set(["properties", "items", "prefixItems", "allOf", "$ref"])
@@ -64,7 +76,8 @@ const refused: ReadonlySet<string> = new Set(["pattern", "patternProperties", "f
 /** What is wrong with a JSON Schema from outside. */
 export const jsonSchemaProblems = (schema: unknown, path: string): ReadonlyArray<Problem> => {
   if (typeof schema === "boolean") return []
-  if (!isPlainRecord(schema)) return [{ code: "SHAPE", severity: "error", path, message: "a JSON Schema is an object, true or false", hint: "" }]
+  if (!isPlainRecord(schema))
+    return [{ code: "SHAPE", severity: "error", path, message: "a JSON Schema is an object, true or false", hint: "" }]
   const problems: Array<Problem> = []
   visitSchema(schema, path, problems)
   return problems
@@ -84,9 +97,24 @@ const visitSchema = (schema: unknown, path: string, problems: Array<Problem>): v
   if (!isPlainRecord(schema)) return
   for (const [keyword, value] of Object.entries(schema)) {
     const at = `${path}/${escapePointer(keyword)}`
-    if (refused.has(keyword)) problems.push({ code: "REGEX_NOT_ALLOWED", severity: "error", path: at, message: `'${keyword}' is not supported: a regular expression can take exponential time`, hint: "use enum, const, minLength and maxLength, or check in the task" })
-    else if (keyword === "$ref" && !(typeof value === "string" && value.startsWith("#"))) problems.push({ code: "SHAPE", severity: "error", path: at, message: "only references inside the schema ('#/$defs/…') are followed", hint: "copy the definition into $defs" })
-    else if (named.has(keyword) && isPlainRecord(value)) for (const [name, inner] of Object.entries(value)) visitSchema(inner, `${at}/${escapePointer(name)}`, problems)
+    if (refused.has(keyword))
+      problems.push({
+        code: "REGEX_NOT_ALLOWED",
+        severity: "error",
+        path: at,
+        message: `'${keyword}' is not supported: a regular expression can take exponential time`,
+        hint: "use enum, const, minLength and maxLength, or check in the task"
+      })
+    else if (keyword === "$ref" && !(typeof value === "string" && value.startsWith("#")))
+      problems.push({
+        code: "SHAPE",
+        severity: "error",
+        path: at,
+        message: "only references inside the schema ('#/$defs/…') are followed",
+        hint: "copy the definition into $defs"
+      })
+    else if (named.has(keyword) && isPlainRecord(value))
+      for (const [name, inner] of Object.entries(value)) visitSchema(inner, `${at}/${escapePointer(name)}`, problems)
     else if (!literal.has(keyword)) visitSchema(value, at, problems)
   }
 }

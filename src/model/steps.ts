@@ -9,8 +9,19 @@ import { requireValid } from "./validate.ts"
 
 /** A crew: who there is, and what is to be done by whom. */
 export interface CrewSpec {
-  readonly workflow_spec: { readonly workflow_id: string; readonly process_type?: "sequential" | "parallel" | "hierarchical"; readonly [more: string]: unknown }
-  readonly agents: ReadonlyArray<{ readonly agent_id: string; readonly role?: string; readonly goal?: string; readonly backstory?: string; readonly capabilities?: ReadonlyArray<string>; readonly [more: string]: unknown }>
+  readonly workflow_spec: {
+    readonly workflow_id: string
+    readonly process_type?: "sequential" | "parallel" | "hierarchical"
+    readonly [more: string]: unknown
+  }
+  readonly agents: ReadonlyArray<{
+    readonly agent_id: string
+    readonly role?: string
+    readonly goal?: string
+    readonly backstory?: string
+    readonly capabilities?: ReadonlyArray<string>
+    readonly [more: string]: unknown
+  }>
   readonly tasks: ReadonlyArray<{
     readonly task_id: string
     readonly name?: string
@@ -60,7 +71,12 @@ export const fromCrew = (spec: CrewSpec): WorkflowIR => {
   const tasks = spec.tasks.map((task, i): TaskIR => {
     const { task_id, name: label, description, expected_output, assigned_agent_id, depends_on, ...more } = task
     if (assigned_agent_id !== undefined && !agents.has(assigned_agent_id)) {
-      refuse(name, { code: "NO_AGENT", path: `/tasks/${i}/assigned_agent_id`, message: `there is no agent with the id '${assigned_agent_id}'`, hint: "agents are named by agent_id, not by role" })
+      refuse(name, {
+        code: "NO_AGENT",
+        path: `/tasks/${i}/assigned_agent_id`,
+        message: `there is no agent with the id '${assigned_agent_id}'`,
+        hint: "agents are named by agent_id, not by role"
+      })
     }
     const previous = process_type === "sequential" && i > 0 ? [spec.tasks[i - 1]!.task_id] : []
     const after = depends_on ?? previous
@@ -93,7 +109,14 @@ export const fromCrew = (spec: CrewSpec): WorkflowIR => {
 /** The capability that stands for one particular agent. */
 export const agentCapability = (agentId: string) => `agent:${agentId}`
 
-const crewAgent = ({ agent_id, role, goal, backstory, capabilities, ...more }: CrewSpec["agents"][number]): AgentIR => ({
+const crewAgent = ({
+  agent_id,
+  role,
+  goal,
+  backstory,
+  capabilities,
+  ...more
+}: CrewSpec["agents"][number]): AgentIR => ({
   id: agent_id,
   ...(role === undefined ? {} : { role }),
   ...(goal === undefined ? {} : { goal }),
@@ -108,17 +131,35 @@ const crewAgent = ({ agent_id, role, goal, backstory, capabilities, ...more }: C
  */
 export const fromSteps = (source: StepWorkflow): WorkflowIR => {
   const written = source.steps.flatMap(({ output_mapping }) => Object.keys(output_mapping ?? {}))
-  const isWritten = (path: string) => written.some((target) => path === target || path.startsWith(`${target}.`) || target.startsWith(`${path}.`))
+  const isWritten = (path: string) =>
+    written.some((target) => path === target || path.startsWith(`${target}.`) || target.startsWith(`${path}.`))
   const from = (path: string): Reference => ({ $: isWritten(path) ? `data.${path}` : `input.${path}` })
   const tasks = source.steps.map((step): TaskIR => {
-    const { step_id, action, agent_capability, input_mapping, output_mapping, dependencies, timeout = 30, retry_count = 2 } = step
-    const input: Mapping = isPlainRecord(input_mapping) ? Object.fromEntries(Object.entries(input_mapping).map(([key, path]) => [key, from(path)])) : {}
+    const {
+      step_id,
+      action,
+      agent_capability,
+      input_mapping,
+      output_mapping,
+      dependencies,
+      timeout = 30,
+      retry_count = 2
+    } = step
+    const input: Mapping = isPlainRecord(input_mapping)
+      ? Object.fromEntries(Object.entries(input_mapping).map(([key, path]) => [key, from(path)]))
+      : {}
     return {
       id: step_id,
       needs: agent_capability,
       ...(dependencies === undefined || dependencies.length === 0 ? {} : { after: dependencies }),
       input: action === undefined ? input : { ...(input as JsonObject), action },
-      ...(output_mapping === undefined ? {} : { data: Object.fromEntries(Object.entries(output_mapping).map(([path, key]) => [path, { $: `result.${key}` }])) }),
+      ...(output_mapping === undefined
+        ? {}
+        : {
+            data: Object.fromEntries(
+              Object.entries(output_mapping).map(([path, key]) => [path, { $: `result.${key}` }])
+            )
+          }),
       timeoutMs: timeout * 1_000,
       retry: { attempts: retry_count + 1 }
     }

@@ -48,7 +48,14 @@ export interface TaskOptions {
   /** Expected length, for plans and ETA. */
   readonly estimate?: Duration
   /** What the task occupies; names other than the built-in ones are custom resources. */
-  readonly resources?: { readonly cpu?: number; readonly memoryMb?: number; readonly diskMb?: number; readonly networkMbps?: number; readonly gpu?: number; readonly [custom: string]: number | undefined }
+  readonly resources?: {
+    readonly cpu?: number
+    readonly memoryMb?: number
+    readonly diskMb?: number
+    readonly networkMbps?: number
+    readonly gpu?: number
+    readonly [custom: string]: number | undefined
+  }
   /** What the work is like: decides where it runs. */
   readonly type?: "compute" | "io" | "network" | "hybrid"
 }
@@ -93,20 +100,35 @@ export const task = <const N extends string, IS extends AnySchema, OS extends An
   requireId("task", name)
   const { in: input, out, run, needs, ...options } = definition
   const list = needs === undefined ? [] : typeof needs === "string" ? [needs] : needs
-  if (run !== undefined && list.length > 0) throw new InvalidOption({ option: `needs of task '${name}'`, value: list.join(", "), allowed: "either run or needs, not both" })
-  if (run === undefined && list.length === 0) throw new InvalidOption({ option: `run of task '${name}'`, value: undefined, allowed: "run (a function) or needs (a capability of an agent)" })
+  if (run !== undefined && list.length > 0)
+    throw new InvalidOption({
+      option: `needs of task '${name}'`,
+      value: list.join(", "),
+      allowed: "either run or needs, not both"
+    })
+  if (run === undefined && list.length === 0)
+    throw new InvalidOption({
+      option: `run of task '${name}'`,
+      value: undefined,
+      allowed: "run (a function) or needs (a capability of an agent)"
+    })
   workPolicy(options, `task '${name}'`)
   return Object.freeze({ name, in: input, out, run, needs: Object.freeze([...list]), options: Object.freeze(options) })
 }
 
 /** The policies of a task as the IR says them; throws `InvalidOption` for what is out of range. */
-export const workPolicy = (options: TaskOptions, subject: string): WorkPolicy & { readonly priority?: number; readonly estimateMs?: number; readonly resources?: Resources } => ({
+export const workPolicy = (
+  options: TaskOptions,
+  subject: string
+): WorkPolicy & { readonly priority?: number; readonly estimateMs?: number; readonly resources?: Resources } => ({
   ...(options.type === undefined ? {} : { type: options.type }),
   ...(options.timeout === undefined ? {} : { timeoutMs: timeoutMs(options.timeout, subject) }),
   ...(options.retry === undefined ? {} : { retry: retryPolicy(options.retry, subject) }),
   ...(options.estimate === undefined ? {} : { estimateMs: milliseconds(options.estimate, `estimate of ${subject}`) }),
   ...(options.resources === undefined ? {} : { resources: resources(options.resources, subject) }),
-  ...(options.priority === undefined ? {} : { priority: wholeWithin(options.priority, 0, 100, `priority of ${subject}`) })
+  ...(options.priority === undefined
+    ? {}
+    : { priority: wholeWithin(options.priority, 0, 100, `priority of ${subject}`) })
 })
 
 const timeoutMs = (timeout: Duration, subject: string) => {
@@ -122,9 +144,16 @@ const retryPolicy = ({ attempts, backoff, base, cap, jitter }: RetryOptions, sub
     ...(backoff === undefined ? {} : { backoff: oneOf(backoff, ["fixed", "exponential"], option("backoff")) }),
     ...(base === undefined ? {} : { baseMs: milliseconds(base, option("base")) }),
     ...(cap === undefined ? {} : { capMs: milliseconds(cap, option("cap")) }),
-    ...(jitter === undefined ? {} : { jitter: typeof jitter === "boolean" ? Number(jitter) : within(jitter, 0, 1, option("jitter")) })
+    ...(jitter === undefined
+      ? {}
+      : { jitter: typeof jitter === "boolean" ? Number(jitter) : within(jitter, 0, 1, option("jitter")) })
   }
-  if (policy.capMs !== undefined && policy.capMs < (policy.baseMs ?? 1_000)) throw new InvalidOption({ option: option("cap"), value: cap, allowed: `at least the base, ${policy.baseMs ?? 1_000} ms` })
+  if (policy.capMs !== undefined && policy.capMs < (policy.baseMs ?? 1_000))
+    throw new InvalidOption({
+      option: option("cap"),
+      value: cap,
+      allowed: `at least the base, ${policy.baseMs ?? 1_000} ms`
+    })
   return policy
 }
 
@@ -140,12 +169,14 @@ const resources = (given: NonNullable<TaskOptions["resources"]>, subject: string
 }
 
 const within = (value: number, least: number, most: number, option: string): number => {
-  if (typeof value !== "number" || !(value >= least && value <= most)) throw new InvalidOption({ option, value, allowed: `a number from ${least} to ${most}` })
+  if (typeof value !== "number" || !(value >= least && value <= most))
+    throw new InvalidOption({ option, value, allowed: `a number from ${least} to ${most}` })
   return value
 }
 
 const wholeWithin = (value: number, least: number, most: number, option: string): number => {
-  if (!Number.isInteger(value)) throw new InvalidOption({ option, value, allowed: `a whole number from ${least} to ${most}` })
+  if (!Number.isInteger(value))
+    throw new InvalidOption({ option, value, allowed: `a whole number from ${least} to ${most}` })
   return within(value, least, most, option)
 }
 

@@ -45,7 +45,8 @@ export const requireValid = (ir: WorkflowIR): WorkflowIR => {
 }
 
 const localProblems = (ir: WorkflowIR, path: string, problems: Array<Problem>): void => {
-  for (const problem of analyse(ir).problems) problems.push(path === "" ? problem : { ...problem, path: path + problem.path })
+  for (const problem of analyse(ir).problems)
+    problems.push(path === "" ? problem : { ...problem, path: path + problem.path })
   forEachInner(ir, (inner, under) => localProblems(inner, path + under, problems))
 }
 
@@ -54,7 +55,13 @@ const useProblems = (root: Definition, problems: Array<Problem>): void => {
   const finished = new Set<WorkflowIR>()
   const visit = ({ ir, table }: Definition, open: ReadonlyArray<Open>, path: string): void => {
     if (open.length > limits.nesting) {
-      problems.push({ code: "LIMIT_DEPTH", severity: "error", path, message: `workflows are nested more than ${limits.nesting} levels deep`, hint: "flatten them" })
+      problems.push({
+        code: "LIMIT_DEPTH",
+        severity: "error",
+        path,
+        message: `workflows are nested more than ${limits.nesting} levels deep`,
+        hint: "flatten them"
+      })
       return
     }
     ir.tasks.forEach((task, i) => {
@@ -63,7 +70,13 @@ const useProblems = (root: Definition, problems: Array<Problem>): void => {
         const name = typeof nested === "string" ? nested : nested.name
         const found = resolveNested({ table }, nested)
         if (found === undefined) {
-          problems.push({ code: "WORKFLOW_UNKNOWN", severity: "error", path: place, message: `there is no workflow '${name}'`, hint: suggest(name, namesIn(table)) || "add it to 'workflows'" })
+          problems.push({
+            code: "WORKFLOW_UNKNOWN",
+            severity: "error",
+            path: place,
+            message: `there is no workflow '${name}'`,
+            hint: suggest(name, namesIn(table)) || "add it to 'workflows'"
+          })
         } else if (open.some((one) => one.ir === found.ir)) {
           problems.push({
             code: "WORKFLOW_RECURSION",

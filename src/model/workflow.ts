@@ -1,6 +1,6 @@
 /** A workflow as a value: its IR, frozen, and the code that its tasks name. */
 import { createHash } from "node:crypto"
-import { type Problem } from "./errors.ts"
+import type { Problem } from "./errors.ts"
 import type { WorkflowIR } from "./ir.ts"
 import { canonical, type Json } from "./json.ts"
 import { type ExecutionPlan, type PlanOptions, plan } from "./plan.ts"
@@ -61,7 +61,8 @@ class WorkflowValue implements Workflow {
 }
 
 /** Puts a workflow together; `ir` must be frozen. */
-export const makeWorkflow = (ir: WorkflowIR, code: Code, input: AnySchema | undefined): Workflow => new WorkflowValue(ir, code, input)
+export const makeWorkflow = (ir: WorkflowIR, code: Code, input: AnySchema | undefined): Workflow =>
+  new WorkflowValue(ir, code, input)
 
 /** Whether a value is a workflow (of this or another copy of the package). */
 export const isWorkflow = (value: unknown): value is Workflow => {
@@ -70,4 +71,7 @@ export const isWorkflow = (value: unknown): value is Workflow => {
 }
 
 /** SHA-256 over the canonical text of an IR, in hex. `$schema` is about the file, not the workflow, and does not count. */
-export const hashOf = ({ $schema: _, ...ir }: WorkflowIR): string => createHash("sha256").update(canonical(ir as unknown as Json)).digest("hex")
+export const hashOf = ({ $schema: _, ...ir }: WorkflowIR): string =>
+  createHash("sha256")
+    .update(canonical(ir as unknown as Json))
+    .digest("hex")

@@ -64,7 +64,9 @@ export class JournalFull extends TroupeError {
   readonly code = "STORAGE_FULL"
   readonly capacity: number
   constructor({ capacity }: { capacity: number }) {
-    super(`the journal holds ${capacity.toLocaleString("en")} messages of unfinished runs and takes no more: finish or cancel runs, or open it with more capacity`)
+    super(
+      `the journal holds ${capacity.toLocaleString("en")} messages of unfinished runs and takes no more: finish or cancel runs, or open it with more capacity`
+    )
     this.capacity = capacity
   }
 }

@@ -2,11 +2,12 @@
  * What every journal must do, as a list of named laws: run each against a fresh journal in any test runner.
  * "Implement this interface" becomes something that answers.
  */
+
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Cause from "effect/Cause"
-import type { Message } from "../model/messages.ts"
 import { TroupeError } from "../model/errors.ts"
+import type { Message } from "../model/messages.ts"
 import type { Entry, JournalService } from "./journal.ts"
 
 export interface Law {
@@ -34,8 +35,15 @@ const same = (actual: unknown, expected: unknown): void => {
 }
 
 const submitted = (at: number, workflow = "w"): Message => ({ type: "run.submitted", at, workflow, input: { at } })
-const done = (attempt: number, value: unknown = attempt): Message => ({ type: "attempt.succeeded", at: 1_000 + attempt, task: `t${attempt}`, attempt, value: value as never })
-const entries = (run: string, from: number, messages: ReadonlyArray<Message>): ReadonlyArray<Entry> => messages.map((message, i) => ({ run, seq: from + i, message }))
+const done = (attempt: number, value: unknown = attempt): Message => ({
+  type: "attempt.succeeded",
+  at: 1_000 + attempt,
+  task: `t${attempt}`,
+  attempt,
+  value: value as never
+})
+const entries = (run: string, from: number, messages: ReadonlyArray<Message>): ReadonlyArray<Entry> =>
+  messages.map((message, i) => ({ run, seq: from + i, message }))
 
 const append = async (journal: JournalService, batch: ReadonlyArray<Entry>): Promise<string> => {
   const exit = await Effect.runPromise(Effect.exit(journal.append(batch)))
@@ -44,7 +52,8 @@ const append = async (journal: JournalService, batch: ReadonlyArray<Entry>): Pro
   return error._tag ?? "died"
 }
 const read = (journal: JournalService, run: string, from?: number) => Effect.runPromise(journal.read(run, from))
-const list = (journal: JournalService, query: Parameters<JournalService["list"]>[0]) => Effect.runPromise(journal.list(query))
+const list = (journal: JournalService, query: Parameters<JournalService["list"]>[0]) =>
+  Effect.runPromise(journal.list(query))
 
 export const laws: ReadonlyArray<Law> = [
   {
@@ -64,7 +73,15 @@ export const laws: ReadonlyArray<Law> = [
   {
     name: "a batch of many runs is written whole, each run in its order",
     check: async (journal) => {
-      same(await append(journal, [...entries("a", 0, [submitted(1)]), ...entries("b", 0, [submitted(2)]), ...entries("a", 1, [done(1)]), ...entries("b", 1, [done(2)])]), "written")
+      same(
+        await append(journal, [
+          ...entries("a", 0, [submitted(1)]),
+          ...entries("b", 0, [submitted(2)]),
+          ...entries("a", 1, [done(1)]),
+          ...entries("b", 1, [done(2)])
+        ]),
+        "written"
+      )
       same(await read(journal, "a"), [submitted(1), done(1)])
       same(await read(journal, "b"), [submitted(2), done(2)])
     }
@@ -73,11 +90,23 @@ export const laws: ReadonlyArray<Law> = [
     name: "a message out of its place is refused, and nothing of its batch is written",
     check: async (journal) => {
       await append(journal, entries("a", 0, [submitted(1)]))
-      same(await append(journal, [...entries("b", 0, [submitted(2)]), ...entries("a", 0, [submitted(3)])]), "SequenceConflict")
-      same(await append(journal, [...entries("b", 0, [submitted(2)]), ...entries("a", 2, [done(9)])]), "SequenceConflict")
+      same(
+        await append(journal, [...entries("b", 0, [submitted(2)]), ...entries("a", 0, [submitted(3)])]),
+        "SequenceConflict"
+      )
+      same(
+        await append(journal, [...entries("b", 0, [submitted(2)]), ...entries("a", 2, [done(9)])]),
+        "SequenceConflict"
+      )
       same(await append(journal, entries("c", 1, [done(9)])), "SequenceConflict")
-      same(await append(journal, [...entries("d", 0, [submitted(4)]), ...entries("d", 0, [submitted(5)])]), "SequenceConflict")
-      same([await read(journal, "a"), await read(journal, "b"), await read(journal, "c"), await read(journal, "d")], [[submitted(1)], [], [], []])
+      same(
+        await append(journal, [...entries("d", 0, [submitted(4)]), ...entries("d", 0, [submitted(5)])]),
+        "SequenceConflict"
+      )
+      same(
+        [await read(journal, "a"), await read(journal, "b"), await read(journal, "c"), await read(journal, "d")],
+        [[submitted(1)], [], [], []]
+      )
       same(await append(journal, entries("a", 1, [done(1)])), "written")
     }
   },
@@ -102,7 +131,8 @@ export const laws: ReadonlyArray<Law> = [
   {
     name: "runs are listed newest first, in pages without gap or repetition, by workflow where asked",
     check: async (journal) => {
-      for (let i = 0; i < 7; i++) await append(journal, entries(`r${i}`, 0, [submitted(i, i % 2 === 0 ? "even" : "odd")]))
+      for (let i = 0; i < 7; i++)
+        await append(journal, entries(`r${i}`, 0, [submitted(i, i % 2 === 0 ? "even" : "odd")]))
       const seen: Array<string> = []
       let cursor: string | undefined
       do {
@@ -112,7 +142,14 @@ export const laws: ReadonlyArray<Law> = [
       } while (cursor !== undefined)
       same(seen, ["r6", "r5", "r4", "r3", "r2", "r1", "r0"])
       const odd = await list(journal, { workflow: "odd" })
-      same(odd.runs.map(({ run, workflow, submittedAt, length }) => [run, workflow, submittedAt, length]), [["r5", "odd", 5, 1], ["r3", "odd", 3, 1], ["r1", "odd", 1, 1]])
+      same(
+        odd.runs.map(({ run, workflow, submittedAt, length }) => [run, workflow, submittedAt, length]),
+        [
+          ["r5", "odd", 5, 1],
+          ["r3", "odd", 3, 1],
+          ["r1", "odd", 1, 1]
+        ]
+      )
     }
   },
   {
@@ -139,7 +176,8 @@ export const laws: ReadonlyArray<Law> = [
     name: "ten thousand messages of one run come back complete",
     check: async (journal) => {
       const messages = [submitted(0), ...Array.from({ length: 9_999 }, (_, i) => done(i))]
-      for (let i = 0; i < messages.length; i += 1_000) same(await append(journal, entries("long", i, messages.slice(i, i + 1_000))), "written")
+      for (let i = 0; i < messages.length; i += 1_000)
+        same(await append(journal, entries("long", i, messages.slice(i, i + 1_000))), "written")
       const back = await read(journal, "long")
       same(back.length, 10_000)
       same(back[9_999], messages[9_999])

@@ -39,7 +39,12 @@ export const memoryJournal = ({ capacity = 5_000_000 }: MemoryOptions = {}): Jou
     const { run, message } = entry
     const record = runs.get(run)
     if (record !== undefined) record.messages.push(message)
-    else runs.set(run, { summary: { run, workflow: message.type === "run.submitted" ? message.workflow : "", submittedAt: message.at }, order: order++, messages: [message] })
+    else
+      runs.set(run, {
+        summary: { run, workflow: message.type === "run.submitted" ? message.workflow : "", submittedAt: message.at },
+        order: order++,
+        messages: [message]
+      })
     held++
   }
 
@@ -55,7 +60,9 @@ export const memoryJournal = ({ capacity = 5_000_000 }: MemoryOptions = {}): Jou
     list: ({ workflow, limit = 100, cursor }) =>
       Effect.sync(() => {
         const before = cursor === undefined ? Number.POSITIVE_INFINITY : Number(cursor)
-        const all = [...runs.values()].filter((record) => record.order < before && (workflow === undefined || record.summary.workflow === workflow)).sort((a, b) => b.order - a.order)
+        const all = [...runs.values()]
+          .filter((record) => record.order < before && (workflow === undefined || record.summary.workflow === workflow))
+          .sort((a, b) => b.order - a.order)
         const page = all.slice(0, limit)
         return {
           runs: page.map(({ summary, messages }) => ({ ...summary, length: messages.length })),
@@ -70,7 +77,9 @@ export const memoryJournal = ({ capacity = 5_000_000 }: MemoryOptions = {}): Jou
   }
 }
 
-const conflict = ({ run, seq }: Entry, length: number) => (seq === length ? undefined : new SequenceConflict({ run, expected: seq, actual: length }))
+const conflict = ({ run, seq }: Entry, length: number) =>
+  seq === length ? undefined : new SequenceConflict({ run, expected: seq, actual: length })
 
 /** The journal in memory as a layer. */
-export const layerMemory = (options?: MemoryOptions): Layer.Layer<Journal> => Layer.sync(Journal, () => Journal.of(memoryJournal(options)))
+export const layerMemory = (options?: MemoryOptions): Layer.Layer<Journal> =>
+  Layer.sync(Journal, () => Journal.of(memoryJournal(options)))

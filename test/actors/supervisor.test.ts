@@ -1,17 +1,34 @@
-import { createActor, type InspectionEvent, setup } from "xstate"
 import { describe, expect, test } from "vitest"
+import { createActor, type InspectionEvent, setup } from "xstate"
 import { createRoot } from "../../src/actors/create.ts"
-import { type Gone, supervisor, type SupervisorOptions, type SupervisorSnapshot } from "../../src/actors/supervisor.ts"
+import { type Gone, type SupervisorOptions, type SupervisorSnapshot, supervisor } from "../../src/actors/supervisor.ts"
 import { assign } from "../../src/machines/machine.ts"
 
 const worker = setup({
-  types: { context: {} as { count: number }, input: {} as { from: number }, events: {} as { type: "work" } | { type: "boom" } | { type: "finish" } },
+  types: {
+    context: {} as { count: number },
+    input: {} as { from: number },
+    events: {} as { type: "work" } | { type: "boom" } | { type: "finish" }
+  },
   actions: { count: assign({ count: ({ context }) => context.count + 1 }) }
 }).createMachine({
   id: "worker",
   context: ({ input }) => ({ count: input?.from ?? 0 }),
   initial: "busy",
-  states: { busy: { on: { work: { actions: "count" }, boom: { actions: () => { throw new TypeError("boom") } }, finish: "done" } }, done: { type: "final" } },
+  states: {
+    busy: {
+      on: {
+        work: { actions: "count" },
+        boom: {
+          actions: () => {
+            throw new TypeError("boom")
+          }
+        },
+        finish: "done"
+      }
+    },
+    done: { type: "final" }
+  },
   output: ({ context }) => context.count
 })
 
@@ -63,7 +80,10 @@ describe("what happens to a child that throws", () => {
     expect(before.getSnapshot().status).toBe("stopped")
   })
   test("a child can have a decision of its own, or a function decides", () => {
-    const { actor, tell, snapshot } = open({ onError: (_, error, restarts) => (error instanceof TypeError && restarts < 1 ? "restart" : "stop") }, ["a"])
+    const { actor, tell, snapshot } = open(
+      { onError: (_, error, restarts) => (error instanceof TypeError && restarts < 1 ? "restart" : "stop") },
+      ["a"]
+    )
     actor.send({ type: "supervisor.spawn", child: { id: "own", logic: worker, input: { from: 0 }, onError: "stop" } })
     tell("own", "boom")
     expect(snapshot().child("own")).toBeUndefined()
@@ -85,7 +105,11 @@ describe("restart intensity, per child", () => {
     expect(snapshot().status).toBe("error")
   })
   test("children do not use up each other's restarts", () => {
-    const { tell, snapshot } = open({ onError: "restart", intensity: { restarts: 1, withinMs: 1_000 }, now: () => 0 }, ["a", "b", "c"])
+    const { tell, snapshot } = open({ onError: "restart", intensity: { restarts: 1, withinMs: 1_000 }, now: () => 0 }, [
+      "a",
+      "b",
+      "c"
+    ])
     for (const id of ["a", "b", "c"]) tell(id, "boom")
     expect(snapshot()).toMatchObject({ status: "active", size: 3 })
   })
@@ -97,14 +121,21 @@ describe("restart intensity, per child", () => {
 describe("no orphans", () => {
   test("stopping the supervisor stops its children, and theirs", () => {
     const { actor, snapshot } = open()
-    actor.send({ type: "supervisor.spawn", child: { id: "inner", logic: supervisor({ children: [{ id: "leaf", logic: worker, input: { from: 0 } }] }) } })
+    actor.send({
+      type: "supervisor.spawn",
+      child: { id: "inner", logic: supervisor({ children: [{ id: "leaf", logic: worker, input: { from: 0 } }] }) }
+    })
     const leaf = (snapshot().child("inner")!.getSnapshot() as SupervisorSnapshot).child("leaf")!
     const children = [snapshot().child("a")!, snapshot().child("b")!, leaf]
     actor.stop()
     expect(children.map((child) => child.getSnapshot().status)).toEqual(["stopped", "stopped", "stopped"])
   })
   test("a supervisor that throws itself leaves nobody behind", () => {
-    const { actor, snapshot } = open({ onGone: () => { throw new Error("a listener") } })
+    const { actor, snapshot } = open({
+      onGone: () => {
+        throw new Error("a listener")
+      }
+    })
     const children = [snapshot().child("a")!, snapshot().child("b")!]
     actor.send({ type: "supervisor.stop", id: "a" })
     expect(snapshot().status).toBe("error")
@@ -128,7 +159,8 @@ test("20,000 children: starting and ending one costs the same as with a few", ()
   const { actor, snapshot, tell } = open({}, [])
   const time = (from: number) => {
     const start = process.cpuUsage()
-    for (let i = from; i < from + 2_000; i++) actor.send({ type: "supervisor.spawn", child: { id: `c${i}`, logic: worker, input: { from: 0 } } })
+    for (let i = from; i < from + 2_000; i++)
+      actor.send({ type: "supervisor.spawn", child: { id: `c${i}`, logic: worker, input: { from: 0 } } })
     const { user, system } = process.cpuUsage(start)
     return user + system
   }
@@ -145,17 +177,31 @@ test("20,000 children: starting and ending one costs the same as with a few", ()
 describe("inspection", () => {
   test("every child has its true parent and root", () => {
     const events: Array<InspectionEvent> = []
-    const root = createRoot(supervisor({ children: [{ id: "a", logic: worker, input: { from: 0 } }] }), { id: "root", inspect: (event) => events.push(event) })
+    const root = createRoot(supervisor({ children: [{ id: "a", logic: worker, input: { from: 0 } }] }), {
+      id: "root",
+      inspect: (event) => events.push(event)
+    })
     root.start()
     const actors = events.filter(({ type }) => type === "@xstate.actor").map(({ actorRef }) => actorRef as any)
-    expect(actors.map(({ id, _parent }) => [id, _parent?.id])).toEqual([["root", undefined], ["a", "root"]])
+    expect(actors.map(({ id, _parent }) => [id, _parent?.id])).toEqual([
+      ["root", undefined],
+      ["a", "root"]
+    ])
     expect(events.every(({ rootId }) => rootId === root.sessionId)).toBe(true)
   })
   test("an observer that throws harms nobody, from the start or joining later", () => {
     const errors: Array<unknown> = []
-    const root = createRoot(supervisor({ children: [{ id: "a", logic: worker, input: { from: 0 } }] }), { id: "root", inspect: () => { throw new Error("first") }, onInspectError: (error) => errors.push(error) })
+    const root = createRoot(supervisor({ children: [{ id: "a", logic: worker, input: { from: 0 } }] }), {
+      id: "root",
+      inspect: () => {
+        throw new Error("first")
+      },
+      onInspectError: (error) => errors.push(error)
+    })
     root.start()
-    root.system.inspect(() => { throw new Error("second") })
+    root.system.inspect(() => {
+      throw new Error("second")
+    })
     const child = (root.getSnapshot() as SupervisorSnapshot).child("a")!
     child.send({ type: "work" })
     child.send({ type: "work" })

@@ -1,8 +1,8 @@
+import { fc, test as property } from "@fast-check/vitest"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { fc, test as property } from "@fast-check/vitest"
 import { describe, expect, test } from "vitest"
 import { Timers } from "../../src/engine/timers.ts"
 
@@ -34,26 +34,36 @@ const still = () => {
     }
     now = time
   }
-  return { clock, to, sleepers, jump: (ms: number) => { now += ms }, timers: new Timers(clock, Context.make(Clock.Clock, clock) as Context.Context<never>) }
+  return {
+    clock,
+    to,
+    sleepers,
+    jump: (ms: number) => {
+      now += ms
+    },
+    timers: new Timers(clock, Context.make(Clock.Clock, clock) as Context.Context<never>)
+  }
 }
 
 describe("timers", () => {
-  property.prop([fc.array(fc.record({ due: fc.nat(1_000), stop: fc.boolean() }), { maxLength: 40 }), fc.array(fc.nat(200), { maxLength: 20 })])(
-    "each fires once, in order, never early, and not at all once stopped",
-    (wanted, steps) => {
-      const { timers, to, clock } = still()
-      const fired: Array<readonly [number, number]> = []
-      const started = wanted.map(({ due }, i) => timers.start(due, () => fired.push([i, clock.currentTimeMillisUnsafe()])))
-      wanted.forEach(({ stop }, i) => stop && timers.stop(started[i]!))
-      let now = 0
-      for (const step of [...steps, 2_000]) to((now += step))
-      const live = wanted.map(({ due, stop }, i) => ({ due, stop, i })).filter(({ stop }) => !stop)
+  property.prop([
+    fc.array(fc.record({ due: fc.nat(1_000), stop: fc.boolean() }), { maxLength: 40 }),
+    fc.array(fc.nat(200), { maxLength: 20 })
+  ])("each fires once, in order, never early, and not at all once stopped", (wanted, steps) => {
+    const { timers, to, clock } = still()
+    const fired: Array<readonly [number, number]> = []
+    const started = wanted.map(({ due }, i) =>
+      timers.start(due, () => fired.push([i, clock.currentTimeMillisUnsafe()]))
+    )
+    wanted.forEach(({ stop }, i) => stop && timers.stop(started[i]!))
+    let now = 0
+    for (const step of [...steps, 2_000]) to((now += step))
+    const live = wanted.map(({ due, stop }, i) => ({ due, stop, i })).filter(({ stop }) => !stop)
 
-      expect(fired.map(([i]) => i)).toEqual([...live].sort((a, b) => a.due - b.due || a.i - b.i).map(({ i }) => i))
-      for (const [i, at] of fired) expect(at).toBeGreaterThanOrEqual(wanted[i]!.due)
-      expect(timers.size).toBe(0)
-    }
-  )
+    expect(fired.map(([i]) => i)).toEqual([...live].sort((a, b) => a.due - b.due || a.i - b.i).map(({ i }) => i))
+    for (const [i, at] of fired) expect(at).toBeGreaterThanOrEqual(wanted[i]!.due)
+    expect(timers.size).toBe(0)
+  })
   test("one that is due sooner than all others wakes the sleeper sooner", () => {
     const { timers, to } = still()
     const fired: Array<string> = []

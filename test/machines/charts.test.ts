@@ -1,7 +1,14 @@
+import { describe, expect, test } from "vitest"
 import { initialTransition, setup, transition } from "xstate"
 import { getShortestPaths } from "xstate/graph"
-import { describe, expect, test } from "vitest"
-import { agentMachine, compile, orchestratorMachine, sleepMachine, taskMachine, workflowMachine } from "../../src/machines/index.ts"
+import {
+  agentMachine,
+  compile,
+  orchestratorMachine,
+  sleepMachine,
+  taskMachine,
+  workflowMachine
+} from "../../src/machines/index.ts"
 import { assign, command } from "../../src/machines/machine.ts"
 
 const failure = (retryable: boolean) => ({ tag: "E", message: "m", retryable })
@@ -31,32 +38,76 @@ describe("@xstate/graph can walk every machine, and every state can be reached",
       "workflow",
       workflowMachine,
       { task: "", onFailure: "stop", dueAt: 5 },
-      [{ type: "pause" }, { type: "resume" }, { type: "idle" }, { type: "timer.fired" }, { type: "settled", value: 1 }, { type: "cancel" }, { type: "cancel", force: true }, { type: "task.failed", task: "a", failure: failure(false) }]
+      [
+        { type: "pause" },
+        { type: "resume" },
+        { type: "idle" },
+        { type: "timer.fired" },
+        { type: "settled", value: 1 },
+        { type: "cancel" },
+        { type: "cancel", force: true },
+        { type: "task.failed", task: "a", failure: failure(false) }
+      ]
     ],
-    ["orchestrator", orchestratorMachine, undefined, [{ type: "run.opened" }, { type: "run.ended" }, { type: "drain" }, { type: "close" }]],
-    ["agent", agentMachine, { agent: "a", capacity: 2 }, [{ type: "assigned" }, { type: "released" }, { type: "drain" }, { type: "leave" }]]
+    [
+      "orchestrator",
+      orchestratorMachine,
+      undefined,
+      [{ type: "run.opened" }, { type: "run.ended" }, { type: "drain" }, { type: "close" }]
+    ],
+    [
+      "agent",
+      agentMachine,
+      { agent: "a", capacity: 2 },
+      [{ type: "assigned" }, { type: "released" }, { type: "drain" }, { type: "leave" }]
+    ]
   ] as const
   test.each(machines)("%s", (_, machine: any, input, events) => {
-    const paths = getShortestPaths(machine, { input, events: events as any, limit: 2_000, serializeState: (s: any) => JSON.stringify([s.value, bounded(s.context)]) })
+    const paths = getShortestPaths(machine, {
+      input,
+      events: events as any,
+      limit: 2_000,
+      serializeState: (s: any) => JSON.stringify([s.value, bounded(s.context)])
+    })
     const reached = new Set(paths.map(({ state }: any) => state.value))
     // starting is left in the same step that enters it
-    expect([...reached].sort()).toEqual(Object.keys(machine.states).filter((name) => name !== "starting").sort())
+    expect([...reached].sort()).toEqual(
+      Object.keys(machine.states)
+        .filter((name) => name !== "starting")
+        .sort()
+    )
   })
-  const bounded = (context: any) => ({ ...context, ...(typeof context?.runs === "number" ? { runs: Math.min(context.runs, 2) } : {}) })
+  const bounded = (context: any) => ({
+    ...context,
+    ...(typeof context?.runs === "number" ? { runs: Math.min(context.runs, 2) } : {})
+  })
 })
 
 describe("F08 legal transitions of a task", () => {
   const at = (snapshot: any, event: object) => transition(taskMachine, snapshot, event as never)
   const started = () => at(initialTransition(taskMachine, { path: "t", retry })[0], { type: "start" })[0]
-  const failed = (attempt: number, retryable = true) => ({ type: "attempt.failed", at: 100, task: "t", attempt, failure: failure(retryable) })
+  const failed = (attempt: number, retryable = true) => ({
+    type: "attempt.failed",
+    at: 100,
+    task: "t",
+    attempt,
+    failure: failure(retryable)
+  })
 
   test("a failed attempt is followed by a pause, a timer, and another attempt; then it is spent", () => {
     const [waiting, commands] = at(started(), failed(1))
     expect(waiting.value).toBe("backingOff")
-    expect(commands.map(({ type, params }: any) => [type, params])).toEqual([["slot.release", undefined], ["timer.start", { dueAt: 110 }]])
+    expect(commands.map(({ type, params }: any) => [type, params])).toEqual([
+      ["slot.release", undefined],
+      ["timer.start", { dueAt: 110 }]
+    ])
     const again = at(at(waiting, { type: "timer.fired" })[0], { type: "start" })[0]
     expect(again).toMatchObject({ value: "attempting", context: { attempt: 2 } })
-    expect(at(again, failed(2))[0]).toMatchObject({ value: "failed", status: "done", output: { status: "failed", task: "t" } })
+    expect(at(again, failed(2))[0]).toMatchObject({
+      value: "failed",
+      status: "done",
+      output: { status: "failed", task: "t" }
+    })
   })
   test("an error that says it is permanent is not tried again", () => {
     expect(at(started(), failed(1, false))[0].value).toBe("failed")
@@ -67,18 +118,33 @@ describe("F08 legal transitions of a task", () => {
     expect(at(now, failed(7))[0].value).toBe("attempting")
   })
   test("Z17 empty answers are answers", () => {
-    for (const value of [0, "", false, null]) expect(at(started(), { type: "attempt.succeeded", at: 1, task: "t", attempt: 1, value })[0].output).toEqual({ status: "succeeded", value })
+    for (const value of [0, "", false, null])
+      expect(at(started(), { type: "attempt.succeeded", at: 1, task: "t", attempt: 1, value })[0].output).toEqual({
+        status: "succeeded",
+        value
+      })
   })
   test("a result that arrives while cancelling is kept as what it is", () => {
     const aborting = at(started(), { type: "cancel" })[0]
     expect(aborting.value).toBe("aborting")
-    expect(at(aborting, { type: "attempt.succeeded", at: 1, task: "t", attempt: 1, value: 5 })[0].output).toEqual({ status: "succeeded", value: 5 })
-    expect(at(aborting, { type: "attempt.aborted", at: 1, task: "t", attempt: 1 })[0].output).toEqual({ status: "cancelled", reason: "" })
+    expect(at(aborting, { type: "attempt.succeeded", at: 1, task: "t", attempt: 1, value: 5 })[0].output).toEqual({
+      status: "succeeded",
+      value: 5
+    })
+    expect(at(aborting, { type: "attempt.aborted", at: 1, task: "t", attempt: 1 })[0].output).toEqual({
+      status: "cancelled",
+      reason: ""
+    })
   })
 })
 
 describe("compile refuses what a table cannot say", () => {
-  const chart = (config: object, more: object = {}) => setup({ actions: { go: command(), set: assign({}) }, guards: { ok: () => true }, ...more } as never).createMachine({ id: "m", initial: "a", ...config } as never)
+  const chart = (config: object, more: object = {}) =>
+    setup({ actions: { go: command(), set: assign({}) }, guards: { ok: () => true }, ...more } as never).createMachine({
+      id: "m",
+      initial: "a",
+      ...config
+    } as never)
   test.each([
     ["invoke", { states: { a: { invoke: { src: "x" } } } }],
     ["after", { states: { a: { after: { 10: "a" } } } }],
@@ -92,6 +158,8 @@ describe("compile refuses what a table cannot say", () => {
     ["reenter", { states: { a: { on: { x: { target: "a", reenter: true } } } } }],
     ["unknown targets of root events", { on: { x: ".a" }, states: { a: {} } }]
   ])("%s", (_, config) => {
-    expect(() => compile(chart(config, { actions: { go: command(), set: assign({}), shout: () => console.log("no") } }) as never)).toThrow(/machine 'm' uses/)
+    expect(() =>
+      compile(chart(config, { actions: { go: command(), set: assign({}), shout: () => console.log("no") } }) as never)
+    ).toThrow(/machine 'm' uses/)
   })
 })

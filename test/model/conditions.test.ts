@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest"
-import { conditionProblems, test as compileCondition } from "../../src/model/condition.ts"
+import { test as compileCondition, conditionProblems } from "../../src/model/condition.ts"
 import type { Condition, Mapping } from "../../src/model/ir.ts"
 import { type Frame, type Lookup, resolver } from "../../src/model/mapping.ts"
 
@@ -45,10 +45,13 @@ describe("conditions are data", () => {
 })
 
 describe("mappings", () => {
-  const resolve = (mapping: Mapping, input: unknown, missing: "error" | "omit" = "error") => resolver(mapping, lookup, missing)(frame(input))
+  const resolve = (mapping: Mapping, input: unknown, missing: "error" | "omit" = "error") =>
+    resolver(mapping, lookup, missing)(frame(input))
   test("Z10 nested keys are read, own keys only", () => {
     expect(resolve({ $: "input.user.profile.name" }, { user: { profile: { name: "Ada" } } })).toBe("Ada")
-    expect(() => resolve({ $: "input.toString" }, {})).toThrow(expect.objectContaining({ code: "PATH_MISSING", missing: "toString" }))
+    expect(() => resolve({ $: "input.toString" }, {})).toThrow(
+      expect.objectContaining({ code: "PATH_MISSING", missing: "toString" })
+    )
   })
   test("a missing key is an error that names path and key, or left out, or a default", () => {
     expect(() => resolve({ $: "input.a.b" }, { a: {} })).toThrow("'input.a.b' has no 'b'")
@@ -56,7 +59,8 @@ describe("mappings", () => {
     expect(resolve({ $: "input.a.b", default: 7 }, {})).toBe(7)
   })
   test("V-17 templates of other languages are literal text", () => {
-    for (const text of ["{{ $env.SECRET }}", "${process.env.X}", "<%= x %>"]) expect(resolve({ t: text }, {})).toEqual({ t: text })
+    for (const text of ["{{ $env.SECRET }}", "${process.env.X}", "<%= x %>"])
+      expect(resolve({ t: text }, {})).toEqual({ t: text })
   })
   test("literals protect a key that looks like a reference", () => {
     expect(resolve({ a: { $literal: { $: "input.x" } } }, {})).toEqual({ a: { $: "input.x" } })

@@ -1,9 +1,22 @@
 import { describe, expect, test } from "vitest"
-import { analyzeDependencies, criticalPath, cycleText, dependencyGraph, findCycle, levels, stagesOf, topologicalOrder } from "../../src/model/dependencies.ts"
+import {
+  analyzeDependencies,
+  criticalPath,
+  cycleText,
+  dependencyGraph,
+  findCycle,
+  levels,
+  stagesOf,
+  topologicalOrder
+} from "../../src/model/dependencies.ts"
 
 const chain = (n: number) => {
   const ids = Array.from({ length: n }, (_, i) => `t${i}`)
-  return dependencyGraph(ids, new Map(ids.map((id, i) => [id, i])), ids.map((_, i) => (i === 0 ? [] : [i - 1])))
+  return dependencyGraph(
+    ids,
+    new Map(ids.map((id, i) => [id, i])),
+    ids.map((_, i) => (i === 0 ? [] : [i - 1]))
+  )
 }
 
 describe("a chain of 100,000 tasks overflows no stack", () => {
@@ -15,7 +28,11 @@ describe("a chain of 100,000 tasks overflows no stack", () => {
   })
   test("V-05 one cycle over 20,000 tasks is found in under a second, its text abbreviated", () => {
     const ids = Array.from({ length: 20_000 }, (_, i) => `t${i}`)
-    const ring = dependencyGraph(ids, new Map(ids.map((id, i) => [id, i])), ids.map((_, i) => [(i + 19_999) % 20_000]))
+    const ring = dependencyGraph(
+      ids,
+      new Map(ids.map((id, i) => [id, i])),
+      ids.map((_, i) => [(i + 19_999) % 20_000])
+    )
     const start = performance.now()
     const cycle = findCycle(ring)!
 

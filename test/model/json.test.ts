@@ -14,7 +14,10 @@ describe("toJson gives plain, frozen data, or says why it cannot", () => {
   test("asks objects with toJSON once, and leaves out what JSON leaves out", () => {
     const self = { toJSON: () => self, a: 1 }
 
-    expect(toJson({ at: new Date(0), f: () => 1, u: undefined, list: [undefined] })).toEqual({ at: "1970-01-01T00:00:00.000Z", list: [null] })
+    expect(toJson({ at: new Date(0), f: () => 1, u: undefined, list: [undefined] })).toEqual({
+      at: "1970-01-01T00:00:00.000Z",
+      list: [null]
+    })
     expect(toJson(self)).toEqual({ a: 1 })
     expect(toJson(undefined)).toBe(null)
   })
@@ -37,7 +40,9 @@ describe("toJson gives plain, frozen data, or says why it cannot", () => {
   test("refuses more than 64 levels and more than 2 MiB", () => {
     expect(() => toJson(deep)).toThrow(expect.objectContaining({ code: "LIMIT_DEPTH", allowed: 64 }))
     expect(() => toJson("x".repeat(3_000_000))).toThrow(expect.objectContaining({ code: "LIMIT_PAYLOAD" }))
-    expect(() => toJson(Array.from({ length: 300_000 }, () => 1.5))).toThrow(expect.objectContaining({ code: "LIMIT_PAYLOAD" }))
+    expect(() => toJson(Array.from({ length: 300_000 }, () => 1.5))).toThrow(
+      expect.objectContaining({ code: "LIMIT_PAYLOAD" })
+    )
   })
 
   test("V-03 a key __proto__ stays data and pollutes nothing", () => {

@@ -1,13 +1,28 @@
 import { describe, expect, test } from "vitest"
+import { chance, pauseAfter, retryOf } from "../../src/model/backoff.ts"
 import { milliseconds } from "../../src/model/duration.ts"
 import { didYouMean, isId, pathOf, requireId, segments } from "../../src/model/ids.ts"
-import { chance, pauseAfter, retryOf } from "../../src/model/backoff.ts"
 
 describe("ids", () => {
   test.each(["a", "a-b_c.d+e", "libc6.1", "0", "x".repeat(128), "constructor"])("%s is one", (id) => {
     expect(isId(id)).toBe(true)
   })
-  test.each(["", "__proto__", ".a", "-a", "a b", "a/b", "../../etc/passwd", "a..b", "é", "a\nb", "\u001b[31m", "x".repeat(129), "a:b", "a[0]"])("%j is none", (id) => {
+  test.each([
+    "",
+    "__proto__",
+    ".a",
+    "-a",
+    "a b",
+    "a/b",
+    "../../etc/passwd",
+    "a..b",
+    "é",
+    "a\nb",
+    "\u001b[31m",
+    "x".repeat(129),
+    "a:b",
+    "a[0]"
+  ])("%j is none", (id) => {
     expect(isId(id)).toBe(false)
     expect(() => requireId("run", id)).toThrow(expect.objectContaining({ _tag: "InvalidId", code: "ID_INVALID" }))
   })
@@ -23,12 +38,24 @@ describe("ids", () => {
 })
 
 describe("durations", () => {
-  test.each([["5s", 5_000], ["250ms", 250], ["1.5m", 90_000], ["24h", 86_400_000], ["25d", 2_160_000_000], [0, 0]] as const)("%s is %d ms", (text, ms) => {
+  test.each([
+    ["5s", 5_000],
+    ["250ms", 250],
+    ["1.5m", 90_000],
+    ["24h", 86_400_000],
+    ["25d", 2_160_000_000],
+    [0, 0]
+  ] as const)("%s is %d ms", (text, ms) => {
     expect(milliseconds(text, "x")).toBe(ms)
   })
-  test.each(["5", "s", "-1s", "1 s", "1y", "11000d", Number.NaN, -1, Number.POSITIVE_INFINITY])("%s is refused, naming the option", (text) => {
-    expect(() => milliseconds(text as never, "timeout of task 'x'")).toThrow(/timeout of task 'x' cannot be .*give a duration/)
-  })
+  test.each(["5", "s", "-1s", "1 s", "1y", "11000d", Number.NaN, -1, Number.POSITIVE_INFINITY])(
+    "%s is refused, naming the option",
+    (text) => {
+      expect(() => milliseconds(text as never, "timeout of task 'x'")).toThrow(
+        /timeout of task 'x' cannot be .*give a duration/
+      )
+    }
+  )
 })
 
 describe("pauses between attempts", () => {

@@ -7,7 +7,16 @@ import { definition } from "../../src/model/nested.ts"
 import { Lane, PriorityQueue } from "../../src/model/queue.ts"
 
 const board = (tasks: Record<string, ReadonlyArray<string>>) =>
-  new Board(compileWorkflow(definition({ ir: 1, name: "w", tasks: Object.entries(tasks).map(([id, after]) => ({ id, kind: "noop", after }) as TaskIR) })), null)
+  new Board(
+    compileWorkflow(
+      definition({
+        ir: 1,
+        name: "w",
+        tasks: Object.entries(tasks).map(([id, after]) => ({ id, kind: "noop", after }) as TaskIR)
+      })
+    ),
+    null
+  )
 const ready = (of: Board) => of.agenda.splice(0)
 
 describe("the board of a workflow", () => {
@@ -27,7 +36,13 @@ describe("the board of a workflow", () => {
     const b = board({ a: [], x: [], b: ["a"], c: ["b", "x"], d: ["x"] })
     b.fail(0, { tag: "E", message: "m", retryable: false })
     b.skipBehind(0)
-    expect(["a", "x", "b", "c", "d"].map((_, i) => b.statusOf(i))).toEqual(["failed", "pending", "skipped", "skipped", "pending"])
+    expect(["a", "x", "b", "c", "d"].map((_, i) => b.statusOf(i))).toEqual([
+      "failed",
+      "pending",
+      "skipped",
+      "skipped",
+      "pending"
+    ])
     expect(b.failureOf(0)?.message).toBe("m")
   })
   test("B04 injected edges hold a task back until their source is final", () => {
@@ -41,23 +56,46 @@ describe("the board of a workflow", () => {
   test("B04 edges are injected whole or refused whole, with each reason", () => {
     const b = board({ a: [], b: ["a"], c: ["b"], d: [] })
     b.mark(3, "running")
-    const problems = b.inject([{ from: "a", to: "c" }, { from: "c", to: "b" }, { from: "zz", to: "c" }, { from: "a", to: "d" }])
+    const problems = b.inject([
+      { from: "a", to: "c" },
+      { from: "c", to: "b" },
+      { from: "zz", to: "c" },
+      { from: "a", to: "d" }
+    ])
 
-    expect(problems.map(({ code, path }) => `${code} ${path}`)).toEqual(["GRAPH_CYCLE /edges/1/to", "DEP_UNKNOWN /edges/2/from", "DEP_UNKNOWN /edges/3/to"])
+    expect(problems.map(({ code, path }) => `${code} ${path}`)).toEqual([
+      "GRAPH_CYCLE /edges/1/to",
+      "DEP_UNKNOWN /edges/2/from",
+      "DEP_UNKNOWN /edges/3/to"
+    ])
     b.settle(0, "succeeded", null)
     b.settle(1, "succeeded", null)
     expect(ready(b)).toEqual([1, 2])
   })
   test("B04 two edges that make a cycle only together are refused", () => {
     const b = board({ a: [], b: [] })
-    expect(b.inject([{ from: "a", to: "b" }, { from: "b", to: "a" }]).map(({ code }) => code)).toEqual(["GRAPH_CYCLE"])
+    expect(
+      b
+        .inject([
+          { from: "a", to: "b" },
+          { from: "b", to: "a" }
+        ])
+        .map(({ code }) => code)
+    ).toEqual(["GRAPH_CYCLE"])
   })
 })
 
 describe("queues", () => {
   test("higher priorities first, first in first out within one", () => {
     const q = new PriorityQueue<string>()
-    for (const [item, priority] of [["a", 50], ["b", 50], ["c", 100], ["d", 0], ["e", 50]] as const) q.push(item, priority)
+    for (const [item, priority] of [
+      ["a", 50],
+      ["b", 50],
+      ["c", 100],
+      ["d", 0],
+      ["e", 50]
+    ] as const)
+      q.push(item, priority)
     const order: Array<string | undefined> = []
     while (q.size > 0) order.push(q.pop())
     expect(order).toEqual(["c", "a", "b", "e", "d"])

@@ -1,8 +1,9 @@
 /** `troupe check FILE`: all problems at once. */
-import { allowProblems, readAllow, readFile } from "../file.ts"
-import type { Command } from "../commands.ts"
+
 import type { Problem } from "../../model/errors.ts"
 import { countTasks } from "../../model/nested.ts"
+import type { Command } from "../commands.ts"
+import { allowProblems, readAllow, readFile } from "../file.ts"
 import { dim, exitCodes, green, oneLine, red, tell, tellJson, yellow } from "../output.ts"
 
 export const check: Command = async (given) => {
@@ -12,7 +13,10 @@ export const check: Command = async (given) => {
   if (given.has("json")) await tellJson({ ok: errors.length === 0, problems })
   else {
     for (const problem of problems) tell(line(problem))
-    if (errors.length === 0 && workflow !== undefined) tell(`${green("✓")} ${workflow.name}: ${countTasks(workflow.ir)} tasks${problems.length === 0 ? "" : `, ${problems.length} warning${problems.length === 1 ? "" : "s"}`}`)
+    if (errors.length === 0 && workflow !== undefined)
+      tell(
+        `${green("✓")} ${workflow.name}: ${countTasks(workflow.ir)} tasks${problems.length === 0 ? "" : `, ${problems.length} warning${problems.length === 1 ? "" : "s"}`}`
+      )
     else tell(`${red("✗")} ${errors.length} problem${errors.length === 1 ? "" : "s"}`)
   }
   if (errors.length === 0) return exitCodes.ok

@@ -1,11 +1,11 @@
 /** `troupe plan FILE`: what a workflow will take, without running it. */
 import { InvalidWorkflow, type Problem } from "../../model/errors.ts"
-import { isPlainRecord } from "../../model/json.ts"
 import type { Inventory } from "../../model/ir.ts"
-import { plan as planOf, type ExecutionPlan } from "../../model/plan.ts"
+import { isPlainRecord } from "../../model/json.ts"
+import { type ExecutionPlan, plan as planOf } from "../../model/plan.ts"
 import type { SchedulingPolicy } from "../../model/schedule.ts"
-import { readFile } from "../file.ts"
 import type { Command } from "../commands.ts"
+import { readFile } from "../file.ts"
 import { bold, CommandError, cyan, dim, duration, exitCodes, oneLine, tell, tellJson } from "../output.ts"
 
 export const plan: Command = async (given) => {
@@ -14,7 +14,10 @@ export const plan: Command = async (given) => {
   if (workflow === undefined || errors.length > 0) throw invalid(given.positionals[0]!, errors)
   const policy = given.text("policy") as SchedulingPolicy | undefined
   const resources = inventory(given.json("resources"))
-  const made = planOf(workflow.ir, { ...(policy === undefined ? {} : { policy }), ...(resources === undefined ? {} : { resources }) })
+  const made = planOf(workflow.ir, {
+    ...(policy === undefined ? {} : { policy }),
+    ...(resources === undefined ? {} : { resources })
+  })
   const infeasible = made.problems.filter(({ severity }) => severity === "error")
   if (given.has("json")) {
     const { slackMs: _, ...shown } = made
@@ -32,28 +35,47 @@ const invalid = (file: string, problems: ReadonlyArray<Problem>) => {
 
 const inventory = (given: unknown): Inventory | undefined => {
   if (given === undefined) return undefined
-  const refuse = (why: string) => new CommandError(`--resources ${why}`, "usage", 'like {"cpu": 8, "custom": {"R1": 10}} or {"workers": [{"id": "w1"}]}')
+  const refuse = (why: string) =>
+    new CommandError(
+      `--resources ${why}`,
+      "usage",
+      'like {"cpu": 8, "custom": {"R1": 10}} or {"workers": [{"id": "w1"}]}'
+    )
   if (!isPlainRecord(given)) throw refuse("needs an object")
   const { workers, custom, ...amounts } = given
   for (const [name, amount] of [...Object.entries(amounts), ...Object.entries(isPlainRecord(custom) ? custom : {})]) {
-    if (typeof amount !== "number" || !(amount >= 0) || !Number.isFinite(amount)) throw refuse(`gives '${name}' the amount ${JSON.stringify(amount)}, which is not a number from 0`)
+    if (typeof amount !== "number" || !(amount >= 0) || !Number.isFinite(amount))
+      throw refuse(`gives '${name}' the amount ${JSON.stringify(amount)}, which is not a number from 0`)
   }
-  if (workers !== undefined && !(Array.isArray(workers) && workers.every((worker) => isPlainRecord(worker) && typeof worker.id === "string"))) throw refuse("has workers that are not a list of objects with an id")
-  if (Array.isArray(workers) && workers.length === 0) throw refuse("has an empty list of workers: nothing could ever run")
+  if (
+    workers !== undefined &&
+    !(Array.isArray(workers) && workers.every((worker) => isPlainRecord(worker) && typeof worker.id === "string"))
+  )
+    throw refuse("has workers that are not a list of objects with an id")
+  if (Array.isArray(workers) && workers.length === 0)
+    throw refuse("has an empty list of workers: nothing could ever run")
   return given as Inventory
 }
 
 const show = (made: ExecutionPlan): void => {
-  tell(`${bold(made.workflow)}: ${made.tasks.toLocaleString("en")} tasks in ${made.stages.length} stages, about ${duration(made.estimatedMs)} with ${made.parallelism.toFixed(1)} at a time on average`)
+  tell(
+    `${bold(made.workflow)}: ${made.tasks.toLocaleString("en")} tasks in ${made.stages.length} stages, about ${duration(made.estimatedMs)} with ${made.parallelism.toFixed(1)} at a time on average`
+  )
   const chain = made.criticalPath.map(oneLine)
-  const path = chain.length <= 12 ? chain.join(" → ") : `${chain.slice(0, 6).join(" → ")} → … ${chain.length - 11} more … → ${chain.slice(-5).join(" → ")}`
+  const path =
+    chain.length <= 12
+      ? chain.join(" → ")
+      : `${chain.slice(0, 6).join(" → ")} → … ${chain.length - 11} more … → ${chain.slice(-5).join(" → ")}`
   tell(`critical path (${duration(made.criticalPathMs)}): ${cyan(path)}`)
   if (made.makespanMs > made.lowerBoundMs) tell(dim(`no schedule can be shorter than ${duration(made.lowerBoundMs)}`))
   for (const { stage, tasks, maxParallelism, estimatedMs } of made.stages.slice(0, 20)) {
     const names = tasks.slice(0, 6).map(oneLine).join(", ")
-    tell(`  ${String(stage).padStart(3)}  ${names}${tasks.length > 6 ? dim(` and ${tasks.length - 6} more`) : ""} ${dim(`(${maxParallelism} at a time, ${duration(estimatedMs)})`)}`)
+    tell(
+      `  ${String(stage).padStart(3)}  ${names}${tasks.length > 6 ? dim(` and ${tasks.length - 6} more`) : ""} ${dim(`(${maxParallelism} at a time, ${duration(estimatedMs)})`)}`
+    )
   }
   if (made.stages.length > 20) tell(dim(`  … and ${made.stages.length - 20} more stages; --json prints all`))
   const resources = Object.entries(made.resources.total)
-  if (resources.length > 0) tell(`resources asked for in all: ${resources.map(([name, amount]) => `${name} ${amount}`).join(", ")}`)
+  if (resources.length > 0)
+    tell(`resources asked for in all: ${resources.map(([name, amount]) => `${name} ${amount}`).join(", ")}`)
 }
