@@ -1,66 +1,52 @@
-// Troupe itself, through its public face: every task is an actor under its run, which is an actor under the orchestrator.
-export const kind = "engine"
-
+// Troupe, through its public face: every task is an actor under its run, every run one under the orchestrator.
 import { Orchestrator, task, type, workflow } from "troupe"
 import { join, node, root, step, total, work } from "../workloads.mjs"
+import { lanes } from "./plain.mjs"
 
-const steps = task("step", { in: type(), out: type(), run: ({ previous, i }) => step(previous, i) })
-const roots = task("root", { in: type(), out: type(), run: () => root() })
-const works = task("work", { in: type(), out: type(), run: ({ seed, i }) => work(seed, i) })
-const joins = task("join", { in: type(), out: type(), run: (values) => join(values) })
-const nodes = task("node", { in: type(), out: type(), run: ({ i, values }) => node(i, values) })
+export const kind = "engine"
+const stepTask = task("step", { in: type(), out: type(), run: ({ previous, i }) => step(previous, i) })
+const rootTask = task("root", { in: type(), out: type(), run: () => root() })
+const workTask = task("work", { in: type(), out: type(), run: ({ seed, i }) => work(seed, i) })
+const joinTask = task("join", { in: type(), out: type(), run: (values) => join(values) })
+const nodeTask = task("node", { in: type(), out: type(), run: ({ i, values }) => node(i, values) })
 
-const chainOf = (name, n) => {
+const line = (name, n) => {
   let flow = workflow(name, type())
-  for (let i = 0; i < n; i++)
-    flow = flow.task(`s${i}`, steps, ($) => ({ previous: i === 0 ? $.input : $[`s${i - 1}`], i }))
+  for (let i = 0; i < n; i++) flow = flow.task(`s${i}`, stepTask, ($) => ({ previous: i === 0 ? $.input : $[`s${i - 1}`], i }))
   return flow.returns(($) => $[`s${n - 1}`])
 }
 
-const once = async (flow, input) => {
+const ready = async (flow, input) => {
   const orchestrator = await Orchestrator.open()
   return { run: () => orchestrator.execute(flow, input), close: () => orchestrator.close() }
 }
 
-export const chain = async (n) => once(chainOf("chain", n), 1)
+export const chain = async (n) => ready(line("chain", n), 1)
 
-export const fan = async (n) => {
-  const items = Array.from({ length: n }, (_, i) => i)
-  const one = workflow("fan", type())
-    .task("root", roots, () => null)
-    .map("items", works, () => n, { input: ($) => ({ seed: $.root, i: $.index }), after: ["root"] })
-    .task("join", joins, ($) => $.items)
-    .returns(($) => $.join)
-  return once(one, items.length)
-}
-
-export const dag = async (d) => {
-  let flow = workflow("dag", type())
-  for (let i = 0; i < d.tasks; i++)
-    flow = flow.task(`n${i}`, nodes, ($) => ({ i, values: d.deps[i].map((j) => $[`n${j}`]) }))
-  const all = await once(
-    flow.returns(($) => Array.from({ length: d.tasks }, (_, i) => $[`n${i}`])),
+export const fan = async (n) =>
+  ready(
+    workflow("fan", type())
+      .task("root", rootTask, () => null)
+      .map("items", workTask, () => n, { input: ($) => ({ seed: $.root, i: $.index }) })
+      .task("join", joinTask, ($) => $.items)
+      .returns(($) => $.join),
     null
   )
-  return { ...all, run: async () => total(await all.run()) }
+
+export const dag = async ({ deps }) => {
+  let flow = workflow("dag", type())
+  deps.forEach((list, i) => {
+    flow = flow.task(`n${i}`, nodeTask, ($) => ({ i, values: list.map((j) => $[`n${j}`]) }))
+  })
+  const { run, close } = await ready(
+    flow.returns(($) => deps.map((_, i) => $[`n${i}`])),
+    null
+  )
+  return { close, run: async () => total(await run()) }
 }
 
-export const many = async (count, length, limit) => {
-  const flow = chainOf("many", length)
+export const many = async (count, steps, width) => {
+  const flow = line("many", steps)
   const orchestrator = await Orchestrator.open()
-  return {
-    close: () => orchestrator.close(),
-    run: async () => {
-      let next = 0
-      let sum = 0
-      const lane = async () => {
-        while (next < count) {
-          const value = await orchestrator.execute(flow, next++ % 1000)
-          sum = (sum + value) % 1_000_003
-        }
-      }
-      await Promise.all(Array.from({ length: limit }, lane))
-      return sum
-    }
-  }
+  return { close: () => orchestrator.close(), run: () => lanes(count, width, (id) => orchestrator.execute(flow, id % 1000)) }
 }

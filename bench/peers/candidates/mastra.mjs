@@ -1,0 +1,57 @@
+// Mastra workflows, default engine: createStep with schemas, then, foreach (1,000 at a time), layers of parallel.
+import { createStep, createWorkflow } from "@mastra/core/workflows"
+import { z } from "zod"
+import { lanes } from "../../candidates/plain.mjs"
+import { join, node, root, step, total, work } from "../../workloads.mjs"
+
+export const kind = "engine"
+const any = z.any()
+const make = (id, execute) => createStep({ id, inputSchema: any, outputSchema: any, execute })
+const flow = (id) => createWorkflow({ id, inputSchema: any, outputSchema: any, options: { validateInputs: false } })
+const start = async (app, inputData) => {
+  const result = await (await app.createRun()).start({ inputData })
+  if (result.status !== "success") throw new Error(`${result.status} ${result.error}`)
+  return result
+}
+const line = (id, n) => {
+  let app = flow(id)
+  for (let i = 0; i < n; i++) app = app.then(make(`s${i}`, async ({ inputData }) => step(inputData, i)))
+  return app.commit()
+}
+
+export const chain = async (n) => {
+  const app = line("chain", n)
+  return { run: async () => (await start(app, 1)).result }
+}
+
+export const fan = async (n) => {
+  const app = flow("fan")
+    .then(
+      make("root", async () => {
+        const seed = await root()
+        return Array.from({ length: n }, (_, i) => [seed, i])
+      })
+    )
+    .foreach(make("work", async ({ inputData: [seed, i] }) => work(seed, i)), { concurrency: 1_000 })
+    .then(make("join", async ({ inputData }) => join(inputData)))
+    .commit()
+  return { run: async () => (await start(app, 0)).result }
+}
+
+export const dag = async ({ deps, layers, width }) => {
+  const steps = deps.map((list, i) => make(`n${i}`, async ({ getStepResult }) => node(i, list.map((j) => getStepResult(`n${j}`)))))
+  let app = flow("dag")
+  for (let layer = 0; layer < layers; layer++) app = app.parallel(steps.slice(layer * width, (layer + 1) * width))
+  app = app.commit()
+  return {
+    run: async () => {
+      const { steps: done } = await start(app, 0)
+      return total(deps.map((_, i) => done[`n${i}`].output))
+    }
+  }
+}
+
+export const many = async (count, steps, width) => {
+  const app = line("many", steps)
+  return { run: () => lanes(count, width, async (id) => (await start(app, id % 1000)).result) }
+}
