@@ -6,7 +6,11 @@ import { fileURLToPath } from "node:url"
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 const measure = (what: string, ...args: ReadonlyArray<string>): Record<string, number> => {
-  const { stdout, stderr, status } = spawnSync(process.execPath, ["--expose-gc", "--no-warnings", here("measure.mjs"), what, ...args], { encoding: "utf8" })
+  const { stdout, stderr, status } = spawnSync(
+    process.execPath,
+    ["--expose-gc", "--no-warnings", here("measure.mjs"), what, ...args],
+    { encoding: "utf8" }
+  )
   if (status !== 0) throw new Error(`${what}: ${stderr}`)
   return JSON.parse(stdout.trim().split("\n").at(-1)!)
 }

@@ -21,7 +21,11 @@ const measures = {
   first: async () => {
     const { Orchestrator, task, type, workflow } = await import("troupe")
     const add = task("add", { in: type(), out: type(), run: async (n) => n + 1 })
-    const flow = workflow("first", type()).task("a", add, ($) => $.input).task("b", add, ($) => $.a).task("c", add, ($) => $.b).returns(($) => $.c)
+    const flow = workflow("first", type())
+      .task("a", add, ($) => $.input)
+      .task("b", add, ($) => $.a)
+      .task("c", add, ($) => $.b)
+      .returns(($) => $.c)
     const orchestrator = await Orchestrator.open()
     await orchestrator.execute(flow, 1)
     return { ms: Math.round(performance.now()) }
@@ -29,8 +33,15 @@ const measures = {
   "in-flight": async () => {
     const { Orchestrator, task, type, workflow } = await import("troupe")
     const ends = []
-    const held = task("held", { in: type(), out: type(), run: (n) => new Promise((resolve) => ends.push(() => resolve(n))) })
-    const flow = (n) => workflow(`held-${n}`, type()).map("m", held, () => n, { input: ($) => $.index }).returns(($) => $.m.length)
+    const held = task("held", {
+      in: type(),
+      out: type(),
+      run: (n) => new Promise((resolve) => ends.push(() => resolve(n)))
+    })
+    const flow = (n) =>
+      workflow(`held-${n}`, type())
+        .map("m", held, () => n, { input: ($) => $.index })
+        .returns(($) => $.m.length)
     const orchestrator = await Orchestrator.open()
     const warm = orchestrator.execute(flow(1_000), null)
     await settle()
@@ -47,7 +58,9 @@ const measures = {
   },
   waiting: async () => {
     const { Orchestrator, type, workflow } = await import("troupe")
-    const nap = workflow("nap", type()).sleep("z", "1h").returns(($) => $.z)
+    const nap = workflow("nap", type())
+      .sleep("z", "1h")
+      .returns(($) => $.z)
     const orchestrator = await Orchestrator.open()
     for (let i = 0; i < 100; i++) await orchestrator.submit(nap, null)
     await settle()
@@ -74,7 +87,13 @@ const measures = {
     await settle()
     const after = process.memoryUsage()
     await wide.close()
-    return { beforeMb: mb(rss), peakMb: mb(peak), afterMb: mb(after.rss), heapBeforeMb: mb(heapUsed), heapAfterMb: mb(after.heapUsed) }
+    return {
+      beforeMb: mb(rss),
+      peakMb: mb(peak),
+      afterMb: mb(after.rss),
+      heapBeforeMb: mb(heapUsed),
+      heapAfterMb: mb(after.heapUsed)
+    }
   },
   // a hundred tasks end one after the other, in a graph where all others wait for them
   completion: async () => {
@@ -83,8 +102,17 @@ const measures = {
     const spent = []
     for (let round = 0; round < 5; round++) {
       const ends = []
-      const held = task("held", { in: type(), out: type(), run: (i) => new Promise((resolve) => { ends[i] = resolve }) })
-      const tasks = Array.from({ length: size }, (_, i) => (i < 500 ? { id: `t${i}`, task: "held", input: i } : { id: `t${i}`, kind: "noop", after: ["t0"] }))
+      const held = task("held", {
+        in: type(),
+        out: type(),
+        run: (i) =>
+          new Promise((resolve) => {
+            ends[i] = resolve
+          })
+      })
+      const tasks = Array.from({ length: size }, (_, i) =>
+        i < 500 ? { id: `t${i}`, task: "held", input: i } : { id: `t${i}`, kind: "noop", after: ["t0"] }
+      )
       const orchestrator = await Orchestrator.open()
       const run = await orchestrator.submit(await load({ ir: 1, name: "wide", tasks, output: 1 }, { held }), null)
       await settle()
@@ -113,7 +141,12 @@ const measures = {
     const { ir } = await inspectDocument(document)
     const made = plan(ir, { resources: { workers: Array.from({ length: 64 }, (_, i) => ({ id: `w${i}` })) } })
     const ms = Math.round(performance.now() - start)
-    return { ms, tasks: made.tasks, edges: document.tasks.reduce((sum, { after }) => sum + after.length, 0), rssMb: mb(process.memoryUsage().rss) }
+    return {
+      ms,
+      tasks: made.tasks,
+      edges: document.tasks.reduce((sum, { after }) => sum + after.length, 0),
+      rssMb: mb(process.memoryUsage().rss)
+    }
   },
   deep: async () => {
     const { load, Orchestrator } = await import("troupe")

@@ -36,15 +36,26 @@ interface Sample {
   readonly rssMb: number
 }
 
-const { workloads } = (await import("./workloads.mjs" as string)) as { workloads: Record<string, { readonly units: number }> }
-const own = ["plain", "effect", "xstate", "xstate-lean", "effect-workflow", "troupe"].map((name) => [name, here(`candidates/${name}.mjs`)] as const)
-const others = options.peers ? readdirSync(here("peers/candidates")).map((file) => [file.replace(".mjs", ""), here(`peers/candidates/${file}`)] as const) : []
+const { workloads } = (await import("./workloads.mjs" as string)) as {
+  workloads: Record<string, { readonly units: number }>
+}
+const own = ["plain", "effect", "xstate", "xstate-lean", "effect-workflow", "troupe"].map(
+  (name) => [name, here(`candidates/${name}.mjs`)] as const
+)
+const others = options.peers
+  ? readdirSync(here("peers/candidates")).map(
+      (file) => [file.replace(".mjs", ""), here(`peers/candidates/${file}`)] as const
+    )
+  : []
 const wanted = options.only?.split(",")
 const candidates = [...own, ...others].filter(([name]) => wanted === undefined || wanted.includes(name))
 const names = options.workloads?.split(",") ?? Object.keys(workloads)
 
 if (options.peers && !existsSync(here("peers/node_modules"))) {
-  const { status } = spawnSync("npm", ["install", "--no-audit", "--no-fund", "--no-package-lock"], { cwd: here("peers"), stdio: ["ignore", 2, 2] })
+  const { status } = spawnSync("npm", ["install", "--no-audit", "--no-fund", "--no-package-lock"], {
+    cwd: here("peers"),
+    stdio: ["ignore", 2, 2]
+  })
   if (status !== 0) {
     console.error("bench: the peers could not be installed; without --peers they are not needed")
     process.exit(1)
@@ -53,7 +64,11 @@ if (options.peers && !existsSync(here("peers/node_modules"))) {
 
 const sample = (path: string, workload: string): Promise<Sample | { readonly why: string }> =>
   new Promise((resolve) => {
-    const child = spawn(process.execPath, ["--expose-gc", "--no-warnings", here("sample.mjs"), path, workload, String(budgetMs)], { stdio: ["ignore", "pipe", "pipe"] })
+    const child = spawn(
+      process.execPath,
+      ["--expose-gc", "--no-warnings", here("sample.mjs"), path, workload, String(budgetMs)],
+      { stdio: ["ignore", "pipe", "pipe"] }
+    )
     let out = ""
     let err = ""
     child.stdout.on("data", (chunk) => (out += chunk))
@@ -94,14 +109,32 @@ const medianOf = ({ samples }: { samples: ReadonlyArray<Sample> }) => median(sam
 if (options.json) {
   const round2 = (x: number) => Math.round(x * 100) / 100
   const value = Object.fromEntries(
-    [...results].map(([workload, row]) => [workload, Object.fromEntries([...row].flatMap(([name, cell]) => (cell.samples.length === 0 ? [] : [[name, { medianMs: round2(medianOf(cell)), runs: cell.samples.reduce((sum, { repeats }) => sum + repeats, 0) }]])))])
+    [...results].map(([workload, row]) => [
+      workload,
+      Object.fromEntries(
+        [...row].flatMap(([name, cell]) =>
+          cell.samples.length === 0
+            ? []
+            : [
+                [
+                  name,
+                  {
+                    medianMs: round2(medianOf(cell)),
+                    runs: cell.samples.reduce((sum, { repeats }) => sum + repeats, 0)
+                  }
+                ]
+              ]
+        )
+      )
+    ])
   )
   console.log(JSON.stringify(value))
   process.exit(0)
 }
 
 const version = (name: string) => JSON.parse(readFileSync(here(`../node_modules/${name}/package.json`), "utf8")).version
-const f = (x: number) => (x >= 1_000 ? Math.round(x).toLocaleString("en") : x >= 100 ? x.toFixed(0) : x >= 10 ? x.toFixed(1) : x.toFixed(2))
+const f = (x: number) =>
+  x >= 1_000 ? Math.round(x).toLocaleString("en") : x >= 100 ? x.toFixed(0) : x >= 10 ? x.toFixed(1) : x.toFixed(2)
 const table = (workload: string): string => {
   const row = results.get(workload)!
   const { units } = workloads[workload]!
@@ -112,8 +145,18 @@ const table = (workload: string): string => {
     const all = cell.samples.map(({ cpuMs }) => cpuMs)
     return `| ${name === "troupe" ? "**troupe**" : name} | ${f(ms)} | ${f(Math.min(...all))}–${f(Math.max(...all))} | ${f((ms * 1_000) / units)} | ${base === undefined || base.samples.length === 0 ? "" : f(ms / medianOf(base))} | ${f(median(cell.samples.map(({ wallMs }) => wallMs)))} | ${Math.max(...cell.samples.map(({ rssMb }) => rssMb))} |`
   })
-  const missing = [...row].filter(([, cell]) => cell.samples.length === 0 && cell.why !== "").map(([name, { why }]) => `| ${name} | ${why} | | | | | |`)
-  return [`### ${workload}`, "", "| candidate | CPU ms | min–max | µs a task | × xstate | wall ms | RSS MB |", "|---|---|---|---|---|---|---|", ...lines, ...missing, ""].join("\n")
+  const missing = [...row]
+    .filter(([, cell]) => cell.samples.length === 0 && cell.why !== "")
+    .map(([name, { why }]) => `| ${name} | ${why} | | | | | |`)
+  return [
+    `### ${workload}`,
+    "",
+    "| candidate | CPU ms | min–max | µs a task | × xstate | wall ms | RSS MB |",
+    "|---|---|---|---|---|---|---|",
+    ...lines,
+    ...missing,
+    ""
+  ].join("\n")
 }
 
 const measured = options.quick ? "" : await figures(options.cases)

@@ -38,5 +38,12 @@ else {
   }
 }
 const median = (key) => samples.map((one) => one[key]).sort((a, b) => a - b)[Math.floor(samples.length / 2)]
-console.log(JSON.stringify({ cpuMs: median("cpuMs"), wallMs: median("wallMs"), repeats: samples.length, rssMb: Math.round(process.memoryUsage().rss / 1e6) }))
+console.log(
+  JSON.stringify({
+    cpuMs: median("cpuMs"),
+    wallMs: median("wallMs"),
+    repeats: samples.length,
+    rssMb: Math.round(process.memoryUsage().rss / 1e6)
+  })
+)
 process.exit(0)

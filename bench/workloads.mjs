@@ -48,13 +48,37 @@ const expected = {
     return total(values)
   },
   flow: (id, steps) => Array.from({ length: steps }).reduce((x, _, i) => (x * 31 + i) % modulus, id % 1000),
-  many: (count, steps) => Array.from({ length: count }, (_, id) => expected.flow(id, steps)).reduce((sum, value) => (sum + value) % modulus, 0)
+  many: (count, steps) =>
+    Array.from({ length: count }, (_, id) => expected.flow(id, steps)).reduce(
+      (sum, value) => (sum + value) % modulus,
+      0
+    )
 }
 
 /** By name: what is asked of a candidate, the right answer, and how many tasks there are. */
 export const workloads = {
-  ...Object.fromEntries([1_000, 10_000].map((n) => [`chain-${n}`, { method: "chain", ask: (of) => of.chain(n), answer: () => expected.chain(n), units: n }])),
-  ...Object.fromEntries([1_000, 10_000, 100_000].map((n) => [`fan-${n}`, { method: "fan", ask: (of) => of.fan(n), answer: () => expected.fan(n), units: n }])),
-  ...Object.fromEntries([1_000, 10_000].map((n) => [`dag-${n}`, { method: "dag", ask: (of) => of.dag(graphOf(n)), answer: () => expected.dag(graphOf(n)), units: n }])),
-  "many-10000": { method: "many", ask: (of) => of.many(10_000, 5, 1_000), answer: () => expected.many(10_000, 5), units: 50_000 }
+  ...Object.fromEntries(
+    [1_000, 10_000].map((n) => [
+      `chain-${n}`,
+      { method: "chain", ask: (of) => of.chain(n), answer: () => expected.chain(n), units: n }
+    ])
+  ),
+  ...Object.fromEntries(
+    [1_000, 10_000, 100_000].map((n) => [
+      `fan-${n}`,
+      { method: "fan", ask: (of) => of.fan(n), answer: () => expected.fan(n), units: n }
+    ])
+  ),
+  ...Object.fromEntries(
+    [1_000, 10_000].map((n) => [
+      `dag-${n}`,
+      { method: "dag", ask: (of) => of.dag(graphOf(n)), answer: () => expected.dag(graphOf(n)), units: n }
+    ])
+  ),
+  "many-10000": {
+    method: "many",
+    ask: (of) => of.many(10_000, 5, 1_000),
+    answer: () => expected.many(10_000, 5),
+    units: 50_000
+  }
 }

@@ -1,6 +1,7 @@
 // Effect's own workflows with their in-memory engine: each step an Activity with a schema.
-import * as Deferred from "effect/Deferred"
+
 import * as Digest from "effect/crypto/Digest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
@@ -12,8 +13,14 @@ export const kind = "engine"
 let serial = 0
 const activity = (name, body) => Activity.make({ name, success: Schema.Number, execute: Effect.promise(body) })
 const define = (body) => {
-  const flow = Workflow.make(`flow${serial++}`, { payload: { id: Schema.String, n: Schema.Number }, success: Schema.Number, idempotencyKey: ({ id }) => id })
-  const runtime = ManagedRuntime.make(flow.toLayer(body).pipe(Layer.provideMerge(WorkflowEngine.layerMemory), Layer.provideMerge(Digest.layerWebCrypto)))
+  const flow = Workflow.make(`flow${serial++}`, {
+    payload: { id: Schema.String, n: Schema.Number },
+    success: Schema.Number,
+    idempotencyKey: ({ id }) => id
+  })
+  const runtime = ManagedRuntime.make(
+    flow.toLayer(body).pipe(Layer.provideMerge(WorkflowEngine.layerMemory), Layer.provideMerge(Digest.layerWebCrypto))
+  )
   const execute = (n) => flow.execute({ id: `${serial++}`, n })
   return { runtime, execute, run: () => runtime.runPromise(execute(0)), close: () => runtime.dispose() }
 }
@@ -33,7 +40,11 @@ export const fan = async (n) =>
   define(
     Effect.fnUntraced(function* () {
       const seed = yield* activity("root", root)
-      const values = yield* Effect.forEach(Array.from({ length: n }, (_, i) => i), (i) => activity(`w${i}`, () => work(seed, i)), { concurrency: "unbounded" })
+      const values = yield* Effect.forEach(
+        Array.from({ length: n }, (_, i) => i),
+        (i) => activity(`w${i}`, () => work(seed, i)),
+        { concurrency: "unbounded" }
+      )
       return yield* activity("join", () => join(values))
     })
   )
@@ -56,5 +67,8 @@ export const dag = async ({ deps }) =>
 export const many = async (count, steps, width) => {
   const { runtime, execute, close } = define(({ n }) => line(n % 1000, steps))
   const ids = Array.from({ length: count }, (_, id) => id)
-  return { close, run: async () => total(await runtime.runPromise(Effect.forEach(ids, execute, { concurrency: width }))) }
+  return {
+    close,
+    run: async () => total(await runtime.runPromise(Effect.forEach(ids, execute, { concurrency: width })))
+  }
 }

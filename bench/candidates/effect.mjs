@@ -22,7 +22,11 @@ export const fan = async (n) =>
   ready(
     Effect.gen(function* () {
       const seed = yield* lift(root)
-      const values = yield* Effect.forEach(Array.from({ length: n }, (_, i) => i), (i) => lift(() => work(seed, i)), { concurrency: "unbounded" })
+      const values = yield* Effect.forEach(
+        Array.from({ length: n }, (_, i) => i),
+        (i) => lift(() => work(seed, i)),
+        { concurrency: "unbounded" }
+      )
       return yield* lift(() => join(values))
     })
   )
@@ -45,5 +49,10 @@ export const dag = async ({ deps }) =>
 
 export const many = async (count, steps, width) => {
   const ids = Array.from({ length: count }, (_, id) => id)
-  return ready(Effect.map(Effect.forEach(ids, (id) => line(id % 1000, steps), { concurrency: width }), total))
+  return ready(
+    Effect.map(
+      Effect.forEach(ids, (id) => line(id % 1000, steps), { concurrency: width }),
+      total
+    )
+  )
 }

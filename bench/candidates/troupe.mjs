@@ -12,7 +12,8 @@ const nodeTask = task("node", { in: type(), out: type(), run: ({ i, values }) =>
 
 const line = (name, n) => {
   let flow = workflow(name, type())
-  for (let i = 0; i < n; i++) flow = flow.task(`s${i}`, stepTask, ($) => ({ previous: i === 0 ? $.input : $[`s${i - 1}`], i }))
+  for (let i = 0; i < n; i++)
+    flow = flow.task(`s${i}`, stepTask, ($) => ({ previous: i === 0 ? $.input : $[`s${i - 1}`], i }))
   return flow.returns(($) => $[`s${n - 1}`])
 }
 
@@ -48,5 +49,8 @@ export const dag = async ({ deps }) => {
 export const many = async (count, steps, width) => {
   const flow = line("many", steps)
   const orchestrator = await Orchestrator.open()
-  return { close: () => orchestrator.close(), run: () => lanes(count, width, (id) => orchestrator.execute(flow, id % 1000)) }
+  return {
+    close: () => orchestrator.close(),
+    run: () => lanes(count, width, (id) => orchestrator.execute(flow, id % 1000))
+  }
 }

@@ -9,7 +9,11 @@ const machine = setup({ actors: { body: fromPromise(({ input }) => input()) } })
   initial: "running",
   states: {
     running: {
-      invoke: { src: "body", input: ({ context }) => context.body, onDone: { target: "done", actions: assign({ value: ({ event }) => event.output }) } }
+      invoke: {
+        src: "body",
+        input: ({ context }) => context.body,
+        onDone: { target: "done", actions: assign({ value: ({ event }) => event.output }) }
+      }
     },
     done: { type: "final" }
   },
@@ -39,7 +43,9 @@ export const over = (one) => ({
   dag: async ({ deps }) => ({
     run: async () => {
       const cells = []
-      deps.forEach((list, i) => cells.push(Promise.all(list.map((j) => cells[j])).then((values) => one(() => node(i, values)))))
+      deps.forEach((list, i) =>
+        cells.push(Promise.all(list.map((j) => cells[j])).then((values) => one(() => node(i, values))))
+      )
       return total(await Promise.all(cells))
     }
   }),

@@ -81,6 +81,9 @@ class Delivery implements Entry {
   }
 }
 
+/** Kept for its hidden class; it belongs to the specimens (specimens.ts), which come first in every process. */
+const firstDelivery: Array<Delivery> = []
+
 /** Batches without a pause after which other work of the process gets its chance. */
 const turnsMax = 512
 
@@ -256,6 +259,7 @@ export class Engine {
   }
 
   #deliverAll(batch: ReadonlyArray<Delivery>): void {
+    if (firstDelivery.length === 0) firstDelivery.push(batch[0]!)
     for (const delivery of batch) {
       try {
         this.#deliver(delivery)

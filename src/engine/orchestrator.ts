@@ -21,6 +21,7 @@ import { Engine, type EngineOptions } from "./engine.ts"
 import { type RunState, stateOf, taskResults, taskStates } from "./progress.ts"
 import { type Agent, type AgentMessage, mailboxCapacity } from "./router.ts"
 import type { LiveRun } from "./run.ts"
+import { keepSpecimens } from "./specimens.ts"
 
 export interface OrchestratorOptions {
   /** Where runs are written: `"memory"` (default), or a journal. */
@@ -276,6 +277,7 @@ export const openEngine = (options: OrchestratorOptions, context: Context.Contex
     newId: randomUUID,
     onDefect: options.onDefect ?? ((error) => console.error("troupe:", error))
   }
+  keepSpecimens()
   const engine = new Engine(settings)
   for (const agent of options.agents ?? []) engine.router.join(agent)
   return engine

@@ -159,7 +159,31 @@ const compileTask = (given: Definition, task: TaskIR, index: number, tools: Tool
   structure: structureOf(given, task, tools)
 })
 
-const compileWork = (task: TaskIR, { resolve, resolveItem }: Tools): CompiledWork | undefined => {
+/** Tasks that say nothing but which code they run share their work: a graph of 10,000 has often only a few. */
+const sharedWork = new Map<string, CompiledWork>()
+const sharedMost = 10_000
+
+const compileWork = (task: TaskIR, tools: Tools): CompiledWork | undefined => {
+  if (
+    !("task" in task) ||
+    "kind" in task ||
+    "expand" in task ||
+    task.retry !== undefined ||
+    task.timeoutMs !== undefined ||
+    task.in !== undefined ||
+    task.out !== undefined ||
+    task.type !== undefined
+  ) {
+    return ownWork(task, tools)
+  }
+  const before = sharedWork.get(task.task)
+  if (before !== undefined) return before
+  const made = ownWork({ id: task.id, task: task.task }, tools)!
+  if (sharedWork.size < sharedMost) sharedWork.set(task.task, made)
+  return made
+}
+
+const ownWork = (task: TaskIR, { resolve, resolveItem }: Tools): CompiledWork | undefined => {
   const kind = kindOf(task)
   if (kind === "sleep" || kind === "use" || kind === "branch" || kind === "repeat") return undefined
   const work = (kind === "map" ? (task as { each: Each }).each : task) as Work

@@ -84,104 +84,73 @@ export const escapePointer = (key: string) => key.replaceAll("~", "~0").replaceA
 export const reservedIn = (parts: ReadonlyArray<string>): string | undefined =>
   parts.find((part) => reservedSegments.has(part))
 
-/** Compiles a mapping: `lookup` tells where each reference leads. The result of the function is shared, frozen data. */
+/**
+ * A mapping as a function: `lookup` tells where each reference leads. The result is shared, frozen data. The mapping is read
+ * anew each time: most tasks run once, and compiling closures for them cost more than it saved.
+ */
 export const resolver = (mapping: Mapping | undefined, lookup: Lookup, missing: Missing): Resolver => {
   if (mapping === undefined) return nothing
   if (typeof mapping !== "object" || mapping === null) return () => mapping
-  if (isReference(mapping)) return referenceResolver(mapping, lookup, missing)
-  if (isLiteral(mapping)) return () => mapping.$literal
-  if (!hasReference(mapping)) return () => mapping as Json
-  if (Array.isArray(mapping)) {
-    const items = mapping.map((item: Mapping) => resolver(item, lookup, missing))
-    return (frame) => {
-      const result = new Array<Json>(items.length)
-      for (let i = 0; i < items.length; i++) result[i] = items[i]!(frame) ?? null
-      return Object.freeze(result)
-    }
-  }
-  const keys = Object.keys(mapping)
-  const values = keys.map((key) => resolver((mapping as Record<string, Mapping>)[key], lookup, missing))
-  return (frame) => {
-    const result: Record<string, Json> = {}
-    for (let i = 0; i < keys.length; i++) {
-      const value = values[i]!(frame)
-      if (value !== undefined) put(result, keys[i]!, value)
-    }
-    return Object.freeze(result)
-  }
+  return (frame) => resolve(mapping, frame, lookup, missing)
 }
-
-/** Sets own data, even under the key `__proto__`. */
-const put = (record: Record<string, Json>, key: string, value: Json) => {
-  if (key === "__proto__") Object.defineProperty(record, key, { value, enumerable: true })
-  else record[key] = value
-}
-
 const nothing: Resolver = () => undefined
 
-/** Whether anything in a mapping must be resolved. */
-const hasReference = (mapping: Mapping): boolean => {
-  if (typeof mapping !== "object" || mapping === null) return false
-  if (isReference(mapping) || isLiteral(mapping)) return true
-  for (const key in mapping) if (hasReference((mapping as Record<string, Mapping>)[key]!)) return true
-  return false
+const resolve = (mapping: Mapping, frame: Frame, lookup: Lookup, missing: Missing): Json | undefined => {
+  if (typeof mapping !== "object" || mapping === null) return mapping
+  if (Array.isArray(mapping)) {
+    const result = new Array<Json>(mapping.length)
+    for (let i = 0; i < mapping.length; i++) result[i] = resolve(mapping[i], frame, lookup, missing) ?? null
+    return Object.freeze(result)
+  }
+  if (isReference(mapping)) return follow(mapping, frame, lookup, missing)
+  if (isLiteral(mapping)) return mapping.$literal
+  const result: Record<string, Json> = {}
+  for (const key in mapping) {
+    const value = resolve((mapping as Record<string, Mapping>)[key]!, frame, lookup, missing)
+    if (value === undefined) continue
+    // `__proto__` as own data stays data
+    if (key === "__proto__") Object.defineProperty(result, key, { value, enumerable: true })
+    else result[key] = value
+  }
+  return Object.freeze(result)
 }
 
-const referenceResolver = (reference: Reference, lookup: Lookup, missing: Missing): Resolver => {
+const follow = (reference: Reference, frame: Frame, lookup: Lookup, missing: Missing): Json | undefined => {
   const parts = segments(reference.$)
   const { root, path } = lookup(parts)
-  const start = rootReader(root)
-  const whole = parts.join(".")
+  const start = readRoot(root, frame)
   const fallback = reference.default
-  const lenient = missing === "omit" || fallback !== undefined
-  if (path.length === 0) return fallback === undefined ? start : (frame) => start(frame) ?? fallback
-  return (frame) => {
-    const from = start(frame)
-    // a skipped task has no result: what is read from it is absent, not wrong
-    const value = from === undefined && root.at === "task" ? undefined : read(from, path, whole, lenient)
-    return value === undefined ? fallback : value
-  }
+  if (path.length === 0) return start ?? fallback
+  // a skipped task has no result: what is read from it is absent, not wrong
+  if (start === undefined && root.at === "task") return fallback
+  return read(start, path, parts.join("."), missing === "omit" || fallback !== undefined) ?? fallback
 }
 
-const rootReader = (root: Root): Resolver => {
+const readRoot = (root: Root, frame: Frame): Json | undefined => {
   switch (root.at) {
-    case "task": {
-      const { index } = root
-      return (frame) => frame.values[index]
-    }
+    case "task":
+      return frame.values[root.index]
     case "data":
-      return dataReader(root.parts)
-    case "input":
-      return (frame) => frame.input
-    case "item":
-      return (frame) => frame.item
-    case "index":
-      return (frame) => frame.index
-    case "output":
-      return (frame) => frame.output
-    case "round":
-      return (frame) => frame.round
-    case "result":
-      return (frame) => frame.result
+      return readData(root.parts, frame)
+    default:
+      return frame[root.at]
   }
 }
 
-const dataReader =
-  (parts: ReadonlyArray<DataPart>): Resolver =>
-  (frame) => {
-    const single = parts.length === 1 ? parts[0]! : undefined
-    if (single !== undefined && single.into.length === 0)
-      return read(frame.values[single.index], single.path, "data", true)
-    const result: Record<string, unknown> = {}
-    for (const { into, index, path } of parts) {
-      const value = read(frame.values[index], path, "data", true)
-      if (value === undefined) continue
-      let at = result
-      for (const key of into.slice(0, -1)) at = (at[key] ??= {}) as Record<string, unknown>
-      at[into.at(-1)!] = value
-    }
-    return result as Json
+const readData = (parts: ReadonlyArray<DataPart>, frame: Frame): Json | undefined => {
+  const single = parts.length === 1 ? parts[0]! : undefined
+  if (single !== undefined && single.into.length === 0)
+    return read(frame.values[single.index], single.path, "data", true)
+  const result: Record<string, unknown> = {}
+  for (const { into, index, path } of parts) {
+    const value = read(frame.values[index], path, "data", true)
+    if (value === undefined) continue
+    let at = result
+    for (const key of into.slice(0, -1)) at = (at[key] ??= {}) as Record<string, unknown>
+    at[into.at(-1)!] = value
   }
+  return result as Json
+}
 
 /** Follows own keys only. Missing: `undefined` when lenient, else a `PathMissing` error. */
 export const read = (

@@ -19,14 +19,16 @@ const once = (flow, result) => {
 
 export const chain = async (n) => {
   let flow = createFlow("chain")
-  for (let i = 0; i < n; i++) flow = flow.node(`n${i}`, async ({ input }) => ({ output: await step(i === 0 ? 1 : input, i) }))
+  for (let i = 0; i < n; i++)
+    flow = flow.node(`n${i}`, async ({ input }) => ({ output: await step(i === 0 ? 1 : input, i) }))
   for (let i = 1; i < n; i++) flow = flow.edge(`n${i - 1}`, `n${i}`)
   return once(flow, (context) => read(context, `n${n - 1}`))
 }
 
 export const fan = async (n) => {
   let flow = createFlow("fan").node("root", async () => ({ output: await root() }))
-  for (let i = 0; i < n; i++) flow = flow.node(`w${i}`, async ({ input }) => ({ output: await work(input, i) })).edge("root", `w${i}`)
+  for (let i = 0; i < n; i++)
+    flow = flow.node(`w${i}`, async ({ input }) => ({ output: await work(input, i) })).edge("root", `w${i}`)
   flow = flow.node("join", async ({ context }) => {
     const values = []
     for (let i = 0; i < n; i++) values.push(await get(context, `w${i}`))
@@ -52,7 +54,9 @@ export const dag = async ({ deps }) => {
 }
 
 export const many = async (count, steps, width) => {
-  let flow = createFlow("many").node("n0", async ({ context }) => ({ output: await step((await context.get("x")) % 1000, 0) }))
+  let flow = createFlow("many").node("n0", async ({ context }) => ({
+    output: await step((await context.get("x")) % 1000, 0)
+  }))
   for (let i = 1; i < steps; i++) flow = flow.node(`n${i}`, async ({ input }) => ({ output: await step(input, i) }))
   for (let i = 1; i < steps; i++) flow = flow.edge(`n${i - 1}`, `n${i}`)
   const runtime = new FlowRuntime({ logger: silent })

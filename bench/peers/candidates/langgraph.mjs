@@ -22,13 +22,20 @@ export const fan = async (n) => {
     for (const one of more) all.push(one)
     return all
   }
-  const state = Annotation.Root({ seed: Annotation(), i: Annotation(), sum: Annotation(), values: Annotation({ reducer: append, default: () => [] }) })
+  const state = Annotation.Root({
+    seed: Annotation(),
+    i: Annotation(),
+    sum: Annotation(),
+    values: Annotation({ reducer: append, default: () => [] })
+  })
   const app = new StateGraph(state)
     .addNode("root", async () => ({ seed: await root() }))
     .addNode("work", async ({ seed, i }) => ({ values: [await work(seed, i)] }))
     .addNode("join", async ({ values }) => ({ sum: await join(values) }))
     .addEdge(START, "root")
-    .addConditionalEdges("root", ({ seed }) => Array.from({ length: n }, (_, i) => new Send("work", { seed, i })), ["work"])
+    .addConditionalEdges("root", ({ seed }) => Array.from({ length: n }, (_, i) => new Send("work", { seed, i })), [
+      "work"
+    ])
     .addEdge("work", "join")
     .addEdge("join", END)
     .compile()
@@ -36,9 +43,18 @@ export const fan = async (n) => {
 }
 
 export const dag = async ({ deps, layers }) => {
-  const graph = new StateGraph(Annotation.Root({ v: Annotation({ reducer: (a, b) => Object.assign(a, b), default: () => ({}) }) }))
+  const graph = new StateGraph(
+    Annotation.Root({ v: Annotation({ reducer: (a, b) => Object.assign(a, b), default: () => ({}) }) })
+  )
   deps.forEach((list, i) => {
-    graph.addNode(`n${i}`, async ({ v }) => ({ v: { [i]: await node(i, list.map((j) => v[j])) } }))
+    graph.addNode(`n${i}`, async ({ v }) => ({
+      v: {
+        [i]: await node(
+          i,
+          list.map((j) => v[j])
+        )
+      }
+    }))
   })
   const last = new Set(deps.keys())
   deps.forEach((list, i) => {

@@ -32,14 +32,24 @@ export const fan = async (n) => {
         return Array.from({ length: n }, (_, i) => [seed, i])
       })
     )
-    .foreach(make("work", async ({ inputData: [seed, i] }) => work(seed, i)), { concurrency: 1_000 })
+    .foreach(
+      make("work", async ({ inputData: [seed, i] }) => work(seed, i)),
+      { concurrency: 1_000 }
+    )
     .then(make("join", async ({ inputData }) => join(inputData)))
     .commit()
   return { run: async () => (await start(app, 0)).result }
 }
 
 export const dag = async ({ deps, layers, width }) => {
-  const steps = deps.map((list, i) => make(`n${i}`, async ({ getStepResult }) => node(i, list.map((j) => getStepResult(`n${j}`)))))
+  const steps = deps.map((list, i) =>
+    make(`n${i}`, async ({ getStepResult }) =>
+      node(
+        i,
+        list.map((j) => getStepResult(`n${j}`))
+      )
+    )
+  )
   let app = flow("dag")
   for (let layer = 0; layer < layers; layer++) app = app.parallel(steps.slice(layer * width, (layer + 1) * width))
   app = app.commit()

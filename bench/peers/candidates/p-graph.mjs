@@ -18,7 +18,11 @@ export const chain = async (n) => {
       values[i] = await step(i === 0 ? 1 : values[i - 1], i)
     }
   ])
-  return ready(tasks, Array.from({ length: n - 1 }, (_, i) => [`${i}`, `${i + 1}`]), () => values[n - 1])
+  return ready(
+    tasks,
+    Array.from({ length: n - 1 }, (_, i) => [`${i}`, `${i + 1}`]),
+    () => values[n - 1]
+  )
 }
 
 export const fan = async (n) => {
@@ -45,7 +49,14 @@ export const fan = async (n) => {
       }
     ]
   ]
-  return ready([...ends, ...items], items.flatMap(([id]) => [["root", id], [id, "join"]]), () => sum)
+  return ready(
+    [...ends, ...items],
+    items.flatMap(([id]) => [
+      ["root", id],
+      [id, "join"]
+    ]),
+    () => sum
+  )
 }
 
 export const dag = async ({ deps }) => {
@@ -53,8 +64,15 @@ export const dag = async ({ deps }) => {
   const tasks = deps.map((list, i) => [
     `${i}`,
     async () => {
-      values[i] = await node(i, list.map((j) => values[j]))
+      values[i] = await node(
+        i,
+        list.map((j) => values[j])
+      )
     }
   ])
-  return ready(tasks, deps.flatMap((list, i) => list.map((j) => [`${j}`, `${i}`])), () => total(values))
+  return ready(
+    tasks,
+    deps.flatMap((list, i) => list.map((j) => [`${j}`, `${i}`])),
+    () => total(values)
+  )
 }

@@ -19,7 +19,9 @@ export const chain = async (n) => ({
 export const fan = async (n) => ({
   run: async () => {
     const seed = await root()
-    return join(await new PQueue({ concurrency: 1_000 }).addAll(Array.from({ length: n }, (_, i) => () => work(seed, i))))
+    return join(
+      await new PQueue({ concurrency: 1_000 }).addAll(Array.from({ length: n }, (_, i) => () => work(seed, i)))
+    )
   }
 })
 
