@@ -13,6 +13,7 @@ export default defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts", "property-tests/**/*.test.ts"],
+    reporters: ["default", ["json", { outputFile: "test-results/report.json" }]],
     testTimeout: 20_000,
     hookTimeout: 20_000,
     // XState's development build warns on the console about every event to a stopped actor; nothing here depends on it

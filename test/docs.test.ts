@@ -1,5 +1,6 @@
 // Docs that run stay true: every `ts check` example in the sources is executed, and its `// =>` compared.
-import { readdirSync, readFileSync } from "node:fs"
+import { spawnSync } from "node:child_process"
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { stripTypeScriptTypes } from "node:module"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -28,6 +29,37 @@ const examples = files.flatMap((file) =>
 const scopeOf = async (file: string) => ({
   ...(await import("../src/index.ts")),
   ...(await import(/* @vite-ignore */ file))
+})
+
+describe("programs in the README and the guides", () => {
+  const root = fileURLToPath(new URL("..", import.meta.url))
+  const pages = [
+    "README.md",
+    ...readdirSync(join(root, "docs"))
+      .filter((name) => name.endsWith(".md"))
+      .map((name) => `docs/${name}`)
+  ]
+  const programs = pages.flatMap((page) =>
+    [...readFileSync(join(root, page), "utf8").matchAll(/```ts run\n([\s\S]*?)```/g)].map(
+      ([, source], i) => [`${page} #${i + 1}`, source!] as const
+    )
+  )
+  test("there is one in the README", () => expect(programs.length).toBeGreaterThan(0))
+  test.each(programs)("%s runs and prints what it says", (name, source) => {
+    // beside the package, so that it imports it as a stranger would
+    const file = join(root, `.docs-${name.replace(/\W+/g, "-")}.ts`)
+    writeFileSync(file, source)
+    try {
+      const { stdout, stderr } = spawnSync(process.execPath, [file], {
+        encoding: "utf8",
+        env: { ...process.env, NODE_OPTIONS: "" }
+      })
+      expect(stderr).toBe("")
+      expect(stdout.trimEnd().split("\n")).toEqual([...source.matchAll(/\/\/ => (.*)/g)].map(([, wanted]) => wanted))
+    } finally {
+      rmSync(file)
+    }
+  })
 })
 
 describe("examples in the docs", () => {
