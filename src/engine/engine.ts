@@ -412,7 +412,8 @@ export class Engine {
   #forget(run: LiveRun): void {
     this.#finishedMessages -= run.length
     if (this.runs.get(run.id) === run) this.runs.delete(run.id)
-    this.#fork(Effect.ignore(this.options.journal.remove(run.id)))
+    const removed = this.options.journal.remove(run.id)
+    if (!Exit.isExit(removed)) this.#fork(Effect.ignore(removed))
   }
 
   /** An actor of ours threw, or what happened could not be written: the run fails, the others go on. */

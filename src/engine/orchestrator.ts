@@ -161,8 +161,7 @@ export class Orchestrator implements AsyncDisposable {
     input: I,
     options: SubmitOptions = {}
   ): Promise<Run<O>> {
-    const run = await this.#submit(workflow, input, options)
-    return new RunHandle<O>(this.#engine, run)
+    return new RunHandle<O>(this.#engine, await written(await this.#submit(workflow, input, options)))
   }
 
   /** Submits and waits for the result; rejects with `RunFailed` or `RunCancelled`. */
@@ -171,7 +170,8 @@ export class Orchestrator implements AsyncDisposable {
     input: I,
     options: SubmitOptions = {}
   ): Promise<O> {
-    return resultOf<O>(await this.#submit(workflow, input, options))
+    const run = this.#submit(workflow, input, options)
+    return resultOf<O>(run instanceof Promise ? await run : run)
   }
 
   /** Runs by id; rejects with `RunNotFound`. */
@@ -242,18 +242,25 @@ export class Orchestrator implements AsyncDisposable {
     await this.close()
   }
 
-  async #submit(given: Workflow | TaskDef, input: unknown, { id }: SubmitOptions): Promise<LiveRun> {
+  /** Hands a run to the engine, with its input checked; a check that must wait is waited for. */
+  #submit(given: Workflow | TaskDef, input: unknown, { id }: SubmitOptions): LiveRun | Promise<LiveRun> {
     const workflow = asWorkflow(given)
-    const checked = standardCheck(workflow.input, `the input of workflow '${workflow.name}'`)
-    const accepted = toJson(checked === undefined ? input : await checked(input))
-    compileWorkflow(definition(workflow.ir)).checkInput?.(accepted)
-    const name = id === undefined ? this.#engine.options.newId() : requireId("run", id)
-    const run = this.#engine.submit(workflow, name, accepted)
-    return new Promise((resolve, reject) =>
-      run.whenWritten((error) => (error === undefined ? resolve(run) : reject(error)))
-    )
+    const check = standardCheck(workflow.input, `the input of workflow '${workflow.name}'`)
+    const checked = check === undefined ? input : check(input)
+    return checked instanceof Promise
+      ? checked.then((value) => this.#accept(workflow, value, id))
+      : this.#accept(workflow, checked, id)
+  }
+
+  #accept(workflow: Workflow, value: unknown, id: string | undefined): LiveRun {
+    const input = toJson(value)
+    compileWorkflow(definition(workflow.ir)).checkInput?.(input)
+    return this.#engine.submit(workflow, id === undefined ? this.#engine.options.newId() : requireId("run", id), input)
   }
 }
+
+const written = (run: LiveRun): Promise<LiveRun> =>
+  new Promise((resolve, reject) => run.whenWritten((error) => (error === undefined ? resolve(run) : reject(error))))
 
 /** Opens an engine with every setting decided; both faces stand on it. */
 export const openEngine = (options: OrchestratorOptions, context: Context.Context<never>): Engine => {
@@ -289,13 +296,17 @@ const positive = (value: number, option: string): number => {
   return value
 }
 
+/** Workflows that were found to be without errors. */
+const sound = new WeakSet<object>()
 const single = new WeakMap<TaskDef, Workflow>()
 
 /** A task alone is a workflow of one task: the light path for simple queues. */
 const asWorkflow = (given: Workflow | TaskDef): Workflow => {
+  if (sound.has(given)) return given as Workflow
   if (isWorkflow(given)) {
     const errors = given.problems.filter(({ severity }) => severity === "error")
     if (errors.length > 0) throw new InvalidWorkflow({ workflow: given.name, problems: errors })
+    sound.add(given)
     return given
   }
   const before = single.get(given)
@@ -316,6 +327,8 @@ const asWorkflow = (given: Workflow | TaskDef): Workflow => {
 
 const resultOf = <O>(run: LiveRun): Promise<O> =>
   new Promise((resolve, reject) => {
+    // a run that is refused never ends
+    run.whenWritten((error) => error !== undefined && reject(error))
     run.whenEnded((end) => {
       if (!("status" in end)) reject(end)
       else if (end.status === "succeeded") resolve(end.value as O)

@@ -69,11 +69,11 @@ export const memoryJournal = ({ capacity = 5_000_000 }: MemoryOptions = {}): Jou
           cursor: all.length > page.length ? String(page.at(-1)!.order) : undefined
         }
       }),
-    remove: (run) =>
-      Effect.sync(() => {
-        held -= runs.get(run)?.messages.length ?? 0
-        runs.delete(run)
-      })
+    remove: (run) => {
+      held -= runs.get(run)?.messages.length ?? 0
+      runs.delete(run)
+      return Exit.void
+    }
   }
 }
 
