@@ -120,10 +120,12 @@ const follow = (reference: Reference, frame: Frame, lookup: Lookup, missing: Mis
   const { root, path } = lookup(parts)
   const start = readRoot(root, frame)
   const fallback = reference.default
-  if (path.length === 0) return start ?? fallback
+  // null is a value: only what is not there takes the default
+  if (path.length === 0) return start === undefined ? fallback : start
   // a skipped task has no result: what is read from it is absent, not wrong
   if (start === undefined && root.at === "task") return fallback
-  return read(start, path, parts.join("."), missing === "omit" || fallback !== undefined) ?? fallback
+  const value = read(start, path, parts.join("."), missing === "omit" || fallback !== undefined)
+  return value === undefined ? fallback : value
 }
 
 const readRoot = (root: Root, frame: Frame): Json | undefined => {

@@ -62,6 +62,10 @@ describe("mappings", () => {
     for (const text of ["{{ $env.SECRET }}", "${process.env.X}", "<%= x %>"])
       expect(resolve({ t: text }, {})).toEqual({ t: text })
   })
+  test("null is a value, not an absence: it is read as null and takes no default", () => {
+    expect(resolve({ a: { $: "input.x" } }, { x: null })).toEqual({ a: null })
+    expect(resolve({ $: "input.x", default: 7 }, { x: null })).toBe(null)
+  })
   test("literals protect a key that looks like a reference", () => {
     expect(resolve({ a: { $literal: { $: "input.x" } } }, {})).toEqual({ a: { $: "input.x" } })
   })
