@@ -13,7 +13,7 @@ export {
   type SubmitOptions,
   type WorkflowResult
 } from "./engine/orchestrator.ts"
-export type { RunState, TaskCounts } from "./engine/progress.ts"
+export type { RunState, TaskCounts, TaskResult } from "./engine/progress.ts"
 export type { Agent, AgentMessage } from "./engine/router.ts"
 export type { AgentRecord, Balance, Registry } from "./model/agents.ts"
 export {

@@ -18,7 +18,7 @@ import type { JournalService } from "../storage/journal.ts"
 import { memoryJournal } from "../storage/memory.ts"
 import type { Allow } from "./builtin.ts"
 import { Engine, type EngineOptions } from "./engine.ts"
-import { type RunState, stateOf, taskResults, taskStates } from "./progress.ts"
+import { type RunState, stateOf, type TaskResult, taskReport, taskResults, taskStates } from "./progress.ts"
 import { type Agent, type AgentMessage, mailboxCapacity } from "./router.ts"
 import type { LiveRun } from "./run.ts"
 import { keepSpecimens } from "./specimens.ts"
@@ -78,6 +78,8 @@ export interface Run<O = any> {
   status(): Promise<RunState>
   /** States of its tasks, by id. */
   tasks(): Promise<{ readonly [task: string]: TaskStatus }>
+  /** What became of each of its tasks so far, in the order of the definition. */
+  report(): Promise<ReadonlyArray<TaskResult>>
   /** All that happened to it so far, in order. */
   history(): Promise<ReadonlyArray<Message>>
   /** From when it resolves, no attempt begins until `resume`; those that are out may finish. False for a run that is over. */
@@ -360,6 +362,9 @@ class RunHandle<O> implements Run<O> {
   }
   async tasks() {
     return taskStates(this.#run)
+  }
+  async report() {
+    return taskReport(this.#run)
   }
   history(): Promise<ReadonlyArray<Message>> {
     return Effect.runPromise(this.#engine.options.journal.read(this.#run.id))

@@ -98,6 +98,26 @@ export const taskStates = ({ room, compiled, outcome }: LiveRun): { readonly [ta
   )
 }
 
+/** What became of one task. */
+export interface TaskResult {
+  readonly task: string
+  readonly status: TaskStatus
+  readonly value: Json | undefined
+  readonly failure: Failure | undefined
+}
+
+/** What became of each task of the workflow itself, in the order of the definition. */
+export const taskReport = (run: LiveRun): ReadonlyArray<TaskResult> => {
+  const { board } = run.room
+  const states = taskStates(run)
+  return run.compiled.graph.ids.map((task, i) => ({
+    task,
+    status: states[task]!,
+    value: states[task] === "succeeded" ? board?.values[i] : undefined,
+    failure: board?.failureOf(i)
+  }))
+}
+
 /** Results of the tasks of the workflow itself that are done, by id. */
 export const taskResults = ({ room, compiled }: LiveRun): { readonly [task: string]: Json } =>
   Object.fromEntries(

@@ -341,6 +341,11 @@ describe("failures", () => {
     const run = await orchestrator.submit(flow, 1)
     expect(await run.outcome()).toMatchObject({ status: "failed", failedTask: "bad", results: { ok: 2 } })
     expect(await run.tasks()).toEqual({ ok: "succeeded", bad: "failed", never: "skipped" })
+    expect(await run.report()).toMatchObject([
+      { task: "ok", status: "succeeded", value: 2 },
+      { task: "bad", status: "failed", failure: { message: "kaputt" } },
+      { task: "never", status: "skipped" }
+    ])
     await expect(run.result()).rejects.toThrow(RunFailed)
     await expect(run.result()).rejects.toThrow("failed in task 'bad': kaputt")
   })
