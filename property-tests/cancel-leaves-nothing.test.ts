@@ -1,5 +1,6 @@
 import { fc, test } from "@fast-check/vitest"
 import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
 import { load, Orchestrator } from "troupe"
 import { expect } from "vitest"
 import { openEngine } from "../src/engine/orchestrator.ts"
@@ -12,8 +13,9 @@ test.prop([graph(12), fc.array(fc.nat(100), { maxLength: 12 }), fc.boolean()], {
   async (deps, order, force) => {
     const { step, waiting, log, settle, endOne } = stage()
     const before = process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length
-    const engine = openEngine({}, Context.empty())
-    const orchestrator = new Orchestrator(engine)
+    const opened = await Effect.runPromise(openEngine({}, Context.empty()))
+    const { engine } = opened
+    const orchestrator = new Orchestrator(opened)
     const ir = workflowOf(deps)
     const run = await orchestrator.submit(await load({ ...ir, tasks: [...ir.tasks, wait] }, { step }), null)
     await settle()

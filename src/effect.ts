@@ -5,7 +5,6 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { Engine } from "./engine/engine.ts"
 import {
   type CancelOptions,
   type ListOptions,
@@ -16,7 +15,7 @@ import {
   type SubmitOptions,
   type WorkflowResult
 } from "./engine/orchestrator.ts"
-import type { RunState } from "./engine/progress.ts"
+import type { RunOverview, RunState } from "./engine/progress.ts"
 import {
   type IdempotencyMismatch,
   type InvalidId,
@@ -34,7 +33,7 @@ import {
 import type { Cause, Message, TaskStatus } from "./model/messages.ts"
 import type { TaskDef } from "./model/task.ts"
 import type { Workflow } from "./model/workflow.ts"
-import type { JournalError } from "./storage/journal.ts"
+import type { JournalError } from "./storage/errors.ts"
 
 /** An orchestrator that lives as long as its layer. */
 export class Troupe extends Context.Service<Troupe, { readonly orchestrator: Orchestrator }>()("troupe/Troupe") {}
@@ -69,16 +68,15 @@ export interface Run<O> {
  * A layer that opens an orchestrator and closes it with its scope. Clock, scheduler and all services around it are those
  * that attempts and timers run with, so a `TestClock` drives them too.
  */
-export const layer = (options: OrchestratorOptions = {}): Layer.Layer<Troupe> =>
+export const layer = (options: OrchestratorOptions = {}): Layer.Layer<Troupe, InvalidOption | JournalError> =>
   Layer.effect(
     Troupe,
     Effect.gen(function* () {
       const context = yield* Effect.context<never>()
-      const engine: Engine = yield* Effect.acquireRelease(
-        Effect.sync(() => openEngine(options, context)),
-        (opened) => Effect.sync(() => opened.close())
+      const opened = yield* Effect.acquireRelease(openEngine(options, context), ({ engine }) =>
+        Effect.ignore(engine.close())
       )
-      return Troupe.of({ orchestrator: new Orchestrator(engine) })
+      return Troupe.of({ orchestrator: new Orchestrator(opened) })
     })
   )
 
@@ -118,7 +116,7 @@ export const get = <O = unknown>(id: string): Effect.Effect<Run<O>, RunNotFound 
 export const list = (
   options?: ListOptions
 ): Effect.Effect<
-  { readonly runs: ReadonlyArray<RunState>; readonly cursor: string | undefined },
+  { readonly runs: ReadonlyArray<RunOverview>; readonly cursor: string | undefined },
   InvalidOption,
   Troupe
 > => Effect.flatMap(Troupe, ({ orchestrator }) => asked(() => orchestrator.list(options)))

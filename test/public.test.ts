@@ -14,6 +14,7 @@ test("names of troupe", async () => {
       "InvalidId",
       "InvalidOption",
       "InvalidWorkflow",
+      "JournalDiverged",
       "LimitExceeded",
       "MailboxFull",
       "NoAgent",
@@ -27,6 +28,7 @@ test("names of troupe", async () => {
       "RunNotFound",
       "SchemaMismatch",
       "TroupeError",
+      "VersionUnavailable",
       "analyzeDependencies",
       "and",
       "criticalPath",
@@ -101,11 +103,17 @@ test("names of troupe/storage", async () => {
     [
       "Journal",
       "JournalBroken",
+      "JournalBusy",
+      "JournalCorrupt",
       "JournalFull",
       "SequenceConflict",
+      "StaleOwner",
+      "StoreInUse",
+      "StoreUnusable",
       "laws",
       "layerMemory",
       "memoryJournal",
+      "sqliteJournal",
     ]
   `)
 })

@@ -127,6 +127,12 @@ export class Room {
     this.board?.retire()
   }
 
+  /** The run leaves memory: its actors are stopped, and what they ask for on the way is not heard. */
+  leave(): void {
+    this.root = undefined
+    this.#queue.clear()
+  }
+
   /** Takes a command from a chart: slots are ours, everything else goes to the engine. */
   command(type: string, params: { readonly attempt: number; readonly dueAt: number }, place: Place): void {
     switch (type) {

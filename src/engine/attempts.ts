@@ -39,12 +39,22 @@ export interface AttemptsOptions {
   readonly ended: (attempt: Attempt, end: AttemptEnd) => void
   /** How long an attempt that was told to stop may take to end by itself. */
   readonly graceMs: number
+  /** In which life of the journal's owner it runs. */
+  readonly epoch: number
+}
+
+/** An attempt that was asked for before this process was there. */
+export interface Earlier {
+  readonly askedAt: number
+  /** The how-maniest call of this attempt it is. */
+  readonly delivery: number
 }
 
 /** One call of a task body; also its own timeout, and what the body sees as its context. */
 export class Attempt extends Timer implements TaskContext {
   readonly place: Place
   readonly attempt: number
+  readonly delivery: number
   readonly #attempts: Attempts
   agent: string | undefined = undefined
   fiber: Fiber.Fiber<Json, unknown> | undefined = undefined
@@ -60,11 +70,15 @@ export class Attempt extends Timer implements TaskContext {
   /** Neighbours in the list of what its run has out. */
   next: Attempt | undefined = undefined
   previous: Attempt | undefined = undefined
-  constructor(place: Place, attempt: number, dueAt: number, attempts: Attempts) {
+  constructor(place: Place, attempt: number, delivery: number, dueAt: number, attempts: Attempts) {
     super(dueAt)
     this.place = place
     this.attempt = attempt
+    this.delivery = delivery
     this.#attempts = attempts
+  }
+  get fencingToken(): number {
+    return this.#attempts.epoch
   }
   get deadlineAt(): number {
     return this.dueAt
@@ -104,6 +118,9 @@ export class Attempts {
   get allow(): Allow {
     return this.#options.allow
   }
+  get epoch(): number {
+    return this.#options.epoch
+  }
 
   constructor(options: AttemptsOptions) {
     this.#options = options
@@ -112,15 +129,22 @@ export class Attempts {
   }
 
   /** Starts an attempt; the engine hears of its end exactly once, perhaps before this returns. */
-  start(place: Place, number: number, code: Code): Attempt {
+  start(place: Place, number: number, code: Code, earlier?: Earlier): Attempt {
     const { timers, now } = this.#options
     const task = place.task!
     const work = task.work!
-    const attempt = new Attempt(place, number, now() + work.timeoutMs, this)
+    // a timeout that somebody chose goes on over restarts; the one that is there for all guards each call
+    const since = earlier !== undefined && work.ir.timeoutMs !== undefined ? earlier.askedAt : now()
+    const attempt = new Attempt(place, number, earlier?.delivery ?? 1, since + work.timeoutMs, this)
     place.attempt = attempt
     if (work.kind === "derive" || work.kind === "noop" || work.kind === "echo") {
       // nothing to wait for and nothing to cancel
       this.#inline(attempt, work, code)
+      return attempt
+    }
+    if (attempt.dueAt <= now()) {
+      // its time ran out while nobody was there
+      this.timedOut(attempt)
       return attempt
     }
     timers.add(attempt)

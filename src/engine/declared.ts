@@ -30,6 +30,8 @@ const contextOf = (context: Parameters<Agent["run"]>[1]) => ({
   run: context.run,
   task: context.task,
   attempt: context.attempt,
+  delivery: context.delivery,
+  fencingToken: context.fencingToken,
   signal: context.signal,
   deadlineAt: context.deadlineAt,
   agent: context.agent

@@ -1,15 +1,14 @@
 /**
- * The loop: take a message, write it, deliver it, perform what the machines ask. One place writes, and nothing is performed
- * before the message that caused it is written. Decides no lifecycle question: that is what the machines are for.
+ * The walk: a message is written (writer.ts), delivered, and what the machines ask for is performed. Nothing is performed
+ * before the message that caused it is written. Runs that come back from the journal take the same walk (recovery.ts).
+ * Decides no lifecycle question: that is what the machines are for.
  */
-
-import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { AnyActorRef } from "xstate"
-import { createRoot, type Inspect } from "../actors/create.ts"
+import { createRoot, type Inspect, isWatched } from "../actors/create.ts"
 import { WorkflowDirector, withDefaults } from "../actors/directors.ts"
 import { registryLogic } from "../actors/registry.ts"
 import { type Command, Place, Room } from "../actors/room.ts"
@@ -22,6 +21,7 @@ import { Board } from "../model/board.ts"
 import { compileWorkflow } from "../model/compile.ts"
 import {
   IdempotencyMismatch,
+  JournalDiverged,
   LimitExceeded,
   OrchestratorClosed,
   RunNotFound,
@@ -32,15 +32,23 @@ import { canonical, type Json } from "../model/json.ts"
 import type { Message, Outcome } from "../model/messages.ts"
 import { definition } from "../model/nested.ts"
 import type { Workflow } from "../model/workflow.ts"
-import { type Entry, JournalBroken, type JournalError, type JournalService } from "../storage/journal.ts"
+import { JournalCorrupt, type JournalError } from "../storage/errors.ts"
+import type { Claim, History, JournalService } from "../storage/journal.ts"
 import { type Attempt, type AttemptEnd, Attempts } from "./attempts.ts"
 import type { Allow } from "./builtin.ts"
+import { Library } from "./library.ts"
+import { Owed } from "./owed.ts"
+import { noteOf } from "./progress.ts"
 import { Router } from "./router.ts"
 import { LiveRun, noTimers } from "./run.ts"
 import { type Timer, Timers } from "./timers.ts"
+import { Delivery, Writer } from "./writer.ts"
 
 export interface EngineOptions {
   readonly journal: JournalService
+  readonly claim: Claim
+  /** Nothing is performed: runs are looked at, and what people ask for is written down. */
+  readonly isIdle?: boolean
   /** Services that everything runs with: clock, scheduler, randomness, and those that task code asks for. */
   readonly context: Context.Context<never>
   readonly inspect?: Inspect | undefined
@@ -58,34 +66,14 @@ export interface EngineOptions {
   readonly timeScale: number
   /** Names runs that were given no id. */
   readonly newId: () => string
+  /** Brings a run into memory whose time has come. */
+  readonly onDue: (run: string) => void
   /** Told about defects that no caller can be told about. */
   readonly onDefect: (error: unknown) => void
 }
 
-/** Something for a run, with who wants to know that it is written and delivered. For the journal it is an entry. */
-class Delivery implements Entry {
-  readonly live: LiveRun
-  /** Its place in the run; given when its batch is written. */
-  seq = -1
-  readonly message: Message
-  readonly place: Place | undefined
-  readonly done: ((error?: TroupeError) => void) | undefined
-  constructor(live: LiveRun, message: Message, place: Place | undefined, done: Delivery["done"]) {
-    this.live = live
-    this.message = message
-    this.place = place
-    this.done = done
-  }
-  get run(): string {
-    return this.live.id
-  }
-}
-
 /** Kept for its hidden class; it belongs to the specimens (specimens.ts), which come first in every process. */
 const firstDelivery: Array<Delivery> = []
-
-/** Batches without a pause after which other work of the process gets its chance. */
-const turnsMax = 512
 
 export class Engine {
   readonly options: EngineOptions
@@ -95,12 +83,14 @@ export class Engine {
   readonly root: AnyActorRef
   readonly runs = new Map<string, LiveRun>()
   readonly #clock: Clock.Clock
-  readonly #fork: (effect: Effect.Effect<void>) => void
+  readonly fork: (effect: Effect.Effect<void>) => void
+  /** Unfinished runs that are not in memory. */
+  readonly dormant = new Map<string, Dormant>()
   readonly #finished: Array<LiveRun> = []
-  #inbox: Array<Delivery> = []
-  #isPumping = false
+  readonly library = new Library()
+  readonly writer: Writer
+  readonly #told: Told = { at: 0, seq: 0, epoch: 0 }
   #isClosed = false
-  #turns = 0
   #live = 0
   #finishedMessages = 0
 
@@ -108,7 +98,7 @@ export class Engine {
     this.options = options
     this.#clock = Context.get(options.context, Clock.Clock)
     const fork = Effect.runForkWith(options.context)
-    this.#fork = (effect) => void fork(effect)
+    this.fork = (effect) => void fork(effect)
     this.timers = new Timers(this.#clock, options.context)
     this.root = createRoot(
       supervisor({
@@ -128,7 +118,8 @@ export class Engine {
       timers: this.timers,
       now: this.now,
       balance: options.balance,
-      bound: options.mailboxMax
+      bound: options.mailboxMax,
+      epoch: options.claim.epoch
     })
     this.attempts = new Attempts({
       context: options.context,
@@ -137,18 +128,30 @@ export class Engine {
       router: this.router,
       allow: options.allow,
       graceMs: options.graceMs,
+      epoch: options.claim.epoch,
       ended: (attempt, end) => this.#attemptEnded(attempt, end)
+    })
+    this.#told.epoch = options.claim.epoch
+    this.writer = new Writer({
+      journal: options.journal,
+      epoch: options.claim.epoch,
+      fork: this.fork,
+      written: (batch) => this.#deliverAll(batch),
+      refused: (delivery, error) => this.#refused(delivery, error),
+      noteOf,
+      lost: (error) => this.#lost(error),
+      onDefect: options.onDefect
     })
   }
 
   readonly now = (): number => this.#clock.currentTimeMillisUnsafe()
 
-  /** Runs that have not ended. */
+  /** Runs that have not ended, in memory or not. */
   get live(): number {
-    return this.#live
+    return this.#live + this.dormant.size
   }
 
-  /** A run by id; throws `RunNotFound`. */
+  /** A run that is in memory; throws `RunNotFound`. */
   find(id: string): LiveRun {
     const run = this.runs.get(id)
     if (run === undefined) throw new RunNotFound({ run: id })
@@ -156,113 +159,122 @@ export class Engine {
   }
 
   /**
-   * Submits a run; `run.whenWritten` tells when it is as durable as the journal makes it. The same id with the same workflow and input is the
-   * same run; with others it throws `IdempotencyMismatch`.
+   * Submits a run; `run.whenWritten` tells when it is as durable as the journal makes it. `before` is the run that had this id
+   * before: with the same workflow and input it is the same run; with others it throws `IdempotencyMismatch`.
    */
-  submit(workflow: Workflow, id: string, input: Json): LiveRun {
+  submit(workflow: Workflow, id: string, input: Json, before = this.runs.get(id)): LiveRun {
     if (this.#isClosed) throw new OrchestratorClosed()
-    const before = this.runs.get(id)
     if (before !== undefined) {
       if (!isSame(before, workflow, input)) throw new IdempotencyMismatch({ run: id })
       return before
     }
-    if (this.#live >= this.options.runsMax)
+    if (this.live >= this.options.runsMax)
       throw new LimitExceeded({
         limit: "runs",
         allowed: this.options.runsMax,
-        actual: this.#live + 1,
+        actual: this.live + 1,
         unit: "unfinished runs"
       })
+    const { isDurable } = this.options.journal
     const at = this.now()
-    const compiled = compileWorkflow(definition(workflow.ir))
-    const room = new Room(id, compiled.concurrency, this.options.timeScale)
-    const run = new LiveRun(id, workflow, compiled, input, at, room)
-    room.owner = run
-    this.runs.set(id, run)
-    this.#live++
+    const run = this.#make(id, workflow, input, at)
+    if (isDurable) this.register(workflow)
+    this.#adopt(run)
     const { version } = workflow.ir
     const message: Message = {
       type: "run.submitted",
       at,
       workflow: workflow.name,
       ...(version === undefined ? {} : { version }),
-      ...(this.options.journal.isDurable ? { hash: workflow.hash } : {}),
+      ...(isDurable ? { hash: workflow.hash } : {}),
       input
     }
-    this.#offer(new Delivery(run, message, undefined, (error) => run.written(error)))
+    this.writer.offer(new Delivery(run, message, undefined, (error) => run.written(error)))
     return run
+  }
+
+  /** Makes a workflow known, and lets runs go on that waited for its code. */
+  register(workflow: Workflow): void {
+    if (!this.library.add(workflow)) return
+    for (const run of this.runs.values()) {
+      if ((run.parked as { _tag?: string } | undefined)?._tag !== "VersionUnavailable") continue
+      const { workflow: bound, missing } = this.library.bind(run.workflow.hash, run.workflow.ir)
+      if (missing.length > 0) continue
+      run.workflow = bound
+      run.parked = undefined
+      this.writer.note(run)
+      this.performOwed(run)
+    }
   }
 
   /** Sends a message of an operator to a run; `done` hears when it is written and delivered. */
   tell(run: LiveRun, message: Message, done: (error?: TroupeError) => void): void {
-    this.#offer(new Delivery(run, message, undefined, done))
+    this.writer.offer(new Delivery(run, message, undefined, done))
   }
 
-  /** Ends everything: no attempt, timer, actor or handle stays. */
-  close(): void {
+  /**
+   * Ends everything: no attempt, timer, actor or handle stays. Where runs outlive the process they go on when the journal is
+   * opened again. The effect gives the journal back.
+   */
+  close(): Effect.Effect<void, JournalError> {
+    if (this.#isClosed) return Effect.void
+    return Effect.suspend(() => {
+      const closing = this.#isClosed ? Effect.void : this.writer.close()
+      this.#end(new OrchestratorClosed())
+      return closing
+    })
+  }
+
+  /** As if the process had been killed: nothing more is written, and nobody is told anything but `OrchestratorClosed`. */
+  abandon(): void {
+    if (this.#isClosed) return
+    const error = new OrchestratorClosed()
+    this.writer.abandon(error)
+    this.#end(error)
+  }
+
+  #lost(error: TroupeError): void {
+    this.options.onDefect(error)
+    this.writer.abandon(error)
+    this.#end(error)
+  }
+
+  #end(error: TroupeError): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    const error = new OrchestratorClosed()
-    for (const delivery of this.#inbox.splice(0)) delivery.done?.(error)
     for (const run of this.runs.values()) this.#release(run, error)
     this.root.send({ type: "close" })
     this.root.stop()
     this.timers.close()
     for (const run of this.runs.values()) if (run.outcome === undefined) run.abandon(error)
+    for (const { waiting } of this.dormant.values()) for (const told of waiting) told(error)
   }
 
-  // ── the loop ─────────────────────────────────────────────────────────────────────────────────────
+  // ── the walk ─────────────────────────────────────────────────────────────────────────────────────
 
-  #offer(delivery: Delivery): void {
-    this.#inbox.push(delivery)
-    if (this.#isPumping) return
-    this.#isPumping = true
-    // what else ends in this turn goes into the same batch: batches grow by themselves under load
-    if (this.options.journal.isDurable) this.#later()
-    else queueMicrotask(this.#pump)
+  #make(id: string, workflow: Workflow, input: Json, at: number): LiveRun {
+    const compiled = compileWorkflow(definition(workflow.ir))
+    const room = new Room(id, compiled.concurrency, this.options.timeScale)
+    const run = new LiveRun(id, workflow, compiled, input, at, room)
+    room.owner = run
+    if (this.options.isIdle === true) run.owed = new Owed()
+    return run
   }
 
-  /** Goes on in a later turn, so that timers and sockets get theirs. */
-  #later(): void {
-    this.#fork(Effect.andThen(Effect.yieldNow, Effect.sync(this.#pump)))
-  }
-
-  /** Writes what has gathered, delivers it, and looks again. */
-  readonly #pump = (): void => {
-    for (;;) {
-      const batch = this.#inbox
-      if (batch.length === 0 || this.#isClosed) {
-        this.#isPumping = false
-        return
-      }
-      this.#inbox = []
-      for (const delivery of batch) delivery.seq = delivery.live.next()
-      const written = this.options.journal.append(batch)
-      if (!Exit.isExit(written)) {
-        this.#fork(Effect.map(Effect.exit(written), (exit) => this.#goOn(batch, exit)))
-        return
-      }
-      this.#written(batch, written as Exit.Exit<void, JournalError>)
-      if (++this.#turns % turnsMax === 0) return this.#later()
-    }
-  }
-
-  #goOn(batch: ReadonlyArray<Delivery>, exit: Exit.Exit<void, JournalError>): void {
-    this.#written(batch, exit)
-    this.#pump()
-  }
-
-  #written(batch: ReadonlyArray<Delivery>, exit: Exit.Exit<void, JournalError>): void {
-    if (Exit.isSuccess(exit)) return this.#deliverAll(batch)
-    const error = Cause.squash(exit.cause)
-    this.#refused(batch, error instanceof TroupeError ? error : new JournalBroken({ cause: error }))
+  #adopt(run: LiveRun): void {
+    this.runs.set(run.id, run)
+    this.#live++
   }
 
   #deliverAll(batch: ReadonlyArray<Delivery>): void {
-    if (firstDelivery.length === 0) firstDelivery.push(batch[0]!)
+    if (firstDelivery.length === 0 && batch.length > 0) firstDelivery.push(batch[0]!)
     for (const delivery of batch) {
+      const { live, message, place, seq } = delivery
       try {
-        this.#deliver(delivery)
+        live.pending--
+        this.#told.at = message.at
+        this.#told.seq = seq
+        this.#deliver(live, message, place)
         delivery.done?.()
       } catch (error) {
         // a defect of ours: it ends this run and no other
@@ -272,14 +284,11 @@ export class Engine {
     }
   }
 
-  /** Nothing of the batch was written: whoever waits is told; attempts whose end could not be recorded end their run. */
-  #refused(batch: ReadonlyArray<Delivery>, error: TroupeError): void {
-    for (const { live, message, done } of batch) {
-      live.rewind()
-      if (message.type === "run.submitted") this.#unsubmit(live)
-      if (done !== undefined) done(error)
-      else this.#crashed(live.id, error)
-    }
+  /** It was not written: who waits is told, an attempt whose end could not be recorded ends its run. */
+  #refused({ live, message, done }: Delivery, error: TroupeError): void {
+    if (message.type === "run.submitted") this.#unsubmit(live)
+    if (done !== undefined) done(error)
+    else this.#crashed(live.id, error)
   }
 
   /** A run that could not be written never was: its id is free again. */
@@ -288,8 +297,10 @@ export class Engine {
     this.#live--
   }
 
-  #deliver({ live: run, message, place }: Delivery): void {
+  #deliver(run: LiveRun, message: Message, given: Place | undefined): void {
     const { room } = run
+    // whoever is owed something has no other address than a path
+    const place = run.owed === undefined ? given : run.owed.placeOf(message, run.id, this.#told.seq)
     room.now = message.at
     run.updatedAt = message.at
     switch (message.type) {
@@ -304,9 +315,11 @@ export class Engine {
         break
       case "run.paused":
         room.root?.send({ type: "pause" })
+        this.writer.note(run)
         break
       case "run.resumed":
         room.root?.send({ type: "resume" })
+        this.writer.note(run)
         break
       case "run.cancelled":
         room.root?.send({ type: "cancel", reason: message.why ?? "", force: message.force })
@@ -314,6 +327,7 @@ export class Engine {
     room.admit()
     this.#perform(run)
     if (room.outcome !== undefined && run.outcome === undefined) this.#finish(run, room.outcome)
+    else if (run.timers !== noTimers && run.out === undefined) this.#mayLeave(run)
   }
 
   #open(run: LiveRun): void {
@@ -336,8 +350,73 @@ export class Engine {
 
   #perform(run: LiveRun): void {
     const { outbox } = run.room
-    for (let i = 0; i < outbox.length; i++) this.#performOne(run, outbox[i]!)
+    const { owed } = run
+    if (owed === undefined) for (let i = 0; i < outbox.length; i++) this.#performOne(run, outbox[i]!)
+    else this.#owe(run, owed, outbox)
     outbox.length = 0
+  }
+
+  /** What is not performed for now. Attempts of an earlier life are over: those that are asked to stop have stopped. */
+  #owe(run: LiveRun, owed: Owed, outbox: ReadonlyArray<Command>): void {
+    for (const command of outbox) {
+      if (command.type === "attempt.start") run.attempts++
+      owed.take(command, this.#told.at, this.#told.epoch)
+    }
+    if (run.isFolding) return
+    for (const command of outbox) if (command.type === "attempt.abort") this.#answerAbort(run, command.place)
+  }
+
+  #answerAbort(run: LiveRun, place: Place): void {
+    const attempt = run.owed?.attempts.get(place.path)
+    if (attempt === undefined) return
+    const message = { type: "attempt.aborted", at: this.now(), task: place.path, attempt: attempt.attempt } as const
+    this.writer.offer(new Delivery(run, message, attempt.place, undefined))
+  }
+
+  /** Performs what a run is owed, if it may go on. */
+  performOwed(run: LiveRun): void {
+    const { owed } = run
+    if (owed === undefined || run.outcome !== undefined) return
+    for (const { place, isAborting } of owed.attempts.values()) if (isAborting) this.#answerAbort(run, place)
+    if (run.parked !== undefined || this.options.isIdle === true) return
+    run.owed = undefined
+    for (const { place, attempt, askedAt, epoch, isAborting } of owed.attempts.values()) {
+      // its end is on its way, and finds the place by itself
+      if (isAborting) continue
+      const delivery = 1 + this.options.claim.epoch - epoch
+      const started = this.attempts.start(place, attempt, run.workflow.code, { askedAt, delivery })
+      if (!started.isOver) run.send(started)
+    }
+    for (const { place, dueAt } of owed.timers.values()) this.#startTimer(run, place, dueAt)
+  }
+
+  /** Folds what was written about a run: the same walk, with nothing performed. */
+  fold(id: string, workflow: Workflow, { messages, epochs }: History, parked: TroupeError | undefined): LiveRun {
+    const [first] = messages
+    if (first?.type !== "run.submitted") throw new JournalCorrupt({ run: id, seq: 0, kind: "shape" })
+    const run = this.#make(id, workflow, first.input, first.at)
+    run.owed = new Owed()
+    run.parked = parked
+    run.isFolding = true
+    run.restored(messages.length)
+    this.#adopt(run)
+    try {
+      for (let i = 0; i < messages.length; i++) {
+        this.#told.at = messages[i]!.at
+        this.#told.seq = i
+        this.#told.epoch = epochs[i] ?? 0
+        this.#deliver(run, messages[i]!, undefined)
+      }
+    } catch (error) {
+      run.parked =
+        error instanceof TroupeError
+          ? error
+          : new JournalDiverged({ run: id, seq: this.#told.seq, found: String(error), task: "" })
+    } finally {
+      run.isFolding = false
+      this.#told.epoch = this.options.claim.epoch
+    }
+    return run
   }
 
   #performOne(run: LiveRun, command: Command): void {
@@ -353,27 +432,31 @@ export class Engine {
         if (place.attempt !== undefined) this.attempts.abort(place.attempt as Attempt, aborted)
         return
       case "timer.start":
-        if (run.timers === noTimers) run.timers = new Map()
-        ;(run.timers as Map<Place, Timer>).set(
-          place,
-          this.timers.start(command.dueAt, () => this.#timerFired(run, place))
-        )
+        this.#startTimer(run, place, command.dueAt)
         return
       case "timer.stop":
         this.#stopTimer(run, place)
     }
   }
 
+  #startTimer(run: LiveRun, place: Place, dueAt: number): void {
+    if (run.timers === noTimers) run.timers = new Map()
+    ;(run.timers as Map<Place, Timer>).set(
+      place,
+      this.timers.start(dueAt, () => this.#timerFired(run, place))
+    )
+  }
+
   #attemptEnded(attempt: Attempt, end: AttemptEnd): void {
     const { place } = attempt
     const run = place.room.owner as LiveRun
     run.back(attempt)
-    this.#offer(new Delivery(run, messageOf(attempt, end, this.now()), place, undefined))
+    this.writer.offer(new Delivery(run, messageOf(attempt, end, this.now()), place, undefined))
   }
 
   #timerFired(run: LiveRun, place: Place): void {
     ;(run.timers as Map<Place, Timer>).delete(place)
-    this.#offer(new Delivery(run, { type: "timer.fired", at: this.now(), task: place.path }, place, undefined))
+    this.writer.offer(new Delivery(run, { type: "timer.fired", at: this.now(), task: place.path }, place, undefined))
   }
 
   #stopTimer(run: LiveRun, place: Place): void {
@@ -387,7 +470,9 @@ export class Engine {
 
   #finish(run: LiveRun, outcome: Outcome): void {
     this.#release(run, aborted)
+    run.owed = undefined
     run.finish(outcome)
+    if (!run.isFolding) this.writer.note(run)
     this.#live--
     this.#finished.push(run)
     this.#finishedMessages += run.length
@@ -409,22 +494,86 @@ export class Engine {
     run.timers = noTimers
   }
 
+  /** A finished run leaves memory; where nothing outlives the process it is gone. */
   #forget(run: LiveRun): void {
     this.#finishedMessages -= run.length
     if (this.runs.get(run.id) === run) this.runs.delete(run.id)
-    const removed = this.options.journal.remove(run.id)
-    if (!Exit.isExit(removed)) this.#fork(Effect.ignore(removed))
+    const { journal, claim } = this.options
+    if (journal.isDurable) return
+    const removed = journal.remove([run.id], claim.epoch)
+    if (!Exit.isExit(removed)) this.fork(Effect.ignore(removed))
   }
 
   /** An actor of ours threw, or what happened could not be written: the run fails, the others go on. */
   #crashed(id: string, error: unknown): void {
     const run = this.runs.get(id)
     if (run === undefined || run.outcome !== undefined) return
+    if (run.isFolding) {
+      // it did not throw when it was written: nothing is done until somebody has looked
+      run.parked ??= new JournalDiverged({ run: id, seq: this.#told.seq, found: String(error), task: "" })
+      return
+    }
     const outcome: Outcome = { status: "failed", task: "", failure: { ...toFailure(error), retryable: false } }
     run.room.close(outcome)
     if (this.root.getSnapshot().status === "active") this.root.send({ type: "supervisor.stop", id })
     this.#finish(run, outcome)
   }
+
+  // ── runs that wait leave memory ──────────────────────────────────────────────────────────────────
+
+  /** A run that only waits, and long enough, leaves memory: what is left of it is an id and a time. */
+  #mayLeave(run: LiveRun): void {
+    if (!this.options.journal.isDurable || run.owed !== undefined || run.pending > 0 || run.room.waiting > 0) return
+    let dueAt = Number.POSITIVE_INFINITY
+    for (const timer of run.timers.values()) dueAt = Math.min(dueAt, timer.dueAt)
+    if (dueAt < this.now() + restMs || isWatched(this.root)) return
+    const due = Number.isFinite(dueAt) ? dueAt : undefined
+    this.writer.note({ ...noteOf(run), isAsleep: true, dueAt: due })
+    this.sleep(run.id, due, run.leave())
+    this.#release(run, aborted)
+    this.runs.delete(run.id)
+    this.#live--
+    run.room.leave()
+    this.root.send({ type: "supervisor.stop", id: run.id })
+  }
+
+  /** A run waits in the journal. */
+  sleep(id: string, dueAt: number | undefined, waiting: Dormant["waiting"] = []): void {
+    const dormant: Dormant = { timer: undefined, waiting }
+    if (dueAt !== undefined) dormant.timer = this.timers.start(dueAt, () => this.options.onDue(id))
+    this.dormant.set(id, dormant)
+  }
+
+  /** A run is in memory again. */
+  awake(run: LiveRun): void {
+    const waiting = this.drop(run.id)
+    for (const told of waiting) run.whenEnded(told)
+  }
+
+  /** Nobody waits for a sleeping run to wake any more; gives who waited for its end. */
+  drop(id: string): Dormant["waiting"] {
+    const dormant = this.dormant.get(id)
+    if (dormant === undefined) return []
+    this.dormant.delete(id)
+    if (dormant.timer !== undefined) this.timers.stop(dormant.timer)
+    return dormant.waiting
+  }
+}
+
+/** A run that waits in the journal: when it is due, and who waits for its end. */
+export interface Dormant {
+  timer: Timer | undefined
+  readonly waiting: Array<(end: Outcome | TroupeError) => void>
+}
+
+/** A run whose next wait ends sooner stays in memory. */
+const restMs = 5_000
+
+/** What is being delivered: when it was written, as which message, in which epoch. */
+interface Told {
+  at: number
+  seq: number
+  epoch: number
 }
 
 /** Not a possible id of a run. */

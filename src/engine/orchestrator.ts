@@ -9,23 +9,46 @@ import { InvalidOption, InvalidWorkflow, type TroupeError } from "../model/error
 import { requireId } from "../model/ids.ts"
 import type { TaskIR, WorkflowIR } from "../model/ir.ts"
 import { deepFreeze, type Json, toJson } from "../model/json.ts"
-import type { Cause, Message, Outcome, RunStatus, TaskStatus } from "../model/messages.ts"
+import {
+  type Cause,
+  isTerminal,
+  type Message,
+  type Outcome,
+  type RunStatus,
+  type TaskStatus
+} from "../model/messages.ts"
 import { definition } from "../model/nested.ts"
 import { standardCheck } from "../model/schemas.ts"
 import { type TaskDef, workPolicy } from "../model/task.ts"
 import { isWorkflow, makeWorkflow, type Workflow } from "../model/workflow.ts"
+import type { JournalError } from "../storage/errors.ts"
 import type { JournalService } from "../storage/journal.ts"
 import { memoryJournal } from "../storage/memory.ts"
 import type { Allow } from "./builtin.ts"
 import { Engine, type EngineOptions } from "./engine.ts"
-import { type RunState, stateOf, type TaskResult, taskReport, taskResults, taskStates } from "./progress.ts"
+import {
+  overviewOf,
+  type RunOverview,
+  type RunState,
+  stateOf,
+  type TaskResult,
+  taskReport,
+  taskResults,
+  taskStates
+} from "./progress.ts"
+import { Recovery } from "./recovery.ts"
 import { type Agent, type AgentMessage, mailboxCapacity } from "./router.ts"
 import type { LiveRun } from "./run.ts"
 import { keepSpecimens } from "./specimens.ts"
 
 export interface OrchestratorOptions {
-  /** Where runs are written: `"memory"` (default), or a journal. */
-  readonly store?: "memory" | JournalService
+  /**
+   * Where runs are written: `"memory"` (default), `"sqlite:path/to/file.db"`, or a journal. In a file, runs outlive the process:
+   * whoever opens it next goes on with them.
+   */
+  readonly store?: "memory" | `sqlite:${string}` | JournalService
+  /** Workflows whose runs may come back from the store; what is submitted is known anyway. */
+  readonly workflows?: ReadonlyArray<Workflow | TaskDef>
   /** Who does the tasks that have `needs`. */
   readonly agents?: ReadonlyArray<Agent>
   /** How an agent is chosen among those that can; default `least-loaded`. */
@@ -36,10 +59,12 @@ export interface OrchestratorOptions {
   readonly allow?: Allow
   /** Most unfinished runs; default 100,000. One more is refused with `LimitExceeded`. */
   readonly runsMax?: number
-  /** Finished runs that can still be asked about; default 1,000. */
+  /** Finished runs that stay in memory; default 1,000. With a store in memory, others are forgotten. */
   readonly retainRuns?: number
-  /** Messages of finished runs that are kept; default 100,000. The oldest runs go first. */
+  /** Messages of finished runs that stay in memory; default 100,000. The oldest runs go first. */
   readonly retainMessages?: number
+  /** Attempts that a restart brings back per second at most; default 20,000. */
+  readonly startsPerSecond?: number
   /** Most messages that wait for one agent; default 1,000. */
   readonly mailboxMax?: number
   /** Divides the length of all waits (`sleep`, pauses of loops), for rehearsals; default 1. */
@@ -106,10 +131,12 @@ export interface ListOptions {
 /** Takes workflows and brings them to their end, in this process. */
 export class Orchestrator implements AsyncDisposable {
   readonly #engine: Engine
+  readonly #recovery: Recovery
 
   /** @internal */
-  constructor(engine: Engine) {
+  constructor({ engine, recovery }: Opened) {
     this.#engine = engine
+    this.#recovery = recovery
   }
 
   /**
@@ -120,7 +147,12 @@ export class Orchestrator implements AsyncDisposable {
    * ```
    */
   static async open(options: OrchestratorOptions = {}): Promise<Orchestrator> {
-    return new Orchestrator(openEngine(options, Context.empty()))
+    return new Orchestrator(await Effect.runPromise(openEngine(options, Context.empty())))
+  }
+
+  /** Makes workflows known, so that runs of them that came back from the store go on. */
+  register(...workflows: ReadonlyArray<Workflow | TaskDef>): void {
+    for (const one of workflows) this.#engine.register(asWorkflow(one))
   }
 
   /** Runs that have not ended. */
@@ -163,7 +195,7 @@ export class Orchestrator implements AsyncDisposable {
     input: I,
     options: SubmitOptions = {}
   ): Promise<Run<O>> {
-    return new RunHandle<O>(this.#engine, await written(await this.#submit(workflow, input, options)))
+    return new RunHandle<O>(this.#engine, this.#recovery, await written(await this.#submit(workflow, input, options)))
   }
 
   /** Submits and waits for the result; rejects with `RunFailed` or `RunCancelled`. */
@@ -178,7 +210,8 @@ export class Orchestrator implements AsyncDisposable {
 
   /** Runs by id; rejects with `RunNotFound`. */
   async get<O = any>(id: string): Promise<Run<O>> {
-    return new RunHandle<O>(this.#engine, this.#engine.find(requireId("run", id)))
+    const run = await Effect.runPromise(this.#recovery.load(requireId("run", id)))
+    return new RunHandle<O>(this.#engine, this.#recovery, run)
   }
 
   /** State of a run by id; rejects with `RunNotFound`. */
@@ -202,42 +235,42 @@ export class Orchestrator implements AsyncDisposable {
   }
 
   /** Runs, newest first, in pages. */
-  async list({
-    status,
-    workflow,
-    limit = 100,
-    cursor
-  }: ListOptions = {}): Promise<{ readonly runs: ReadonlyArray<RunState>; readonly cursor: string | undefined }> {
+  async list(
+    options: ListOptions = {}
+  ): Promise<{ readonly runs: ReadonlyArray<RunOverview>; readonly cursor: string | undefined }> {
+    const { status, workflow, limit = 100, cursor } = options
     if (!(Number.isInteger(limit) && limit >= 1 && limit <= 1_000))
       throw new InvalidOption({ option: "limit", value: limit, allowed: "a whole number from 1 to 1,000" })
+    if (cursor !== undefined && !/^\d{1,15}$/.test(cursor))
+      throw new InvalidOption({ option: "cursor", value: cursor, allowed: "the cursor of the page before" })
+    const { writer, runs, options: settings } = this.#engine
+    await Effect.runPromise(writer.flush())
     const now = this.#engine.now()
-    const all = [...this.#engine.runs.values()].reverse()
-    const start = cursor === undefined ? 0 : all.findIndex(({ id }) => id === cursor) + 1
-    if (cursor !== undefined && start === 0)
-      throw new InvalidOption({
-        option: "cursor",
-        value: cursor,
-        allowed: "the cursor of the page before; it has been removed by retention"
-      })
-    const runs: Array<RunState> = []
-    for (let i = start; i < all.length; i++) {
-      const run = all[i]!
-      if (workflow !== undefined && run.workflow.name !== workflow) continue
-      const state = stateOf(run, now)
-      if (status !== undefined && state.status !== status) continue
-      runs.push(state)
-      if (runs.length === limit) return { runs, cursor: i + 1 < all.length ? run.id : undefined }
-    }
-    return { runs, cursor: undefined }
+    const hasEnded = status === undefined ? undefined : isTerminal(status)
+    const found: Array<RunOverview> = []
+    let next = cursor
+    do {
+      const page = await Effect.runPromise(
+        settings.journal.list({ workflow, hasEnded, limit: limit - found.length, cursor: next })
+      )
+      for (const record of page.runs) {
+        const live = runs.get(record.run)
+        const state = live === undefined ? overviewOf(record) : stateOf(live, now)
+        if (status === undefined || state.status === status) found.push(state)
+      }
+      next = page.cursor
+    } while (next !== undefined && found.length < limit)
+    return { runs: found, cursor: next }
   }
 
   /**
-   * Closes: attempts are aborted, and no fiber, timer or actor stays. With `drain` it takes no new runs and waits until the present ones have ended.
+   * Closes: attempts are aborted, and no fiber, timer or actor stays. In a store that outlives the process, unfinished runs go on
+   * when it is opened again. With `drain` it waits first until the runs that are in memory have ended.
    */
   async close({ drain = false }: { readonly drain?: boolean } = {}): Promise<void> {
     if (drain)
       await Promise.all([...this.#engine.runs.values()].map((run) => new Promise((resolve) => run.whenEnded(resolve))))
-    this.#engine.close()
+    await Effect.runPromise(this.#engine.close())
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -254,42 +287,92 @@ export class Orchestrator implements AsyncDisposable {
       : this.#accept(workflow, checked, id)
   }
 
-  #accept(workflow: Workflow, value: unknown, id: string | undefined): LiveRun {
+  #accept(workflow: Workflow, value: unknown, id: string | undefined): LiveRun | Promise<LiveRun> {
     const input = toJson(value)
     compileWorkflow(definition(workflow.ir)).checkInput?.(input)
-    return this.#engine.submit(workflow, id === undefined ? this.#engine.options.newId() : requireId("run", id), input)
+    const engine = this.#engine
+    if (id === undefined) return engine.submit(workflow, engine.options.newId(), input)
+    requireId("run", id)
+    if (!engine.options.journal.isDurable || engine.runs.has(id)) return engine.submit(workflow, id, input)
+    const before = this.#recovery.before(id)
+    return before instanceof Promise
+      ? before.then((run) => engine.submit(workflow, id, input, engine.runs.get(id) ?? run))
+      : engine.submit(workflow, id, input)
   }
 }
 
 const written = (run: LiveRun): Promise<LiveRun> =>
   new Promise((resolve, reject) => run.whenWritten((error) => (error === undefined ? resolve(run) : reject(error))))
 
-/** Opens an engine with every setting decided; both faces stand on it. */
-export const openEngine = (options: OrchestratorOptions, context: Context.Context<never>): Engine => {
-  const { balance = "least-loaded", store = "memory" } = options
-  if (!balances.includes(balance))
-    throw new InvalidOption({ option: "balance", value: balance, allowed: balances.join(", ") })
-  if (typeof store === "string" && store !== "memory")
-    throw new InvalidOption({ option: "store", value: store, allowed: '"memory", or a journal' })
-  const settings: EngineOptions = {
-    journal: typeof store === "string" ? memoryJournal() : store,
-    context,
-    inspect: options.inspect,
-    balance,
-    allow: options.allow ?? {},
-    runsMax: positive(options.runsMax ?? 100_000, "runsMax"),
-    retainRuns: positive(options.retainRuns ?? 1_000, "retainRuns"),
-    retainMessages: positive(options.retainMessages ?? 100_000, "retainMessages"),
-    mailboxMax: positive(options.mailboxMax ?? mailboxCapacity, "mailboxMax"),
-    graceMs: positive(options.graceMs ?? 5_000, "graceMs"),
-    timeScale: options.timeScale ?? 1,
-    newId: randomUUID,
-    onDefect: options.onDefect ?? ((error) => console.error("troupe:", error))
-  }
-  keepSpecimens()
-  const engine = new Engine(settings)
-  for (const agent of options.agents ?? []) engine.router.join(agent)
-  return engine
+export interface Opened {
+  readonly engine: Engine
+  readonly recovery: Recovery
+}
+
+/** Opens an engine with every setting decided, and brings back what the store holds; both faces stand on it. */
+export const openEngine = (
+  options: OrchestratorOptions,
+  context: Context.Context<never>
+): Effect.Effect<Opened, InvalidOption | JournalError> =>
+  Effect.gen(function* () {
+    const { balance = "least-loaded", store = "memory" } = options
+    if (!balances.includes(balance))
+      return yield* Effect.fail(new InvalidOption({ option: "balance", value: balance, allowed: balances.join(", ") }))
+    const startsPerSecond = positive(options.startsPerSecond ?? 20_000, "startsPerSecond")
+    const journal = yield* journalOf(store)
+    const claim = yield* journal.claim()
+    let recovery: Recovery | undefined
+    const settings: EngineOptions = {
+      journal,
+      claim,
+      context,
+      inspect: options.inspect,
+      balance,
+      allow: options.allow ?? {},
+      runsMax: positive(options.runsMax ?? 100_000, "runsMax"),
+      retainRuns: positive(options.retainRuns ?? 1_000, "retainRuns"),
+      retainMessages: positive(options.retainMessages ?? 100_000, "retainMessages"),
+      mailboxMax: positive(options.mailboxMax ?? mailboxCapacity, "mailboxMax"),
+      graceMs: positive(options.graceMs ?? 5_000, "graceMs"),
+      timeScale: options.timeScale ?? 1,
+      newId: journal.isDurable ? orderedId : randomUUID,
+      onDue: (id) => recovery?.due(id),
+      onDefect: options.onDefect ?? ((error) => console.error("troupe:", error))
+    }
+    keepSpecimens()
+    const engine = new Engine(settings)
+    recovery = new Recovery(engine, startsPerSecond)
+    for (const agent of options.agents ?? []) engine.router.join(agent)
+    if (!journal.isDurable) return { engine, recovery }
+    for (const workflow of options.workflows ?? []) engine.register(asWorkflow(workflow))
+    yield* recovery.begin()
+    recovery.wake()
+    return { engine, recovery }
+  })
+
+/** The journal that a store names. */
+const journalOf = (
+  store: NonNullable<OrchestratorOptions["store"]>
+): Effect.Effect<JournalService, InvalidOption | JournalError> => {
+  if (typeof store !== "string") return Effect.succeed(store)
+  if (store === "memory") return Effect.sync(() => memoryJournal())
+  const path = store.startsWith("sqlite:") ? store.slice("sqlite:".length) : ""
+  if (path === "")
+    return Effect.fail(
+      new InvalidOption({ option: "store", value: store, allowed: '"memory", "sqlite:path/to/file.db", or a journal' })
+    )
+  return Effect.tryPromise({
+    // the driver is loaded when the first store is opened
+    try: async () => (await import("../storage/sqlite/journal.ts")).sqliteJournal({ path }),
+    catch: (error) => error as JournalError
+  })
+}
+
+/** A UUID (version 7) that begins with the time: rows of one time stand together in the store's index. */
+const orderedId = (): string => {
+  const random = randomUUID()
+  const time = Date.now().toString(16).padStart(12, "0")
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(15)}`
 }
 
 const positive = (value: number, option: string): number => {
@@ -340,34 +423,37 @@ const resultOf = <O>(run: LiveRun): Promise<O> =>
 
 class RunHandle<O> implements Run<O> {
   readonly #engine: Engine
-  readonly #run: LiveRun
-  constructor(engine: Engine, run: LiveRun) {
+  readonly #recovery: Recovery
+  #run: LiveRun
+  constructor(engine: Engine, recovery: Recovery, run: LiveRun) {
     this.#engine = engine
+    this.#recovery = recovery
     this.#run = run
   }
   get id() {
     return this.#run.id
   }
-  result(): Promise<O> {
-    return resultOf<O>(this.#run)
+  async result(): Promise<O> {
+    return resultOf<O>(this.#run.isGone ? await this.#end() : this.#run)
   }
-  outcome(): Promise<WorkflowResult<O>> {
-    const run = this.#run
-    return new Promise((resolve, reject) => {
-      run.whenEnded((end) => ("status" in end ? resolve(workflowResult<O>(run, end)) : reject(end)))
-    })
+  async outcome(): Promise<WorkflowResult<O>> {
+    const run = this.#run.isGone ? await this.#end() : this.#run
+    const end = await endOf(run)
+    if (!("status" in end)) throw end
+    // the run that has ended may be another object than the one that was waited for
+    return workflowResult<O>(run.isGone ? await this.#present() : run, end)
   }
   async status() {
-    return stateOf(this.#run, this.#engine.now())
+    return stateOf(await this.#present(), this.#engine.now())
   }
   async tasks() {
-    return taskStates(this.#run)
+    return taskStates(await this.#present())
   }
   async report() {
-    return taskReport(this.#run)
+    return taskReport(await this.#present())
   }
-  history(): Promise<ReadonlyArray<Message>> {
-    return Effect.runPromise(this.#engine.options.journal.read(this.#run.id))
+  async history(): Promise<ReadonlyArray<Message>> {
+    return (await Effect.runPromise(this.#engine.options.journal.read(this.id))).messages
   }
   pause(cause: Cause = {}) {
     return this.#tell({ type: "run.paused", at: this.#engine.now(), ...said(cause) })
@@ -378,15 +464,30 @@ class RunHandle<O> implements Run<O> {
   cancel({ force = false, ...cause }: CancelOptions = {}) {
     return this.#tell({ type: "run.cancelled", at: this.#engine.now(), force, ...said(cause) })
   }
+  /** The run in memory: while it waits it may have left. */
+  async #present(): Promise<LiveRun> {
+    if (this.#run.isGone) this.#run = await Effect.runPromise(this.#recovery.load(this.id))
+    return this.#run
+  }
+  /** The run once it has ended; it sleeps on meanwhile. */
+  async #end(): Promise<LiveRun> {
+    const dormant = this.#engine.dormant.get(this.id)
+    if (dormant === undefined) return this.#present()
+    const end = await new Promise<Outcome | TroupeError>((resolve) => dormant.waiting.push(resolve))
+    if (!("status" in end)) throw end
+    return this.#present()
+  }
   /** Resolves once the message is written and delivered. */
-  #tell(message: Message): Promise<boolean> {
-    const run = this.#run
-    if (run.outcome !== undefined) return Promise.resolve(false)
+  async #tell(message: Message): Promise<boolean> {
+    const run = await this.#present()
+    if (run.outcome !== undefined) return false
     return new Promise((resolve, reject) => {
       this.#engine.tell(run, message, (error) => (error === undefined ? resolve(true) : reject(error)))
     })
   }
 }
+
+const endOf = (run: LiveRun) => new Promise<Outcome | TroupeError>((resolve) => run.whenEnded(resolve))
 
 const said = ({ who, why }: Cause): Cause => ({
   ...(who === undefined ? {} : { who }),

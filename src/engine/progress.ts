@@ -3,10 +3,11 @@
 import { FanoutDirector, LoopDirector, WorkflowDirector } from "../actors/directors.ts"
 import type { ScopeSnapshot } from "../actors/scope.ts"
 import { criticalPath } from "../model/dependencies.ts"
-import type { Failure } from "../model/errors.ts"
+import { type Failure, toFailure } from "../model/errors.ts"
 import type { Json } from "../model/json.ts"
 import type { RunStatus, TaskStatus } from "../model/messages.ts"
 import { durationsOf } from "../model/plan.ts"
+import type { RunNote, RunRecord } from "../storage/journal.ts"
 import type { LiveRun } from "./run.ts"
 
 export interface TaskCounts {
@@ -18,8 +19,8 @@ export interface TaskCounts {
   readonly compensated: number
 }
 
-/** A run as it is now. */
-export interface RunState {
+/** A run as lists show it. */
+export interface RunOverview {
   readonly run: string
   readonly workflow: string
   readonly version: string | undefined
@@ -29,22 +30,28 @@ export interface RunState {
   /** 0 … 100, over the tasks of the workflow; a fan-out or sub-workflow counts by its own progress. */
   readonly percent: number
   readonly tasks: TaskCounts
+  readonly submittedAt: Date
+  readonly updatedAt: Date
+  /** Messages in its journal. */
+  readonly messages: number
+  /** Why it failed, or why it cannot go on. */
+  readonly error: { readonly task: string; readonly failure: Pick<Failure, "message" | "code"> } | undefined
+}
+
+/** A run as it is now. */
+export interface RunState extends RunOverview {
   /** Paths of the tasks at work. */
   readonly current: ReadonlyArray<string>
   /** Paths of the tasks that wait for a timer. */
   readonly waiting: ReadonlyArray<string>
   /** When it may be done, from estimates and what was measured so far, along the longest path that is left. */
   readonly eta: Date | undefined
-  readonly submittedAt: Date
-  readonly updatedAt: Date
   readonly endedAt: Date | undefined
   readonly durationMs: number
   /** Mean length of the tasks that are done, in milliseconds. */
   readonly meanTaskMs: number | undefined
   /** Attempts started. */
   readonly attempts: number
-  /** Messages in its journal. */
-  readonly messages: number
   readonly output: Json | undefined
   readonly error: { readonly task: string; readonly failure: Failure } | undefined
   readonly reason: string | undefined
@@ -81,8 +88,62 @@ export const stateOf = (run: LiveRun, now: number): RunState => {
     attempts: run.attempts,
     messages: run.length,
     output: outcome?.status === "succeeded" ? outcome.value : undefined,
-    error: outcome?.status === "failed" ? { task: outcome.task, failure: outcome.failure } : undefined,
+    error: errorOf(run),
     reason: outcome?.status === "cancelled" ? outcome.reason : undefined
+  }
+}
+
+const errorOf = ({ outcome, parked }: LiveRun): RunState["error"] =>
+  outcome?.status === "failed"
+    ? { task: outcome.task, failure: outcome.failure }
+    : outcome === undefined && parked !== undefined
+      ? { task: "", failure: toFailure(parked) }
+      : undefined
+
+/** What the journal notes of a run, for lists and restarts. */
+export const noteOf = (run: LiveRun): RunNote => {
+  const { total, completed, failed, skipped, cancelled, compensated } = countsOf(run)
+  const error = errorOf(run)
+  return {
+    run: run.id,
+    status: run.outcome?.status ?? (run.parked !== undefined ? "parked" : run.room.isHeld ? "paused" : "running"),
+    updatedAt: run.updatedAt,
+    isAsleep: false,
+    dueAt: undefined,
+    tasks: [total, completed, failed, skipped, cancelled, compensated],
+    ...(error === undefined
+      ? {}
+      : {
+          error: {
+            task: error.task,
+            code: error.failure.code ?? "FAILED",
+            message: error.failure.message.slice(0, 500)
+          }
+        })
+  }
+}
+
+/** A run that is not in memory, from what the journal notes of it. */
+export const overviewOf = ({ run, workflow, version, hash, status, isAsleep, ...record }: RunRecord): RunOverview => {
+  const [total = 0, completed = 0, failed = 0, skipped = 0, cancelled = 0, compensated = 0] = record.tasks
+  const { error } = record
+  return {
+    run,
+    workflow,
+    version,
+    hash: hash ?? "",
+    status: isAsleep && status === "running" ? "waiting" : status,
+    percent:
+      status === "succeeded"
+        ? 100
+        : total === 0
+          ? 0
+          : Math.floor((1_000 * (completed + failed + skipped + cancelled)) / total) / 10,
+    tasks: { total, completed, failed, skipped, cancelled, compensated },
+    submittedAt: new Date(record.submittedAt),
+    updatedAt: new Date(record.updatedAt),
+    messages: record.length,
+    error: error === undefined ? undefined : { task: error.task, failure: { code: error.code, message: error.message } }
   }
 }
 
@@ -206,8 +267,9 @@ const shareOf = (director: unknown, childShares: number): number => {
   return director instanceof LoopDirector ? 0 : Math.min(childShares, 1)
 }
 
-const statusOf = ({ outcome, room }: LiveRun, alive: Alive): RunStatus => {
+const statusOf = ({ outcome, parked, room }: LiveRun, alive: Alive): RunStatus => {
   if (outcome !== undefined) return outcome.status
+  if (parked !== undefined) return "parked"
   if (room.isHeld) return "paused"
   return alive.current.length === 0 && alive.waiting.length > 0 ? "waiting" : "running"
 }

@@ -57,6 +57,7 @@ export class Router {
   readonly #now: () => number
   readonly #balance: Balance
   readonly #bound: number
+  readonly #epoch: number
   readonly #boxes = new Map<string, Mailbox>()
 
   constructor(options: {
@@ -65,12 +66,14 @@ export class Router {
     readonly now: () => number
     readonly balance: Balance
     readonly bound: number
+    readonly epoch: number
   }) {
     this.#registry = options.registry
     this.#timers = options.timers
     this.#now = options.now
     this.#balance = options.balance
     this.#bound = options.bound
+    this.#epoch = options.epoch
   }
 
   /** Agents by id, with their load. */
@@ -129,6 +132,8 @@ export class Router {
         run: "",
         task: message.action,
         attempt: 1,
+        delivery: 1,
+        fencingToken: this.#epoch,
         signal: controller.signal,
         deadlineAt: this.#now() + timeoutMs,
         agent: message.recipient

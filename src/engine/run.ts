@@ -7,6 +7,7 @@ import type { Json } from "../model/json.ts"
 import type { Outcome } from "../model/messages.ts"
 import type { Workflow } from "../model/workflow.ts"
 import type { Attempt } from "./attempts.ts"
+import type { Owed } from "./owed.ts"
 import type { Timer } from "./timers.ts"
 
 /** Nearly all runs have no timers of their own. */
@@ -16,7 +17,8 @@ type Written = (error?: TroupeError) => void
 
 export class LiveRun {
   readonly id: string
-  readonly workflow: Workflow
+  /** Another one when its code turns up later. */
+  workflow: Workflow
   readonly compiled: CompiledWorkflow
   readonly input: Json
   readonly submittedAt: number
@@ -28,6 +30,16 @@ export class LiveRun {
   endedAt: number | undefined = undefined
   /** Attempts started so far. */
   attempts = 0
+  /** What it asked for and nobody does: while its messages are folded again, and while it may not go on. */
+  owed: Owed | undefined = undefined
+  /** Its messages are being folded again. */
+  isFolding = false
+  /** Deliveries on their way to it. */
+  pending = 0
+  /** Why it cannot go on here. */
+  parked: TroupeError | undefined = undefined
+  /** It has left memory; whoever still holds it asks again by its id. */
+  isGone = false
   outcome: Outcome | undefined = undefined
   #length = 0
   #isWritten = false
@@ -81,6 +93,12 @@ export class LiveRun {
     attempt.previous = undefined
   }
 
+  /** It was read from the journal, where it has so many messages. */
+  restored(length: number): void {
+    this.#length = length
+    this.#isWritten = true
+  }
+
   whenWritten(written: Written): void {
     if (this.#isWritten || this.#refusal !== undefined) written(this.#refusal)
     else (this.#waitingForWrite ??= []).push(written)
@@ -114,6 +132,14 @@ export class LiveRun {
   whenEnded(told: (end: Outcome | TroupeError) => void): void {
     if (this.outcome !== undefined) told(this.outcome)
     else (this.#waitingForEnd ??= []).push(told)
+  }
+
+  /** Those who wait for the end, as the run leaves memory. */
+  leave(): Array<(end: Outcome | TroupeError) => void> {
+    this.isGone = true
+    const waiting = this.#waitingForEnd ?? []
+    this.#waitingForEnd = undefined
+    return waiting
   }
 
   /** The error that an outcome means to somebody who wants the result. */

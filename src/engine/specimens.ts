@@ -24,6 +24,7 @@ export const keepSpecimens = (): void => {
   if (kept.length > 0) return
   const engine = new Engine({
     journal: memoryJournal(),
+    claim: { epoch: 0, wasClean: true, crashes: 0 },
     context: Context.make(ClockService, stillClock),
     balance: "least-loaded",
     allow: {},
@@ -34,6 +35,7 @@ export const keepSpecimens = (): void => {
     graceMs: 0,
     timeScale: 1,
     newId: () => "specimen",
+    onDue: () => {},
     onDefect: () => {}
   })
   kept.push(engine)

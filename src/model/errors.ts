@@ -331,6 +331,58 @@ export class Deadlock extends TroupeError {
   }
 }
 
+/** What was written about a run cannot have come from its definition as it is here: the run is parked before anything happens. */
+export class JournalDiverged extends TroupeError {
+  readonly _tag = "JournalDiverged"
+  readonly code = "NONDETERMINISM"
+  readonly run: string
+  /** Number of the message that does not fit. */
+  readonly seq: number
+  readonly found: string
+  readonly task: string
+  constructor({ run, seq, found, task }: { run: string; seq: number; found: string; task: string }) {
+    super(
+      `message ${seq} of run '${run}' is '${found}' of task '${task}', which nothing was waiting for: the run was written by another version of the engine or of a chart; go back to that version, or cancel the run`
+    )
+    this.run = run
+    this.seq = seq
+    this.found = found
+    this.task = task
+  }
+}
+
+/** The code of a run is not here: the run is parked, and goes on when it is. */
+export class VersionUnavailable extends TroupeError {
+  readonly _tag = "VersionUnavailable"
+  readonly code = "VERSION_UNAVAILABLE"
+  readonly run: string
+  readonly workflow: string
+  readonly hash: string
+  readonly missing: ReadonlyArray<string>
+  constructor({
+    run,
+    workflow,
+    hash,
+    missing
+  }: {
+    run: string
+    workflow: string
+    hash: string
+    missing: ReadonlyArray<string>
+  }) {
+    super(
+      `run '${run}' waits for workflow '${workflow}' (${hash.slice(0, 12)}): nothing here has the code of ${missing
+        .slice(0, 5)
+        .map((name) => `'${name}'`)
+        .join(", ")}; give that workflow to Orchestrator.open({ workflows }), or call register()`
+    )
+    this.run = run
+    this.workflow = workflow
+    this.hash = hash
+    this.missing = missing
+  }
+}
+
 /** A statechart uses a feature that compiled charts do not have. */
 export class ChartUnsupported extends TroupeError {
   readonly _tag = "ChartUnsupported"

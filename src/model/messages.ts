@@ -88,10 +88,33 @@ export type Outcome =
   | { readonly status: "failed"; readonly failure: Failure; readonly task: string }
   | { readonly status: "cancelled"; readonly reason: string }
 
-/** The state of a run as people see it. */
-export type RunStatus = "running" | "paused" | "waiting" | "succeeded" | "failed" | "cancelled"
+/**
+ * The state of a run as people see it. `parked`: it cannot go on here (its code is missing, for one) and says why;
+ * `quarantined`: it is left alone until somebody decides, because it kills the process, or because its journal is damaged.
+ */
+export type RunStatus =
+  | "running"
+  | "paused"
+  | "waiting"
+  | "parked"
+  | "succeeded"
+  | "failed"
+  | "cancelled"
+  | "quarantined"
 /** The state of a task as people see it. */
 export type TaskStatus = "pending" | "ready" | "running" | "waiting" | "succeeded" | "failed" | "skipped" | "cancelled"
 
+export const runStatuses = [
+  "running",
+  "paused",
+  "waiting",
+  "parked",
+  "succeeded",
+  "failed",
+  "cancelled",
+  "quarantined"
+] as const satisfies ReadonlyArray<RunStatus>
+
+/** Whether nothing happens any more unless somebody asks for it. */
 export const isTerminal = (status: RunStatus): boolean =>
-  status === "succeeded" || status === "failed" || status === "cancelled"
+  status === "succeeded" || status === "failed" || status === "cancelled" || status === "quarantined"

@@ -16,6 +16,10 @@ export interface TaskContext {
   readonly task: string
   /** From 1. */
   readonly attempt: number
+  /** From 1; higher when the same attempt is called again because the process that ran it died. */
+  readonly delivery: number
+  /** Rises each time that another process takes the store over: a receiver that has seen a higher one should refuse this call. */
+  readonly fencingToken: number
   /** Aborted when the attempt is cancelled or times out. */
   readonly signal: AbortSignal
   /** When the attempt times out, in milliseconds since 1970. */

@@ -1,15 +1,28 @@
-/** Where runs are written: the contract, and the journal in memory. */
+/** Where runs are written: the contract, the journal in memory, and the one in a SQLite file. */
 export {
-  type Entry,
-  Journal,
   JournalBroken,
+  JournalBusy,
+  JournalCorrupt,
   type JournalError,
   JournalFull,
+  SequenceConflict,
+  StaleOwner,
+  StoreInUse,
+  StoreUnusable,
+  type UnusableReason
+} from "./errors.ts"
+export {
+  type Claim,
+  type Entry,
+  type History,
+  Journal,
   type JournalService,
+  type Pinned,
+  type RunNote,
   type RunPage,
   type RunQuery,
-  type RunSummary,
-  SequenceConflict
+  type RunRecord
 } from "./journal.ts"
 export { type Law, laws } from "./laws.ts"
 export { layerMemory, type MemoryOptions, memoryJournal } from "./memory.ts"
+export { type SqliteJournal, type SqliteOptions, sqliteJournal } from "./sqlite/journal.ts"

@@ -4,27 +4,66 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
-import { TroupeError } from "../model/errors.ts"
-import type { Message } from "../model/messages.ts"
+import type { WorkflowIR } from "../model/ir.ts"
+import type { Message, RunStatus } from "../model/messages.ts"
+import type { JournalError } from "./errors.ts"
 
 /** One message of one run, at its place in the run's order (from 0). */
 export interface Entry {
   readonly run: string
   readonly seq: number
   readonly message: Message
+  /** The definition that the run is pinned to; given with its first message where the journal is durable. */
+  readonly definition?: Pinned | undefined
 }
 
-/** What the journal keeps about a run besides its messages, for lists. */
-export interface RunSummary {
+/** A definition as runs are pinned to it. */
+export interface Pinned {
+  readonly hash: string
+  readonly ir: WorkflowIR
+}
+
+/**
+ * What lists show and a restart looks for. All of it follows from the messages of the run, so it may be written later than they:
+ * whoever opens the journal after a crash finds notes that are behind, never ahead.
+ */
+export interface RunNote {
+  readonly run: string
+  readonly status: RunStatus
+  readonly updatedAt: number
+  /** Whether the run has left memory and waits: for `dueAt`, or, without it, for a message. */
+  readonly isAsleep: boolean
+  readonly dueAt: number | undefined
+  /** How far it is: total, completed, failed, skipped, cancelled, compensated. */
+  readonly tasks: ReadonlyArray<number>
+  /** Why it failed, in short. */
+  readonly error?: { readonly task: string; readonly code: string; readonly message: string } | undefined
+}
+
+/** A run as the journal knows it without reading its messages. */
+export interface RunRecord extends Omit<RunNote, "run"> {
   readonly run: string
   readonly workflow: string
+  readonly version: string | undefined
+  readonly hash: string | undefined
   readonly submittedAt: number
   /** Messages written. */
   readonly length: number
+  /** Messages that were written when the note was. */
+  readonly noted: number
+  /** Lives of the orchestrator in a row that ended while this run was at work, without a message of it in between. */
+  readonly blame: number
 }
 
 export interface RunQuery {
   readonly workflow?: string | undefined
+  readonly status?: ReadonlyArray<RunStatus> | undefined
+  /** Only runs that have ended, or only those that have not. */
+  readonly hasEnded?: boolean | undefined
+  /** Only runs that have left memory to wait, or only those that have not. */
+  readonly isAsleep?: boolean | undefined
+  /** The oldest first; the newest otherwise. */
+  readonly oldestFirst?: boolean | undefined
   /** Most runs of one page: 1 … 1,000; default 100. */
   readonly limit?: number | undefined
   /** The cursor that the page before gave. */
@@ -32,71 +71,58 @@ export interface RunQuery {
 }
 
 export interface RunPage {
-  /** Newest first. */
-  readonly runs: ReadonlyArray<RunSummary>
+  readonly runs: ReadonlyArray<RunRecord>
   /** Undefined on the last page. */
   readonly cursor: string | undefined
 }
 
-export type JournalError = SequenceConflict | JournalFull | JournalBroken
-
-/**
- * Another writer got there first: the run has moved past the point this step was worked out from.
- * Nothing was written. Read the run again and work the step out anew.
- */
-export class SequenceConflict extends TroupeError {
-  readonly _tag = "SequenceConflict"
-  readonly code = "SEQUENCE_CONFLICT"
-  readonly run: string
-  readonly expected: number
-  readonly actual: number
-  constructor({ run, expected, actual }: { run: string; expected: number; actual: number }) {
-    super(`run '${run}' is at message ${actual}, not at ${expected}: nothing was written`)
-    this.run = run
-    this.expected = expected
-    this.actual = actual
-  }
+/** Messages of a run, and the epoch in which each was written. */
+export interface History {
+  readonly messages: ReadonlyArray<Message>
+  readonly epochs: ReadonlyArray<number>
 }
 
-/** The journal has no room for more; nothing of the batch was written. */
-export class JournalFull extends TroupeError {
-  readonly _tag = "JournalFull"
-  readonly code = "STORAGE_FULL"
-  readonly capacity: number
-  constructor({ capacity }: { capacity: number }) {
-    super(
-      `the journal holds ${capacity.toLocaleString("en")} messages of unfinished runs and takes no more: finish or cancel runs, or open it with more capacity`
-    )
-    this.capacity = capacity
-  }
-}
-
-/** The journal failed in a way that it does not know itself. */
-export class JournalBroken extends TroupeError {
-  readonly _tag = "JournalBroken"
-  readonly code = "STORAGE_BROKEN"
-  override readonly cause: unknown
-  constructor({ cause }: { cause: unknown }) {
-    super(`the journal failed: ${cause instanceof Error ? cause.message : String(cause)}`)
-    this.cause = cause
-  }
+/** The right to append. */
+export interface Claim {
+  /** Rises with every claim; an append with an older one is refused. */
+  readonly epoch: number
+  /** Whether the owner before closed the journal in order. */
+  readonly wasClean: boolean
+  /** Lives in a row that ended without being closed in order, up to now. */
+  readonly crashes: number
 }
 
 export interface JournalService {
-  /** Whether what it holds outlives the process. */
+  /** Whether what it holds outlives whoever writes to it. */
   readonly isDurable: boolean
+  /** Takes the journal over: whoever held it before can append no more. Refused while that one is alive in another process. */
+  readonly claim: () => Effect.Effect<Claim, JournalError>
   /**
-   * Writes messages of any number of runs: all of them or, on any error, none. Each must continue its run without a gap.
-   * When it succeeds, everything written is as durable as this journal can make it. There is one writer, which runs each effect
-   * exactly once; a journal that needs no waiting may do the work at once and return an exit.
+   * Writes messages of any number of runs, and notes: all of them or, on any error, none. Each message must continue its run
+   * without a gap. When it succeeds, everything written is as durable as this journal can make it. There is one writer, which
+   * runs each effect exactly once; a journal that needs no waiting may do the work at once and return an exit.
    */
-  readonly append: (batch: ReadonlyArray<Entry>) => Effect.Effect<void, JournalError>
+  readonly append: (
+    batch: ReadonlyArray<Entry>,
+    notes: ReadonlyArray<RunNote>,
+    epoch: number
+  ) => Effect.Effect<void, JournalError>
+  /** Tells that the owner is alive; refused as an append would be. */
+  readonly renew: (epoch: number) => Effect.Effect<void, JournalError>
+  /** Gives the journal back in order and lets go of everything. */
+  readonly close: (epoch: number) => Effect.Effect<void, JournalError>
   /** The messages of a run from a place on; empty for an unknown run. What is read cannot be changed. */
-  readonly read: (run: string, from?: number) => Effect.Effect<ReadonlyArray<Message>, JournalError>
-  /** Runs, newest first, in pages. */
+  readonly read: (run: string, from?: number) => Effect.Effect<History, JournalError>
+  /** What is known of a run without reading it. */
+  readonly find: (run: string) => Effect.Effect<RunRecord | undefined, JournalError>
+  /** Runs in pages. */
   readonly list: (query: RunQuery) => Effect.Effect<RunPage, JournalError>
-  /** Forgets a run; nothing happens for an unknown one. */
-  readonly remove: (run: string) => Effect.Effect<void, JournalError>
+  /** A definition by its hash. */
+  readonly definition: (hash: string) => Effect.Effect<WorkflowIR | undefined, JournalError>
+  /** Counts a crash against runs that were at work; gives how often each has been blamed by now. */
+  readonly blame: (runs: ReadonlyArray<string>, epoch: number) => Effect.Effect<ReadonlyArray<number>, JournalError>
+  /** Forgets runs; nothing happens for unknown ones. */
+  readonly remove: (runs: ReadonlyArray<string>, epoch: number) => Effect.Effect<void, JournalError>
 }
 
 export class Journal extends Context.Service<Journal, JournalService>()("troupe/storage/Journal") {}

@@ -8,11 +8,11 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { TroupeError } from "../model/errors.ts"
 import type { Message } from "../model/messages.ts"
-import type { Entry, JournalService } from "./journal.ts"
+import type { Entry, JournalService, RunNote, RunQuery } from "./journal.ts"
 
 export interface Law {
   readonly name: string
-  /** Rejects with `LawBroken` when the journal breaks the law. */
+  /** Rejects with `LawBroken` when the journal breaks the law. The journal must be new, and claimed by nobody. */
   readonly check: (journal: JournalService) => Promise<void>
 }
 
@@ -45,36 +45,69 @@ const done = (attempt: number, value: unknown = attempt): Message => ({
 const entries = (run: string, from: number, messages: ReadonlyArray<Message>): ReadonlyArray<Entry> =>
   messages.map((message, i) => ({ run, seq: from + i, message }))
 
-const append = async (journal: JournalService, batch: ReadonlyArray<Entry>): Promise<string> => {
-  const exit = await Effect.runPromise(Effect.exit(journal.append(batch)))
+/** A journal that was claimed, and how laws speak to it. */
+class Claimed {
+  readonly journal: JournalService
+  readonly epoch: number
+  constructor(journal: JournalService, epoch: number) {
+    this.journal = journal
+    this.epoch = epoch
+  }
+  static async of(journal: JournalService): Promise<Claimed> {
+    return new Claimed(journal, (await Effect.runPromise(journal.claim())).epoch)
+  }
+  /** "written", or the tag of the error. */
+  append(batch: ReadonlyArray<Entry>, notes: ReadonlyArray<RunNote> = []): Promise<string> {
+    return tagOf(this.journal.append(batch, notes, this.epoch))
+  }
+  async read(run: string, from?: number): Promise<ReadonlyArray<Message>> {
+    return (await Effect.runPromise(this.journal.read(run, from))).messages
+  }
+  list(query: RunQuery) {
+    return Effect.runPromise(this.journal.list(query))
+  }
+  find(run: string) {
+    return Effect.runPromise(this.journal.find(run))
+  }
+}
+
+const tagOf = async (effect: Effect.Effect<unknown, unknown>): Promise<string> => {
+  const exit = await Effect.runPromise(Effect.exit(effect))
   if (Exit.isSuccess(exit)) return "written"
   const error = Cause.squash(exit.cause) as { _tag?: string }
   return error._tag ?? "died"
 }
-const read = (journal: JournalService, run: string, from?: number) => Effect.runPromise(journal.read(run, from))
-const list = (journal: JournalService, query: Parameters<JournalService["list"]>[0]) =>
-  Effect.runPromise(journal.list(query))
 
-export const laws: ReadonlyArray<Law> = [
+const note = (run: string, more: Partial<RunNote> = {}): RunNote => ({
+  run,
+  status: "running",
+  updatedAt: 1,
+  isAsleep: false,
+  dueAt: undefined,
+  tasks: [],
+  ...more
+})
+
+const lawsOfOne: ReadonlyArray<{ readonly name: string; readonly check: (journal: Claimed) => Promise<void> }> = [
   {
     name: "what was written is read back, in order and unchanged",
     check: async (journal) => {
       const messages = [submitted(1), done(1, { deep: [1, "é\u2028", null, { "": -1.5e300 }] }), done(2, "")]
-      same(await append(journal, entries("r", 0, messages)), "written")
-      same(await read(journal, "r"), messages)
-      same(await read(journal, "r", 1), messages.slice(1))
-      same(await read(journal, "r", 3), [])
+      same(await journal.append(entries("r", 0, messages)), "written")
+      same(await journal.read("r"), messages)
+      same(await journal.read("r", 1), messages.slice(1))
+      same(await journal.read("r", 3), [])
     }
   },
   {
     name: "an unknown run is empty, not an error",
-    check: async (journal) => same(await read(journal, "nobody"), [])
+    check: async (journal) => same(await journal.read("nobody"), [])
   },
   {
     name: "a batch of many runs is written whole, each run in its order",
     check: async (journal) => {
       same(
-        await append(journal, [
+        await journal.append([
           ...entries("a", 0, [submitted(1)]),
           ...entries("b", 0, [submitted(2)]),
           ...entries("a", 1, [done(1)]),
@@ -82,66 +115,66 @@ export const laws: ReadonlyArray<Law> = [
         ]),
         "written"
       )
-      same(await read(journal, "a"), [submitted(1), done(1)])
-      same(await read(journal, "b"), [submitted(2), done(2)])
+      same(await journal.read("a"), [submitted(1), done(1)])
+      same(await journal.read("b"), [submitted(2), done(2)])
     }
   },
   {
     name: "a message out of its place is refused, and nothing of its batch is written",
     check: async (journal) => {
-      await append(journal, entries("a", 0, [submitted(1)]))
+      await journal.append(entries("a", 0, [submitted(1)]))
       same(
-        await append(journal, [...entries("b", 0, [submitted(2)]), ...entries("a", 0, [submitted(3)])]),
+        await journal.append([...entries("b", 0, [submitted(2)]), ...entries("a", 0, [submitted(3)])]),
         "SequenceConflict"
       )
       same(
-        await append(journal, [...entries("b", 0, [submitted(2)]), ...entries("a", 2, [done(9)])]),
+        await journal.append([...entries("b", 0, [submitted(2)]), ...entries("a", 2, [done(9)])]),
         "SequenceConflict"
       )
-      same(await append(journal, entries("c", 1, [done(9)])), "SequenceConflict")
+      same(await journal.append(entries("c", 1, [done(9)])), "SequenceConflict")
       same(
-        await append(journal, [...entries("d", 0, [submitted(4)]), ...entries("d", 0, [submitted(5)])]),
+        await journal.append([...entries("d", 0, [submitted(4)]), ...entries("d", 0, [submitted(5)])]),
         "SequenceConflict"
       )
       same(
-        [await read(journal, "a"), await read(journal, "b"), await read(journal, "c"), await read(journal, "d")],
+        [await journal.read("a"), await journal.read("b"), await journal.read("c"), await journal.read("d")],
         [[submitted(1)], [], [], []]
       )
-      same(await append(journal, entries("a", 1, [done(1)])), "written")
+      same(await journal.append(entries("a", 1, [done(1)])), "written")
     }
   },
   {
     name: "what is read cannot change what is kept",
     check: async (journal) => {
-      await append(journal, entries("a", 0, [submitted(1)]))
-      const list = (await read(journal, "a")) as Array<Message>
+      await journal.append(entries("a", 0, [submitted(1)]))
+      const list = (await journal.read("a")) as Array<Message>
       try {
         list.pop()
         list.push(done(5))
       } catch {
         // frozen: just as good
       }
-      same(await read(journal, "a"), [submitted(1)])
+      same(await journal.read("a"), [submitted(1)])
     }
   },
   {
     name: "an empty batch is written at once",
-    check: async (journal) => same(await append(journal, []), "written")
+    check: async (journal) => same(await journal.append([]), "written")
   },
   {
     name: "runs are listed newest first, in pages without gap or repetition, by workflow where asked",
     check: async (journal) => {
       for (let i = 0; i < 7; i++)
-        await append(journal, entries(`r${i}`, 0, [submitted(i, i % 2 === 0 ? "even" : "odd")]))
+        await journal.append(entries(`r${i}`, 0, [submitted(i, i % 2 === 0 ? "even" : "odd")]))
       const seen: Array<string> = []
       let cursor: string | undefined
       do {
-        const page = await list(journal, { limit: 3, cursor })
+        const page = await journal.list({ limit: 3, cursor })
         seen.push(...page.runs.map(({ run }) => run))
         cursor = page.cursor
       } while (cursor !== undefined)
       same(seen, ["r6", "r5", "r4", "r3", "r2", "r1", "r0"])
-      const odd = await list(journal, { workflow: "odd" })
+      const odd = await journal.list({ workflow: "odd" })
       same(
         odd.runs.map(({ run, workflow, submittedAt, length }) => [run, workflow, submittedAt, length]),
         [
@@ -155,21 +188,20 @@ export const laws: ReadonlyArray<Law> = [
   {
     name: "a forgotten run is gone, and its id is free again",
     check: async (journal) => {
-      await append(journal, entries("a", 0, [submitted(1), done(1)]))
-      await Effect.runPromise(journal.remove("a"))
-      await Effect.runPromise(journal.remove("never"))
-      same(await read(journal, "a"), [])
-      same((await list(journal, {})).runs, [])
-      same(await append(journal, entries("a", 0, [submitted(2)])), "written")
-      same(await read(journal, "a"), [submitted(2)])
+      await journal.append(entries("a", 0, [submitted(1), done(1)]))
+      await Effect.runPromise(journal.journal.remove(["a", "never"], journal.epoch))
+      same(await journal.read("a"), [])
+      same((await journal.list({})).runs, [])
+      same(await journal.append(entries("a", 0, [submitted(2)])), "written")
+      same(await journal.read("a"), [submitted(2)])
     }
   },
   {
     name: "names of any kind are kept apart",
     check: async (journal) => {
       const names = ["a", "A", "a.b", "a-b", "x'); DROP TABLE messages;--", "é", "__proto__", "constructor"]
-      for (const [i, name] of names.entries()) same(await append(journal, entries(name, 0, [submitted(i)])), "written")
-      for (const [i, name] of names.entries()) same(await read(journal, name), [submitted(i)])
+      for (const [i, name] of names.entries()) same(await journal.append(entries(name, 0, [submitted(i)])), "written")
+      for (const [i, name] of names.entries()) same(await journal.read(name), [submitted(i)])
     }
   },
   {
@@ -177,10 +209,117 @@ export const laws: ReadonlyArray<Law> = [
     check: async (journal) => {
       const messages = [submitted(0), ...Array.from({ length: 9_999 }, (_, i) => done(i))]
       for (let i = 0; i < messages.length; i += 1_000)
-        same(await append(journal, entries("long", i, messages.slice(i, i + 1_000))), "written")
-      const back = await read(journal, "long")
+        same(await journal.append(entries("long", i, messages.slice(i, i + 1_000))), "written")
+      const back = await journal.read("long")
       same(back.length, 10_000)
       same(back[9_999], messages[9_999])
     }
+  },
+  {
+    name: "values of any size and kind come back as they were",
+    check: async (journal) => {
+      const large = "x".repeat(300_000)
+      const messages: ReadonlyArray<Message> = [
+        { type: "run.submitted", at: 5, workflow: "w", input: { large } },
+        done(1, [large, large]),
+        done(2, null),
+        {
+          type: "attempt.failed",
+          at: 9,
+          task: "t3",
+          attempt: 2,
+          failure: { tag: "E", message: "no", retryable: true },
+          agent: "a"
+        },
+        { type: "attempt.aborted", at: 10, task: "t4[3]/x#2", attempt: 1 },
+        { type: "timer.fired", at: 11, task: "" },
+        { type: "run.paused", at: 12, who: "ann" },
+        { type: "run.resumed", at: 13, why: "done" },
+        { type: "run.cancelled", at: 14, force: true }
+      ]
+      same(await journal.append(entries("r", 0, messages)), "written")
+      same(sorted(await journal.read("r")), sorted(messages))
+    }
+  },
+  {
+    name: "notes are kept, and lists follow them",
+    check: async (journal) => {
+      await journal.append(["a", "b", "c"].flatMap((run, i) => entries(run, 0, [submitted(i)])))
+      const error = { task: "x", code: "TIMEOUT", message: "late" }
+      same(
+        await journal.append(entries("b", 1, [done(1)]), [
+          note("a", { status: "failed", updatedAt: 7, tasks: [3, 1, 1], error }),
+          note("b", { status: "waiting", isAsleep: true, dueAt: 99 })
+        ]),
+        "written"
+      )
+      const a = await journal.find("a")
+      same(
+        [a?.status, a?.updatedAt, a?.tasks, a?.error, a?.length, a?.submittedAt],
+        ["failed", 7, [3, 1, 1], error, 1, 0]
+      )
+      const b = await journal.find("b")
+      same([b?.status, b?.isAsleep, b?.dueAt, b?.length], ["waiting", true, 99, 2])
+      const names = async (query: RunQuery) => (await journal.list(query)).runs.map(({ run }) => run)
+      same(await names({ hasEnded: false }), ["c", "b"])
+      same(await names({ hasEnded: true }), ["a"])
+      same(await names({ hasEnded: false, isAsleep: false }), ["c"])
+      same(await names({ isAsleep: true }), ["b"])
+      same(await names({ status: ["failed", "waiting"], oldestFirst: true }), ["a", "b"])
+      same(await journal.find("nobody"), undefined)
+    }
+  },
+  {
+    name: "after another claim the owner before can append nothing",
+    check: async (journal) => {
+      await journal.append(entries("a", 0, [submitted(1)]))
+      await Effect.runPromise(journal.journal.close(journal.epoch))
+      const next = await Claimed.of(journal.journal)
+      if (next.epoch <= journal.epoch)
+        throw new LawBroken({ expected: `an epoch above ${journal.epoch}`, actual: String(next.epoch) })
+      same(await journal.append(entries("a", 1, [done(1)])), "StaleOwner")
+      same(await tagOf(journal.journal.renew(journal.epoch)), "StaleOwner")
+      same(await tagOf(journal.journal.remove(["a"], journal.epoch)), "StaleOwner")
+      same(await tagOf(journal.journal.blame(["a"], journal.epoch)), "StaleOwner")
+      same(await next.append(entries("a", 1, [done(2)])), "written")
+      const { messages, epochs } = await Effect.runPromise(journal.journal.read("a"))
+      same(messages, [submitted(1), done(2)])
+      if (journal.journal.isDurable) same(epochs, [journal.epoch, next.epoch])
+    }
+  },
+  {
+    name: "a crash is counted against a run until a message of it is written",
+    check: async (journal) => {
+      await journal.append(["a", "b"].flatMap((run, i) => entries(run, 0, [submitted(i)])))
+      const blame = () => Effect.runPromise(journal.journal.blame(["a", "b"], journal.epoch))
+      same(await blame(), [1, 1])
+      await journal.append(entries("a", 1, [done(1)]))
+      same(await blame(), [1, 2])
+      same([(await journal.find("a"))?.blame, (await journal.find("b"))?.blame], [1, 2])
+    }
+  },
+  {
+    name: "definitions are kept by their hash, and runs say to which they are pinned",
+    check: async (journal) => {
+      const ir = { ir: 1, name: "w", tasks: [{ id: "t1", kind: "noop" }] } as const
+      const [first] = entries("a", 0, [{ ...submitted(1), hash: "h" } as Message])
+      same(
+        await journal.append([{ ...first!, definition: { hash: "h", ir } }, ...entries("a", 1, [done(1)])]),
+        "written"
+      )
+      same(await Effect.runPromise(journal.journal.definition("h")), ir)
+      same(await Effect.runPromise(journal.journal.definition("other")), undefined)
+      same([(await journal.find("a"))?.hash, (await journal.find("a"))?.workflow], ["h", "w"])
+      same(sorted(await journal.read("a")), sorted([{ ...submitted(1), hash: "h" } as Message, done(1)]))
+    }
   }
 ]
+
+/** With its keys in one order: which order they have is nobody's business. */
+const sorted = (messages: ReadonlyArray<Message>) =>
+  messages.map((message) => Object.fromEntries(Object.entries(message).sort(([a], [b]) => (a < b ? -1 : 1))))
+
+export const laws: ReadonlyArray<Law> = lawsOfOne.map(({ name, check }) => ({
+  name,
+  check: async (journal) => check(await Claimed.of(journal))
+}))

@@ -2,32 +2,45 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import type { Message } from "../model/messages.ts"
-import { type Entry, Journal, JournalFull, type JournalService, type RunSummary, SequenceConflict } from "./journal.ts"
+import type { WorkflowIR } from "../model/ir.ts"
+import { isTerminal, type Message } from "../model/messages.ts"
+import { type JournalError, JournalFull, SequenceConflict, StaleOwner } from "./errors.ts"
+import { type Entry, Journal, type JournalService, type RunNote, type RunQuery, type RunRecord } from "./journal.ts"
 
 export interface MemoryOptions {
   /** Most messages held at a time; default 5,000,000. */
   readonly capacity?: number
+  /** Whether it is meant to be opened again by another orchestrator of the same process, as tests do; default false. */
+  readonly isDurable?: boolean
 }
 
-interface Record {
-  readonly summary: Omit<RunSummary, "length">
+interface Book {
+  readonly run: string
   readonly order: number
+  readonly hash: string | undefined
   readonly messages: Array<Message>
+  readonly epochs: Array<number>
+  note: RunNote | undefined
+  noted: number
+  blame: number
 }
 
 /** Makes an empty journal in memory. */
-export const memoryJournal = ({ capacity = 5_000_000 }: MemoryOptions = {}): JournalService => {
-  const runs = new Map<string, Record>()
+export const memoryJournal = ({ capacity = 5_000_000, isDurable = false }: MemoryOptions = {}): JournalService => {
+  const books = new Map<string, Book>()
+  const definitions = new Map<string, WorkflowIR>()
   let held = 0
   let order = 0
+  let current = 0
+  let crashes = -1
 
-  const refusal = (batch: ReadonlyArray<Entry>): SequenceConflict | JournalFull | undefined => {
+  const refusal = (batch: ReadonlyArray<Entry>, epoch: number): JournalError | undefined => {
+    if (epoch !== current) return new StaleOwner({ epoch, current })
     if (held + batch.length > capacity) return new JournalFull({ capacity })
-    if (batch.length === 1) return conflict(batch[0]!, runs.get(batch[0]!.run)?.messages.length ?? 0)
+    if (batch.length === 1) return conflict(batch[0]!, books.get(batch[0]!.run)?.messages.length ?? 0)
     const lengths = new Map<string, number>()
     for (const entry of batch) {
-      const length = lengths.get(entry.run) ?? runs.get(entry.run)?.messages.length ?? 0
+      const length = lengths.get(entry.run) ?? books.get(entry.run)?.messages.length ?? 0
       const found = conflict(entry, length)
       if (found !== undefined) return found
       lengths.set(entry.run, length + 1)
@@ -35,47 +48,128 @@ export const memoryJournal = ({ capacity = 5_000_000 }: MemoryOptions = {}): Jou
     return undefined
   }
 
-  const write = (entry: Entry): void => {
-    const { run, message } = entry
-    const record = runs.get(run)
-    if (record !== undefined) record.messages.push(message)
-    else
-      runs.set(run, {
-        summary: { run, workflow: message.type === "run.submitted" ? message.workflow : "", submittedAt: message.at },
+  const write = ({ run, message, definition }: Entry): void => {
+    let book = books.get(run)
+    if (book === undefined) {
+      if (definition !== undefined) definitions.set(definition.hash, definition.ir)
+      book = {
+        run,
         order: order++,
-        messages: [message]
-      })
+        hash: definition?.hash,
+        messages: [],
+        epochs: [],
+        note: undefined,
+        noted: 0,
+        blame: 0
+      }
+      books.set(run, book)
+    }
+    book.messages.push(message)
+    if (isDurable) book.epochs.push(current)
+    book.blame = 0
     held++
   }
 
+  const owned = (epoch: number): Effect.Effect<void, JournalError> =>
+    epoch === current ? Exit.void : Exit.fail(new StaleOwner({ epoch, current }))
+
   return {
-    isDurable: false,
-    append: (batch) => {
-      const refused = refusal(batch)
+    isDurable,
+    claim: () =>
+      Effect.sync(() => {
+        const wasClean = crashes < 0
+        crashes++
+        return { epoch: ++current, wasClean, crashes }
+      }),
+    append: (batch, notes, epoch) => {
+      const refused = refusal(batch, epoch)
       if (refused !== undefined) return Exit.fail(refused)
       for (const entry of batch) write(entry)
+      for (const note of notes) {
+        const book = books.get(note.run)
+        if (book === undefined) continue
+        book.note = note
+        book.noted = book.messages.length
+      }
       return Exit.void
     },
-    read: (run, from = 0) => Effect.sync(() => Object.freeze(runs.get(run)?.messages.slice(from) ?? [])),
-    list: ({ workflow, limit = 100, cursor }) =>
+    renew: owned,
+    close: (epoch) => {
+      if (epoch === current) crashes = -1
+      return owned(epoch)
+    },
+    read: (run, from = 0) =>
       Effect.sync(() => {
-        const before = cursor === undefined ? Number.POSITIVE_INFINITY : Number(cursor)
-        const all = [...runs.values()]
-          .filter((record) => record.order < before && (workflow === undefined || record.summary.workflow === workflow))
-          .sort((a, b) => b.order - a.order)
-        const page = all.slice(0, limit)
+        const book = books.get(run)
         return {
-          runs: page.map(({ summary, messages }) => ({ ...summary, length: messages.length })),
-          cursor: all.length > page.length ? String(page.at(-1)!.order) : undefined
+          messages: Object.freeze(book?.messages.slice(from) ?? []),
+          epochs: Object.freeze(book?.epochs.slice(from) ?? [])
         }
       }),
-    remove: (run) => {
-      held -= runs.get(run)?.messages.length ?? 0
-      runs.delete(run)
+    find: (run) => {
+      const book = books.get(run)
+      return Exit.succeed(book === undefined ? undefined : recordOf(book))
+    },
+    list: (query) =>
+      Effect.sync(() => {
+        const { limit = 100, cursor, oldestFirst = false } = query
+        const after = cursor === undefined ? undefined : Number(cursor)
+        const found = [...books.values()]
+          .filter((book) => after === undefined || (oldestFirst ? book.order > after : book.order < after))
+          .sort((a, b) => (oldestFirst ? a.order - b.order : b.order - a.order))
+          .map((book) => ({ book, record: recordOf(book) }))
+          .filter(({ record }) => isWanted(record, query))
+        const page = found.slice(0, limit)
+        return {
+          runs: page.map(({ record }) => record),
+          cursor: found.length > page.length ? String(page.at(-1)!.book.order) : undefined
+        }
+      }),
+    definition: (hash) => Exit.succeed(definitions.get(hash)),
+    blame: (runs, epoch) =>
+      Effect.map(owned(epoch), () =>
+        runs.map((run) => {
+          const book = books.get(run)
+          return book === undefined ? 0 : ++book.blame
+        })
+      ),
+    remove: (runs, epoch) => {
+      if (epoch !== current) return owned(epoch)
+      for (const run of runs) {
+        held -= books.get(run)?.messages.length ?? 0
+        books.delete(run)
+      }
       return Exit.void
     }
   }
 }
+
+const recordOf = ({ run, messages, hash, note, noted, blame }: Book): RunRecord => {
+  const first = messages[0]
+  const submitted = first?.type === "run.submitted" ? first : undefined
+  return {
+    run,
+    workflow: submitted?.workflow ?? "",
+    version: submitted?.version,
+    hash,
+    submittedAt: first?.at ?? 0,
+    updatedAt: note?.updatedAt ?? first?.at ?? 0,
+    status: note?.status ?? "running",
+    isAsleep: note?.isAsleep ?? false,
+    dueAt: note?.dueAt,
+    tasks: note?.tasks ?? [],
+    ...(note?.error === undefined ? {} : { error: note.error }),
+    length: messages.length,
+    noted,
+    blame
+  }
+}
+
+const isWanted = (record: RunRecord, { workflow, status, hasEnded, isAsleep }: RunQuery): boolean =>
+  (workflow === undefined || record.workflow === workflow) &&
+  (status === undefined || status.includes(record.status)) &&
+  (hasEnded === undefined || isTerminal(record.status) === hasEnded) &&
+  (isAsleep === undefined || record.isAsleep === isAsleep)
 
 const conflict = ({ run, seq }: Entry, length: number) =>
   seq === length ? undefined : new SequenceConflict({ run, expected: seq, actual: length })

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { Orchestrator, task, type, workflow } from "troupe"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { openEngine } from "../../src/engine/orchestrator.ts"
-import { JournalBroken } from "../../src/storage/journal.ts"
+import { JournalBroken } from "../../src/storage/errors.ts"
 import { memoryJournal } from "../../src/storage/memory.ts"
 
 const num = task("num", { in: type<number>(), out: type<number>(), run: async (n) => n + 1 })
@@ -298,8 +298,8 @@ describe("by id, and the register of runs", () => {
       const page = await orchestrator.list(options)
       return [page.runs.map(({ run }) => run), page.cursor] as const
     }
-    expect(await ids({ limit: 2 })).toEqual([["w", "n4"], "n4"])
-    expect(await ids({ limit: 3, cursor: "n4" })).toEqual([["n3", "n2", "n1"], "n1"])
+    expect(await ids({ limit: 2 })).toEqual([["w", "n4"], "4"])
+    expect(await ids({ limit: 3, cursor: "4" })).toEqual([["n3", "n2", "n1"], "1"])
     expect(await ids({ status: "waiting" })).toEqual([["w"], undefined])
     expect(await ids({ workflow: "num", limit: 5 })).toEqual([["n4", "n3", "n2", "n1", "n0"], undefined])
     await expect(orchestrator.list({ limit: 0 })).rejects.toMatchObject({ code: "OPTION_INVALID" })
@@ -345,16 +345,13 @@ describe("G23 bounds refuse before anything is written", () => {
   test("a journal that breaks fails the run that it could not write, and is told about", async () => {
     const good = memoryJournal()
     let breaks = false
-    const run = openEngine(
-      {
-        store: {
-          ...good,
-          append: (batch) => (breaks ? Effect.fail(new JournalBroken({ cause: new Error("EIO") })) : good.append(batch))
-        }
-      },
-      Context.empty()
-    )
-    const wrapped = new Orchestrator(run)
+    const wrapped = await Orchestrator.open({
+      store: {
+        ...good,
+        append: (...given) =>
+          breaks ? Effect.fail(new JournalBroken({ cause: new Error("EIO") })) : good.append(...given)
+      }
+    })
     const { def, out } = held()
     const submitted = await wrapped.submit(def, "x")
     breaks = true
@@ -412,8 +409,9 @@ describe("G23 bounds refuse before anything is written", () => {
 describe("nothing stays behind", () => {
   test("after close: no timer, no attempt, no actor; results that were waited for reject", async () => {
     const { def, out } = held()
-    const engine = openEngine({}, Context.empty())
-    const closing = new Orchestrator(engine)
+    const opened = await Effect.runPromise(openEngine({}, Context.empty()))
+    const { engine } = opened
+    const closing = new Orchestrator(opened)
     const flow = workflow("x", type<null>())
       .task("h", def, () => "h")
       .sleep("z", "1h")
@@ -441,8 +439,9 @@ describe("nothing stays behind", () => {
     expect(await run.result()).toBe(null)
   })
   test("after a run has ended, its timers and attempts are gone", async () => {
-    const engine = openEngine({ graceMs: 0 }, Context.empty())
-    const own = new Orchestrator(engine)
+    const opened = await Effect.runPromise(openEngine({ graceMs: 0 }, Context.empty()))
+    const { engine } = opened
+    const own = new Orchestrator(opened)
     const race = workflow("race", type<null>())
       .sleep("z", "1h")
       .task(

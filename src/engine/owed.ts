@@ -1,0 +1,70 @@
+/**
+ * What a run has asked for and nobody has done yet: attempts and timers. Collected while messages are folded again, and while
+ * a run may not go on; then it is performed, or thrown away with the run.
+ */
+import type { Command, Place } from "../actors/room.ts"
+import { JournalDiverged } from "../model/errors.ts"
+import type { Message } from "../model/messages.ts"
+
+export interface OwedAttempt {
+  readonly place: Place
+  readonly attempt: number
+  /** When the message was written that asked for it, and in which epoch. */
+  readonly askedAt: number
+  readonly epoch: number
+  isAborting: boolean
+}
+
+export interface OwedTimer {
+  readonly place: Place
+  readonly dueAt: number
+}
+
+export class Owed {
+  readonly attempts = new Map<string, OwedAttempt>()
+  readonly timers = new Map<string, OwedTimer>()
+
+  /** A command that is not performed for now. */
+  take(command: Command, askedAt: number, epoch: number): void {
+    const { place } = command
+    const { path } = place
+    switch (command.type) {
+      case "attempt.start":
+        this.attempts.set(path, { place, attempt: command.attempt, askedAt, epoch, isAborting: false })
+        return
+      case "attempt.abort": {
+        const attempt = this.attempts.get(path)
+        if (attempt !== undefined) attempt.isAborting = true
+        return
+      }
+      case "timer.start":
+        this.timers.set(path, { place, dueAt: command.dueAt })
+        return
+      case "timer.stop":
+        this.timers.delete(path)
+    }
+  }
+
+  /** Where a message of the past went: to whoever waited for it then. Throws `JournalDiverged` when nobody did. */
+  placeOf(message: Message, run: string, seq: number): Place | undefined {
+    switch (message.type) {
+      case "attempt.succeeded":
+      case "attempt.failed":
+      case "attempt.aborted": {
+        const attempt = this.attempts.get(message.task)
+        if (attempt === undefined || attempt.attempt !== message.attempt)
+          throw new JournalDiverged({ run, seq, found: message.type, task: message.task })
+        this.attempts.delete(message.task)
+        return attempt.place
+      }
+      case "timer.fired": {
+        const timer = this.timers.get(message.task)
+        if (timer === undefined) throw new JournalDiverged({ run, seq, found: message.type, task: message.task })
+        this.timers.delete(message.task)
+        return timer.place
+      }
+      default:
+        return undefined
+    }
+  }
+}

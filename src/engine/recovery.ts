@@ -1,0 +1,164 @@
+/**
+ * Runs come back from the journal: their messages are folded by the same walk that once delivered them, with nothing performed;
+ * then what they are still owed is performed. Those that only wait come back when they are due, or when somebody asks for them.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { RunNotFound, TroupeError, VersionUnavailable } from "../model/errors.ts"
+import { isTerminal } from "../model/messages.ts"
+import type { Workflow } from "../model/workflow.ts"
+import { JournalCorrupt, type JournalError } from "../storage/errors.ts"
+import type { JournalService, RunRecord } from "../storage/journal.ts"
+import type { Engine } from "./engine.ts"
+import type { LiveRun } from "./run.ts"
+
+/** Runs that are brought back in one turn. */
+const turn = 64
+/** Most unfinished runs that one page of the journal brings. */
+const page = 1_000
+
+export class Recovery {
+  readonly #engine: Engine
+  readonly #journal: JournalService
+  /** Attempts that come back in a second at most, so that a restart is no stampede on what they talk to. */
+  readonly #startsPerSecond: number
+  readonly #due: Array<string> = []
+  #isWaking = false
+
+  constructor(engine: Engine, startsPerSecond: number) {
+    this.#engine = engine
+    this.#journal = engine.options.journal
+    this.#startsPerSecond = startsPerSecond
+  }
+
+  /** Learns which runs are unfinished; none is in memory yet. */
+  begin(): Effect.Effect<void, JournalError> {
+    return Effect.gen({ self: this }, function* () {
+      for (const isAsleep of [true, false]) {
+        let cursor: string | undefined
+        do {
+          const found = yield* this.#journal.list({ hasEnded: false, isAsleep, oldestFirst: true, limit: page, cursor })
+          for (const record of found.runs) this.#expect(record)
+          cursor = found.cursor
+        } while (cursor !== undefined)
+      }
+    })
+  }
+
+  #expect({ run, isAsleep, dueAt, noted, length }: RunRecord): void {
+    // a note that is behind the messages says nothing any more
+    const rests = isAsleep && noted === length
+    this.#engine.sleep(run, rests ? dueAt : undefined)
+    if (!rests) this.#due.push(run)
+  }
+
+  /** Brings back those that do not only wait, a few at a time. */
+  wake(): void {
+    if (this.#isWaking || this.#due.length === 0) return
+    this.#isWaking = true
+    this.#engine.fork(
+      Effect.ensuring(
+        Effect.gen({ self: this }, function* () {
+          while (this.#due.length > 0) {
+            const since = this.#engine.now()
+            let starts = 0
+            for (const id of this.#due.splice(0, turn)) {
+              if (!this.#engine.dormant.has(id)) continue
+              const run = yield* Effect.result(this.load(id))
+              if (run._tag === "Success") starts += run.success.attempts
+              else this.#engine.options.onDefect(run.failure)
+            }
+            const leastMs = (1_000 * starts) / this.#startsPerSecond - (this.#engine.now() - since)
+            yield* leastMs >= 1 ? Effect.sleep(leastMs) : Effect.yieldNow
+          }
+        }),
+        Effect.sync(() => {
+          this.#isWaking = false
+        })
+      )
+    )
+  }
+
+  /** A sleeping run is due. */
+  due(id: string): void {
+    this.#due.push(id)
+    this.wake()
+  }
+
+  /** The run that had an id before; a promise when there is one, or when the journal takes its time. */
+  before(id: string): undefined | Promise<LiveRun | undefined> {
+    const found = this.#journal.find(id)
+    if (Exit.isExit(found) && Exit.isSuccess(found) && found.value === undefined) return undefined
+    return Effect.runPromise(
+      Effect.flatMap(found, (record) => (record === undefined ? Effect.succeed(undefined) : this.load(id)))
+    ) as Promise<LiveRun | undefined>
+  }
+
+  /** A run by its id, brought into memory if it is not there. */
+  load(id: string): Effect.Effect<LiveRun, RunNotFound | JournalError> {
+    const here = this.#engine.runs.get(id)
+    return here !== undefined ? Effect.succeed(here) : this.#read(id)
+  }
+
+  #read(id: string): Effect.Effect<LiveRun, RunNotFound | JournalError> {
+    return Effect.gen({ self: this }, function* () {
+      const record = yield* this.#journal.find(id)
+      if (record === undefined) return yield* Effect.fail(new RunNotFound({ run: id }))
+      const engine = this.#engine
+      return yield* Effect.catchTag(this.#fold(record), "JournalCorrupt", (error) =>
+        Effect.sync(() => this.#quarantine(record, error)).pipe(Effect.andThen(Effect.fail(error)))
+      ).pipe(
+        Effect.tap((run) =>
+          Effect.sync(() => {
+            engine.awake(run)
+            if (run.parked !== undefined || (run.outcome !== undefined && !isTerminal(record.status)))
+              engine.writer.note(run)
+            engine.performOwed(run)
+          })
+        )
+      )
+    })
+  }
+
+  #fold(record: RunRecord): Effect.Effect<LiveRun, JournalError> {
+    const { run: id, hash = "" } = record
+    return Effect.gen({ self: this }, function* () {
+      const { library } = this.#engine
+      const known = library.known(hash)
+      const ir = known?.workflow.ir ?? (yield* this.#journal.definition(hash))
+      if (ir === undefined) return yield* Effect.fail(new JournalCorrupt({ run: id, seq: 0, kind: "shape" }))
+      const history = yield* this.#journal.read(id)
+      // somebody else may have asked for it meanwhile
+      const here = this.#engine.runs.get(id)
+      if (here !== undefined) return here
+      const { workflow, missing } = known ?? library.bind(hash, ir)
+      const parked = missing.length === 0 ? undefined : this.#without(id, workflow, missing)
+      return yield* Effect.try({
+        try: () => this.#engine.fold(id, workflow, history, parked),
+        catch: (error) =>
+          error instanceof TroupeError
+            ? (error as JournalError)
+            : new JournalCorrupt({ run: id, seq: 0, kind: "shape" })
+      })
+    })
+  }
+
+  #without(run: string, { name, hash }: Workflow, missing: ReadonlyArray<string>): TroupeError {
+    return new VersionUnavailable({ run, workflow: name, hash, missing })
+  }
+
+  /** What is written about a run is damaged: it is left alone and shown as what it is, the others go on. */
+  #quarantine({ run, updatedAt, tasks, status }: RunRecord, error: JournalCorrupt): void {
+    for (const told of this.#engine.drop(run)) told(error)
+    if (isTerminal(status)) return
+    this.#engine.writer.note({
+      run,
+      status: "quarantined",
+      updatedAt,
+      isAsleep: false,
+      dueAt: undefined,
+      tasks,
+      error: { task: "", code: error.code, message: error.message }
+    })
+  }
+}

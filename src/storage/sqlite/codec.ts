@@ -1,0 +1,213 @@
+/**
+ * Messages as rows: `[code, ms since submission, task, …]` as JSON text. Tasks of the workflow itself are numbers, what stands
+ * as it usually does is left out, and every row carries a checksum over itself and the row before it.
+ */
+import { createHmac } from "node:crypto"
+import { crc32 } from "node:zlib"
+import type { Failure } from "../../model/errors.ts"
+import type { WorkflowIR } from "../../model/ir.ts"
+import { deepFreeze, type Json } from "../../model/json.ts"
+import type { Message } from "../../model/messages.ts"
+
+/** The names of a definition's tasks as numbers, and back. */
+export interface Names {
+  readonly ids: ReadonlyArray<string>
+  readonly index: ReadonlyMap<string, number>
+}
+
+export const namesOf = (ir: WorkflowIR | undefined): Names => {
+  const ids = ir?.tasks.map(({ id }) => id) ?? []
+  return { ids, index: new Map(ids.map((id, i) => [id, i])) }
+}
+
+/** A path starts with the id of a task of the workflow; what follows starts with one of these. */
+const deeper = /[/[#@]/
+
+const encodePath = (path: string, { index }: Names): number | string => {
+  const whole = index.get(path)
+  if (whole !== undefined) return whole
+  const end = path.search(deeper)
+  const first = end === -1 ? undefined : index.get(path.slice(0, end))
+  return first === undefined ? `:${path}` : `${first}${path.slice(end)}`
+}
+
+const decodePath = (coded: number | string, { ids }: Names): string => {
+  if (typeof coded === "number") return ids[coded] ?? unreadable()
+  if (coded.startsWith(":")) return coded.slice(1)
+  const end = coded.search(deeper)
+  return (ids[Number(coded.slice(0, end))] ?? unreadable()) + coded.slice(end)
+}
+
+const unreadable = (): never => {
+  throw new TypeError("not a message")
+}
+
+const codes = {
+  "run.submitted": 0,
+  "attempt.succeeded": 1,
+  "attempt.failed": 2,
+  "attempt.aborted": 3,
+  "timer.fired": 4,
+  "run.paused": 5,
+  "run.resumed": 6,
+  "run.cancelled": 7
+} as const satisfies Record<Message["type"], number>
+
+/** The text of a message. `start` is when the run was submitted. */
+export const encode = (message: Message, names: Names, start: number): string => {
+  const code = codes[message.type]
+  const ms = message.at - start
+  switch (message.type) {
+    case "run.submitted":
+      return JSON.stringify([code, message.input])
+    case "attempt.succeeded": {
+      const { task, value, attempt, agent } = message
+      if (agent === undefined && attempt === 1) {
+        const at = names.index.get(task)
+        // most rows by far: the same text, put together by hand
+        if (at !== undefined) return `[1,${ms},${at},${JSON.stringify(value)}]`
+      }
+      return JSON.stringify([code, ms, encodePath(task, names), value, ...tail(attempt, agent)])
+    }
+    case "attempt.failed":
+      return JSON.stringify([
+        code,
+        ms,
+        encodePath(message.task, names),
+        message.failure,
+        ...tail(message.attempt, message.agent)
+      ])
+    case "attempt.aborted":
+      return JSON.stringify([code, ms, encodePath(message.task, names), ...tail(message.attempt, undefined)])
+    case "timer.fired":
+      return JSON.stringify([code, ms, encodePath(message.task, names)])
+    case "run.paused":
+    case "run.resumed":
+      return JSON.stringify([code, ms, ...said(message)])
+    case "run.cancelled":
+      return JSON.stringify([code, ms, message.force, ...said(message)])
+  }
+}
+
+const tail = (attempt: number, agent: string | undefined): ReadonlyArray<Json> =>
+  agent === undefined ? (attempt === 1 ? [] : [attempt]) : [attempt, agent]
+const said = ({ who, why }: { readonly who?: string; readonly why?: string }): ReadonlyArray<Json> =>
+  who === undefined && why === undefined ? [] : [who ?? null, why ?? null]
+
+/** What a run's first message gets from the run and its definition, instead of from its own row. */
+export interface Origin {
+  readonly submittedAt: number
+  readonly workflow: string
+  readonly version: string | undefined
+  readonly hash: string | undefined
+}
+
+/** Where a value lies instead of in its row, from so many characters on. */
+export const largeFrom = 65_536
+const large = 64
+
+/** The part of a message that may be large. */
+export const payloadOf = (message: Message): Json | undefined =>
+  message.type === "run.submitted" ? message.input : message.type === "attempt.succeeded" ? message.value : undefined
+
+/** The text of a message whose payload lies elsewhere, under `hash`. */
+export const encodeLarge = (message: Message, names: Names, start: number, hash: string): string => {
+  const small =
+    message.type === "run.submitted"
+      ? { ...message, input: hash }
+      : { ...(message as Extract<Message, { type: "attempt.succeeded" }>), value: hash }
+  const row = JSON.parse(encode(small, names, start)) as Array<Json>
+  row[0] = (row[0] as number) + large
+  return JSON.stringify(row)
+}
+
+/** Where the payload of a row lies, if it does not stand in the row. */
+export const payloadHash = (body: string): string | undefined => {
+  const row = JSON.parse(body) as ReadonlyArray<any>
+  return row[0] < large ? undefined : row[0] === large ? row[1] : row[3]
+}
+
+/** A message from its text; throws for anything that `encode` would not have written. `fetch` brings payloads that lie elsewhere. */
+export const decode = (body: string, names: Names, origin: Origin, fetch: (hash: string) => Json): Message => {
+  const row = JSON.parse(body) as Array<any>
+  if (row[0] >= large) {
+    const at = row[0] === large ? 1 : 3
+    row[0] -= large
+    row[at] = fetch(row[at])
+  }
+  const at: number = origin.submittedAt + row[1]
+  switch (row[0]) {
+    case codes["run.submitted"]: {
+      const { submittedAt, workflow, version, hash } = origin
+      return frozen({
+        type: "run.submitted",
+        at: submittedAt,
+        workflow,
+        ...(version === undefined ? {} : { version }),
+        ...(hash === undefined ? {} : { hash }),
+        input: deepFreeze(row[1] as Json)
+      })
+    }
+    case codes["attempt.succeeded"]:
+      return frozen({
+        type: "attempt.succeeded",
+        at,
+        task: decodePath(row[2], names),
+        attempt: row[4] ?? 1,
+        value: deepFreeze(row[3] as Json),
+        ...by(row[5])
+      })
+    case codes["attempt.failed"]:
+      return frozen({
+        type: "attempt.failed",
+        at,
+        task: decodePath(row[2], names),
+        attempt: row[4] ?? 1,
+        failure: deepFreeze(row[3] as Failure),
+        ...by(row[5])
+      })
+    case codes["attempt.aborted"]:
+      return frozen({ type: "attempt.aborted", at, task: decodePath(row[2], names), attempt: row[3] ?? 1 })
+    case codes["timer.fired"]:
+      return frozen({ type: "timer.fired", at, task: decodePath(row[2], names) })
+    case codes["run.paused"]:
+      return frozen({ type: "run.paused", at, ...cause(row, 2) })
+    case codes["run.resumed"]:
+      return frozen({ type: "run.resumed", at, ...cause(row, 2) })
+    case codes["run.cancelled"]:
+      return frozen({ type: "run.cancelled", at, force: row[2] as boolean, ...cause(row, 3) })
+    default:
+      return unreadable()
+  }
+}
+
+const frozen = (message: Message): Message => Object.freeze(message)
+const by = (agent: unknown) => (typeof agent === "string" ? { agent } : undefined)
+const cause = (row: ReadonlyArray<any>, at: number) => ({
+  ...(typeof row[at] === "string" ? { who: row[at] } : {}),
+  ...(typeof row[at + 1] === "string" ? { why: row[at + 1] } : {})
+})
+
+/** What ties a row to the one before it. */
+export type Link = number | string
+
+/** How rows are chained: a checksum, or, with a key, a seal that only who has the key can make. */
+export interface Chain {
+  readonly first: (run: string) => Link
+  readonly next: (before: Link, seq: number, epoch: number, body: string) => Link
+}
+
+/** CRC-32 of zlib: finds every change that happens by accident. */
+export const checksums: Chain = {
+  first: (run) => crc32(run),
+  next: (before, seq, epoch, body) => crc32(`${seq}:${epoch}:${body}`, before as number)
+}
+
+/** HMAC-SHA-256, cut to 128 bits: also finds changes by somebody who does not have the key. */
+export const seals = (key: string | Uint8Array): Chain => {
+  const seal = (text: string): Link => createHmac("sha256", key).update(text).digest("base64url").slice(0, 22)
+  return {
+    first: (run) => seal(`run:${run}`),
+    next: (before, seq, epoch, body) => seal(`${before}:${seq}:${epoch}:${body}`)
+  }
+}

@@ -1,0 +1,154 @@
+/**
+ * Who owns the file. The owner leaves its process id, the moment that process started and the machine it runs on: so a process
+ * that was killed is known to be gone at once, and only one that cannot be looked at (another machine, another container)
+ * is waited for until its lease runs out. A frozen owner loses the file with its lease; its epoch keeps it from writing later.
+ */
+import { randomUUID } from "node:crypto"
+import { readFileSync, readlinkSync } from "node:fs"
+import { hostname } from "node:os"
+import { threadId } from "node:worker_threads"
+import { StaleOwner, StoreInUse } from "../errors.ts"
+import type { Claim } from "../journal.ts"
+import type { Database } from "./database.ts"
+import { isRunning } from "./format.ts"
+
+/** How long an owner that cannot be looked at is believed to be alive after it last said so, in milliseconds. */
+export const leaseDefaultMs = 15_000
+
+const read = (path: string): string => {
+  try {
+    return readFileSync(path, "utf8").trim()
+  } catch {
+    return ""
+  }
+}
+
+const linkOf = (path: string): string => {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return ""
+  }
+}
+
+/** The machine since it was switched on, and the part of it whose process ids can be compared with ours. */
+const place = [hostname(), read("/proc/sys/kernel/random/boot_id"), linkOf("/proc/self/ns/pid")].join(" ")
+
+/**
+ * When a process started, in ticks since the machine did; ids of processes are used again. Empty where it cannot be told,
+ * "gone" for one that has ended and was not yet buried by its parent.
+ */
+const startOf = (pid: number): string => {
+  const stat = read(`/proc/${pid}/stat`)
+  if (stat === "") return ""
+  // the name of the program stands in brackets and may contain anything
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+  return fields[0] === "Z" || fields[0] === "X" ? "gone" : (fields[19] ?? "")
+}
+
+/** Owners of this process that are open: two of them must not believe each other dead. */
+const open = new Set<string>()
+
+interface Owner {
+  readonly epoch: number
+  readonly token: string
+  readonly pid: number
+  readonly place: string
+  readonly started: string
+  readonly until: number
+  readonly isClean: boolean
+  readonly crashes: number
+}
+
+/** The clock of the database: the same for all who open it on one machine. */
+const clock = "CAST(unixepoch('subsec') * 1000 AS INTEGER)"
+
+const ownerOf = (database: Database): { readonly owner: Owner; readonly now: number } => {
+  const row = database.row(
+    `SELECT epoch, token, pid, place, started, until, clean, crashes, ${clock} FROM troupe_owner WHERE one = 1`
+  )!
+  const [epoch, token, pid, where, started, until, clean, crashes, now] = row
+  return { owner: { epoch, token, pid, place: where, started, until, isClean: clean === 1, crashes }, now }
+}
+
+/** Whether an owner may still be writing. */
+const isAlive = ({ token, pid, place: where, started, until, isClean }: Owner, now: number): boolean => {
+  if (isClean || token === "") return false
+  if (open.has(token)) return true
+  const holdsLease = until > now
+  if (where !== place) return holdsLease && !hasRestarted(where)
+  // it is on this machine: gone is gone, whatever its lease says
+  if (!isRunning(pid) || startOf(pid) !== started) return false
+  if (pid === process.pid && token.startsWith(thread)) return false
+  return holdsLease
+}
+
+/** Threads of a process cannot see each other's owners; between them the lease decides. */
+const thread = `${threadId}.`
+
+/** The same machine, but switched off and on in between. */
+const hasRestarted = (where: string): boolean => {
+  const [host, boot] = where.split(" ")
+  const [ownHost, ownBoot] = place.split(" ")
+  return host === ownHost && boot !== "" && boot !== ownBoot
+}
+
+export interface Ownership extends Claim {
+  readonly token: string
+}
+
+/** Takes the file over, in one transaction; throws `StoreInUse` while somebody else is alive. */
+export const take = (database: Database, leaseMs: number): Ownership => {
+  const token = thread + randomUUID()
+  const taken = database.transaction((): Ownership => {
+    const { owner, now } = ownerOf(database)
+    if (isAlive(owner, now))
+      throw new StoreInUse({ path: database.path, pid: owner.pid, leaseMs: Math.max(0, owner.until - now) })
+    const epoch = owner.epoch + 1
+    const crashes = owner.isClean ? 0 : owner.crashes + 1
+    database.run(
+      `UPDATE troupe_owner SET epoch = ?, token = ?, pid = ?, place = ?, started = ?, until = ${clock} + ?, clean = 0, crashes = ? WHERE one = 1`,
+      epoch,
+      token,
+      process.pid,
+      place,
+      startOf(process.pid),
+      leaseMs,
+      crashes
+    )
+    return { epoch, token, wasClean: owner.isClean, crashes }
+  })
+  open.add(token)
+  return taken
+}
+
+/** Throws `StaleOwner` unless the epoch is the present one. Belongs into the transaction that writes. */
+export const requireEpoch = (database: Database, epoch: number): void => {
+  const [current] = database.row("SELECT epoch FROM troupe_owner WHERE one = 1")!
+  if (current !== epoch) throw new StaleOwner({ epoch, current })
+}
+
+/** Says that the owner is alive. */
+export const renew = (database: Database, epoch: number, leaseMs: number): void => {
+  requireEpoch(database, epoch)
+  database.run(`UPDATE troupe_owner SET until = ${clock} + ? WHERE one = 1`, leaseMs)
+}
+
+/** Gives the file back in order; nothing happens if it is somebody else's by now. */
+export const release = (database: Database, { epoch, token }: Ownership): void => {
+  database.run("UPDATE troupe_owner SET clean = 1, crashes = 0 WHERE one = 1 AND epoch = ?", epoch)
+  forget(token)
+}
+
+/** Nobody of this process holds the file under this token any more. */
+export const forget = (token: string): void => {
+  open.delete(token)
+}
+
+/** Who owns the file at the moment, for people. */
+export const describeOwner = (
+  database: Database
+): { readonly isAlive: boolean; readonly pid: number; readonly epoch: number; readonly wasClean: boolean } => {
+  const { owner, now } = ownerOf(database)
+  return { isAlive: isAlive(owner, now), pid: owner.pid, epoch: owner.epoch, wasClean: owner.isClean }
+}

@@ -1,0 +1,71 @@
+/** Every statement that a journal sends, in one place. Values are always bound; the texts never change. */
+
+export const insertRun =
+  "INSERT INTO troupe_runs (id, name, definition, submitted_at, updated_at, status, length) VALUES (?, ?, ?, ?, ?, 0, 0)"
+
+/** Rows of messages that one statement writes: a statement per row costs half as much again. */
+export const rowsAtOnce = 40
+const row = "(?, ?, ?, ?, ?)"
+export const insertMessage = `INSERT INTO troupe_messages (run, seq, epoch, chain, body) VALUES ${row}`
+export const insertMessages = `INSERT INTO troupe_messages (run, seq, epoch, chain, body) VALUES ${Array(rowsAtOnce).fill(row).join(", ")}`
+
+export const insertBlob =
+  "INSERT INTO troupe_blobs (hash, uses, body) VALUES (?, 1, ?) ON CONFLICT (hash) DO UPDATE SET uses = uses + 1"
+export const blob = "SELECT body FROM troupe_blobs WHERE hash = ?"
+export const dropBlob = "UPDATE troupe_blobs SET uses = uses - 1 WHERE hash = ?"
+export const sweepBlobs = "DELETE FROM troupe_blobs WHERE hash = ? AND uses <= 0"
+
+export const writeNote =
+  "UPDATE troupe_runs SET status = ?, asleep = ?, due_at = ?, updated_at = ?, length = ?, head = ?, summary = ? WHERE id = ?"
+export const quarantine = "UPDATE troupe_runs SET status = ?, asleep = 0, due_at = NULL, summary = ? WHERE id = ?"
+export const writeHead = "UPDATE troupe_runs SET length = ?, head = ?, updated_at = ?, blame = 0 WHERE id = ?"
+export const addBlame = "UPDATE troupe_runs SET blame = blame + 1 WHERE name = ? RETURNING blame"
+
+export const findRun = "SELECT id, definition, submitted_at, length, head FROM troupe_runs WHERE name = ?"
+export const lastMessage = "SELECT seq, chain FROM troupe_messages WHERE run = ? ORDER BY seq DESC LIMIT 1"
+export const linkAt = "SELECT chain FROM troupe_messages WHERE run = ? AND seq = ?"
+export const readMessages = "SELECT seq, epoch, chain, body FROM troupe_messages WHERE run = ? ORDER BY seq"
+export const bodies = "SELECT body FROM troupe_messages WHERE run = ?"
+
+export const lastRun = "SELECT ifnull(max(id), 0) FROM troupe_runs"
+export const definitions = "SELECT id, hash, name, version FROM troupe_definitions"
+export const definitionById = "SELECT id, hash, name, version, ir FROM troupe_definitions WHERE id = ?"
+export const definitionByHash = "SELECT ir FROM troupe_definitions WHERE hash = ? AND ir IS NOT NULL"
+export const findDefinition =
+  "SELECT id FROM troupe_definitions WHERE hash = ? AND name = ? AND ifnull(version, '') = ?"
+export const insertDefinition =
+  "INSERT INTO troupe_definitions (hash, name, version, ir) VALUES (?, ?, ?, ?) RETURNING id"
+
+export const removeRun = [
+  "DELETE FROM troupe_messages WHERE run = ?",
+  "DELETE FROM troupe_snapshots WHERE run = ?",
+  "DELETE FROM troupe_runs WHERE id = ?"
+] as const
+
+const record = `SELECT r.id, r.name, r.definition, r.submitted_at, r.updated_at, r.status, r.asleep, r.due_at, r.blame, r.summary, r.length,
+  ifnull((SELECT max(seq) + 1 FROM troupe_messages m WHERE m.run = r.id), 0) FROM troupe_runs r`
+export const recordByName = `${record} WHERE r.name = ?`
+
+export interface Filters {
+  readonly byWorkflow: boolean
+  readonly byStatus: boolean
+  readonly hasEnded: boolean | undefined
+  readonly byAsleep: boolean
+  readonly oldestFirst: boolean
+}
+
+/** Statuses that one list may ask for. */
+export const statusesMost = 8
+
+/** The text of a list for what is asked, out of a fixed number of texts. The values follow in this order, then the limit. */
+export const records = ({ byWorkflow, byStatus, hasEnded, byAsleep, oldestFirst }: Filters): string =>
+  [
+    `${record} WHERE r.id ${oldestFirst ? ">" : "<"} ?`,
+    byWorkflow ? "AND r.definition IN (SELECT id FROM troupe_definitions WHERE name = ?)" : "",
+    byStatus ? `AND r.status IN (${Array(statusesMost).fill("?").join(", ")})` : "",
+    hasEnded === undefined ? "" : hasEnded ? "AND r.status >= 16" : "AND r.status < 16",
+    byAsleep ? "AND r.asleep = ?" : "",
+    `ORDER BY r.id ${oldestFirst ? "ASC" : "DESC"} LIMIT ?`
+  ]
+    .filter((part) => part !== "")
+    .join(" ")
