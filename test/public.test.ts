@@ -103,6 +103,7 @@ test("names of troupe/actors", async () => {
 test("names of troupe/storage", async () => {
   expect(await names(import("../src/storage/index.ts"))).toMatchInlineSnapshot(`
     [
+      "BackupRefused",
       "Journal",
       "JournalBroken",
       "JournalBusy",

@@ -111,6 +111,27 @@ export class JournalCorrupt extends TroupeError {
   }
 }
 
+/** A backup that was not made; nothing was written where it should have gone. */
+export class BackupRefused extends TroupeError {
+  readonly _tag = "BackupRefused"
+  readonly path: string
+  readonly reason: "exists" | "own" | "busy" | "unsupported"
+  constructor({ path, reason }: { path: string; reason: BackupRefused["reason"] }) {
+    const why = {
+      exists: "there is something already, and a backup never replaces anything: give another path",
+      own: "that is the store itself: give another path",
+      busy: "a backup to that path is being made: wait for it, or give another path",
+      unsupported: "this store is not a file: open the orchestrator with a store like 'sqlite:path/to/file.db'"
+    }[reason]
+    super(`no backup was made at '${path}': ${why}`)
+    this.path = path
+    this.reason = reason
+  }
+  get code() {
+    return `BACKUP_${this.reason.toUpperCase()}`
+  }
+}
+
 /** Another live process owns the store. */
 export class StoreInUse extends TroupeError {
   readonly _tag = "StoreInUse"

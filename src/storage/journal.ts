@@ -6,7 +6,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { WorkflowIR } from "../model/ir.ts"
 import type { Message, RunStatus } from "../model/messages.ts"
-import type { JournalError } from "./errors.ts"
+import type { BackupRefused, JournalError } from "./errors.ts"
 
 /** One message of one run, at its place in the run's order (from 0). */
 export interface Entry {
@@ -90,6 +90,8 @@ export interface Claim {
   readonly wasClean: boolean
   /** Lives in a row that ended without being closed in order, up to now. */
   readonly crashes: number
+  /** What the owner before left written for the next one; empty if nothing. */
+  readonly memo: string
 }
 
 export interface JournalService {
@@ -111,18 +113,39 @@ export interface JournalService {
   readonly renew: (epoch: number) => Effect.Effect<void, JournalError>
   /** Gives the journal back in order and lets go of everything. */
   readonly close: (epoch: number) => Effect.Effect<void, JournalError>
-  /** The messages of a run from a place on; empty for an unknown run. What is read cannot be changed. */
-  readonly read: (run: string, from?: number) => Effect.Effect<History, JournalError>
+  /**
+   * The messages of a run from a place on, and before another; empty for an unknown run. What is read cannot be changed.
+   * What stands behind is not looked at: so the good part of a damaged run can be read.
+   */
+  readonly read: (run: string, from?: number, before?: number) => Effect.Effect<History, JournalError>
   /** What is known of a run without reading it. */
   readonly find: (run: string) => Effect.Effect<RunRecord | undefined, JournalError>
   /** Runs in pages. */
   readonly list: (query: RunQuery) => Effect.Effect<RunPage, JournalError>
   /** A definition by its hash. */
   readonly definition: (hash: string) => Effect.Effect<WorkflowIR | undefined, JournalError>
-  /** Counts a crash against runs that were at work; gives how often each has been blamed by now. */
-  readonly blame: (runs: ReadonlyArray<string>, epoch: number) => Effect.Effect<ReadonlyArray<number>, JournalError>
-  /** Forgets runs; nothing happens for unknown ones. */
+  /** Runs that succeeded, failed or were cancelled. */
+  readonly finished: () => Effect.Effect<number, JournalError>
+  /** The epoch of the last claim. */
+  readonly epoch: () => Effect.Effect<number, JournalError>
+  /** Counts a crash against runs that were at work, or sets the count; gives how often each has been blamed by now. Any message voids it. */
+  readonly blame: (
+    runs: ReadonlyArray<string>,
+    epoch: number,
+    count?: number
+  ) => Effect.Effect<ReadonlyArray<number>, JournalError>
+  /** Leaves something written for the next owner, in place of what was there. */
+  readonly memo: (text: string, epoch: number) => Effect.Effect<void, JournalError>
+  /** Forgets runs, and what only they had use for; nothing happens for unknown ones. */
   readonly remove: (runs: ReadonlyArray<string>, epoch: number) => Effect.Effect<void, JournalError>
+  /** A consistent copy in a new file, while everything goes on; absent where there is no file. */
+  readonly backup?: (path: string) => Effect.Effect<Backup, JournalError | BackupRefused>
+}
+
+/** A copy that was made. */
+export interface Backup {
+  readonly path: string
+  readonly bytes: number
 }
 
 export class Journal extends Context.Service<Journal, JournalService>()("troupe/storage/Journal") {}

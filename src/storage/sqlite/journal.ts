@@ -10,8 +10,16 @@ import { TroupeError } from "../../model/errors.ts"
 import type { WorkflowIR } from "../../model/ir.ts"
 import { deepFreeze, type Json } from "../../model/json.ts"
 import type { Message, RunStatus } from "../../model/messages.ts"
-import { JournalBroken, JournalCorrupt, type JournalError, SequenceConflict, StoreUnusable } from "../errors.ts"
+import {
+  type BackupRefused,
+  JournalBroken,
+  JournalCorrupt,
+  type JournalError,
+  SequenceConflict,
+  StoreUnusable
+} from "../errors.ts"
 import type {
+  Backup,
   Claim,
   Entry,
   History,
@@ -22,6 +30,7 @@ import type {
   RunQuery,
   RunRecord
 } from "../journal.ts"
+import { backup } from "./backup.ts"
 import {
   type Chain,
   checksums,
@@ -39,7 +48,7 @@ import {
 } from "./codec.ts"
 import { type Database, journalError, type Row, Sqlite } from "./database.ts"
 import { create, formatVersion, look, migrate, requireWritable } from "./format.ts"
-import { forget, leaseDefaultMs, type Ownership, release, renew, requireEpoch, take } from "./owner.ts"
+import { forget, leaseDefaultMs, leaveMemo, type Ownership, release, renew, requireEpoch, take } from "./owner.ts"
 import { probe } from "./probe.ts"
 import * as sql from "./statements.ts"
 
@@ -59,11 +68,14 @@ export interface SqliteOptions {
   readonly mustExist?: boolean
   /** Open a store that has lost its log as it is. */
   readonly acceptLoss?: boolean
+  /** Only look: nothing is made, written or brought up to date, and nobody can claim it. */
+  readonly readOnly?: boolean
 }
 
 /** A journal in a SQLite file, with what only files have. */
 export interface SqliteJournal extends JournalService {
   readonly path: string
+  readonly backup: (path: string) => Effect.Effect<Backup, JournalError | BackupRefused>
   /** Lets go of the file as a killed process would: nothing is said, nothing is given back. For tests of what follows. */
   readonly abandon: () => void
 }
@@ -140,22 +152,25 @@ class FileJournal implements SqliteJournal {
   }
 
   open(): void {
-    const { mustExist = false, acceptLoss = false } = this.#options
+    const { mustExist = false, acceptLoss = false, readOnly = false } = this.#options
     const { path } = this
     let found = look(path)
     if (found.kind === "absent") {
-      if (mustExist) throw new StoreUnusable({ path, reason: "missing" })
+      if (mustExist || readOnly) throw new StoreUnusable({ path, reason: "missing" })
       create(this.#sqlite, path)
       found = look(path)
     }
     if (found.kind === "absent") throw new StoreUnusable({ path, reason: "missing" })
-    requireWritable(path)
+    if (!readOnly) requireWritable(path)
     probe(this.#sqlite, path, found, acceptLoss)
+    if (readOnly && found.version < formatVersion)
+      throw new StoreUnusable({ path, reason: "older", detail: `format ${found.version}, this is ${formatVersion}` })
     this.#database = this.#connect()
     if (found.version < formatVersion) migrate(this.#database)
   }
 
   claim = (): Effect.Effect<Claim, JournalError> => {
+    if (this.#options.readOnly === true) return Exit.fail(new StoreUnusable({ path: this.path, reason: "read-only" }))
     try {
       if (this.#database === undefined) this.open()
     } catch (error) {
@@ -170,7 +185,8 @@ class FileJournal implements SqliteJournal {
       this.#lastRun = database.row(sql.lastRun)![0]
       this.#heartbeat = setInterval(() => this.renew(ownership.epoch), this.#leaseMs / 3)
       this.#heartbeat.unref()
-      return { epoch: ownership.epoch, wasClean: ownership.wasClean, crashes: ownership.crashes }
+      const { epoch, wasClean, crashes, memo } = ownership
+      return { epoch, wasClean, crashes, memo }
     })
   }
 
@@ -214,12 +230,13 @@ class FileJournal implements SqliteJournal {
     this.#isDown = true
   }
 
-  read = (run: string, from = 0): Effect.Effect<History, JournalError> =>
+  read = (run: string, from = 0, before = Number.MAX_SAFE_INTEGER): Effect.Effect<History, JournalError> =>
     this.#attempt((database) => {
       const row = database.row(sql.findRun, run)
       if (row === undefined) return { messages: [], epochs: [] }
       const [id, definition, submittedAt, length, head] = row
-      return this.#history(database, run, id, this.#definitionOf(database, definition), submittedAt, length, head, from)
+      const origin = { ...this.#definitionOf(database, definition), submittedAt }
+      return this.#history(database, run, id, origin, length, head, from, before)
     })
 
   find = (run: string): Effect.Effect<RunRecord | undefined, JournalError> =>
@@ -260,19 +277,42 @@ class FileJournal implements SqliteJournal {
       return row === undefined ? undefined : deepFreeze(JSON.parse(row[0]) as WorkflowIR)
     })
 
-  blame = (runs: ReadonlyArray<string>, epoch: number): Effect.Effect<ReadonlyArray<number>, JournalError> =>
+  finished = (): Effect.Effect<number, JournalError> =>
+    this.#attempt((database) => database.row(sql.finished)![0] as number)
+
+  epoch = (): Effect.Effect<number, JournalError> => this.#attempt((database) => database.row(sql.epoch)![0] as number)
+
+  blame = (
+    runs: ReadonlyArray<string>,
+    epoch: number,
+    count?: number
+  ): Effect.Effect<ReadonlyArray<number>, JournalError> =>
     this.#attempt((database) =>
       database.transaction(() => {
         requireEpoch(database, epoch)
-        return runs.map((run) => (database.row(sql.addBlame, run)?.[0] as number | undefined) ?? 0)
+        return runs.map((run) => {
+          const row = database.row(sql.findBlame, run)
+          if (row === undefined) return 0
+          const [id, before, length] = row
+          const blame = Math.min(count ?? blameOf(before, length) + 1, blameMax)
+          database.run(sql.writeBlame, length * (blameMax + 1) + blame, id)
+          return blame
+        })
       })
     )
+
+  memo = (text: string, epoch: number): Effect.Effect<void, JournalError> =>
+    this.#attempt((database) => database.transaction(() => leaveMemo(database, epoch, text)))
+
+  backup = (path: string): Effect.Effect<Backup, JournalError | BackupRefused> => backup(this.#sqlite, this.path, path)
 
   remove = (runs: ReadonlyArray<string>, epoch: number): Effect.Effect<void, JournalError> =>
     this.#attempt((database) =>
       database.transaction(() => {
         requireEpoch(database, epoch)
-        for (const run of runs) this.#remove(database, run)
+        const definitions = new Set<number>()
+        for (const run of runs) this.#remove(database, run, definitions)
+        for (const definition of definitions) this.#sweepDefinition(database, definition)
       })
     )
 
@@ -466,11 +506,12 @@ class FileJournal implements SqliteJournal {
     return definition
   }
 
-  #remove(database: Database, run: string): void {
+  #remove(database: Database, run: string, definitions: Set<number>): void {
     const row = database.row(sql.findRun, run)
     if (row === undefined) return
-    const [id] = row
-    for (const [body] of database.rows(sql.bodies, id)) {
+    const [id, definition] = row
+    definitions.add(definition)
+    for (const [body] of database.rows(sql.largeBodies, id)) {
       const hash = payloadHash(body)
       if (hash === undefined) continue
       database.run(sql.dropBlob, hash)
@@ -480,6 +521,13 @@ class FileJournal implements SqliteJournal {
     this.#handles.delete(run)
   }
 
+  /** Its number may be given to another one: nothing of it is remembered. */
+  #sweepDefinition(database: Database, id: number): void {
+    if (database.run(sql.sweepDefinition, id) === 0) return
+    this.#definitions.delete(id)
+    this.#pinned = new WeakMap()
+  }
+
   // ── reading ──────────────────────────────────────────────────────────────────────────────────────
 
   /** The messages of a run, checked from the first on: a change anywhere shows at the message where it begins. */
@@ -487,19 +535,18 @@ class FileJournal implements SqliteJournal {
     database: Database,
     run: string,
     id: number,
-    definition: Definition,
-    submittedAt: number,
+    origin: Origin & Pick<Definition, "names">,
     length: number,
     head: Link | null,
-    from: number
+    from: number,
+    end: number
   ): History {
-    const origin: Origin = { ...definition, submittedAt }
     const fetch = (hash: string) => this.#fetch(database, hash)
     const messages: Array<Message> = []
     const epochs: Array<number> = []
     let before = this.#chain.first(run)
     let next = 0
-    for (const [seq, epoch, chain, body] of database.rows(sql.readMessages, id)) {
+    for (const [seq, epoch, chain, body] of database.rows(sql.readMessages, id, end)) {
       if (seq !== next) throw new JournalCorrupt({ run, seq: next, kind: "gap" })
       if (this.#chain.next(before, seq, epoch, body) !== chain) throw new JournalCorrupt({ run, seq, kind: "chain" })
       if (seq === length - 1 && head !== null && head !== chain) throw new JournalCorrupt({ run, seq, kind: "chain" })
@@ -507,14 +554,14 @@ class FileJournal implements SqliteJournal {
       next++
       if (seq < from) continue
       try {
-        messages.push(decode(body, definition.names, origin, fetch))
+        messages.push(decode(body, origin.names, origin, fetch))
       } catch {
         throw new JournalCorrupt({ run, seq, kind: "shape" })
       }
       epochs.push(epoch)
     }
     // a tail that was cut off: the note knows that there was more
-    if (next < length) throw new JournalCorrupt({ run, seq: next, kind: "gap" })
+    if (next < Math.min(length, end)) throw new JournalCorrupt({ run, seq: next, kind: "gap" })
     return { messages: Object.freeze(messages), epochs }
   }
 
@@ -541,7 +588,7 @@ class FileJournal implements SqliteJournal {
       dueAt: dueAt ?? undefined,
       length,
       noted,
-      blame,
+      blame: blameOf(blame, length),
       tasks,
       ...(error === undefined ? {} : { error })
     }
@@ -550,7 +597,8 @@ class FileJournal implements SqliteJournal {
   // ── the connection ───────────────────────────────────────────────────────────────────────────────
 
   #connect(): Database {
-    return this.#sqlite.open(this.path, { isFull: this.#options.synchronous !== "normal" })
+    const { synchronous, readOnly = false } = this.#options
+    return this.#sqlite.open(this.path, { isFull: synchronous !== "normal", readOnly })
   }
 
   /** The connection; opened again if it was lost. */
@@ -619,6 +667,13 @@ class FileJournal implements SqliteJournal {
     }
   }
 }
+
+/** Counts of crashes that a row can hold. */
+const blameMax = 15
+
+/** What a row says of crashes, if the run has still the length of then. */
+const blameOf = (written: number, length: number): number =>
+  Math.floor(written / (blameMax + 1)) === length ? written % (blameMax + 1) : 0
 
 const hashOf = (text: string) => createHash("sha256").update(text).digest("base64url")
 
