@@ -24,7 +24,9 @@ import {
   JournalDiverged,
   LimitExceeded,
   OrchestratorClosed,
+  RunHeldBack,
   RunNotFound,
+  RunPoisoned,
   TroupeError,
   toFailure
 } from "../model/errors.ts"
@@ -87,6 +89,8 @@ export class Engine {
   readonly fork: (effect: Effect.Effect<void>) => void
   /** Unfinished runs that are not in memory. */
   readonly dormant = new Map<string, Dormant>()
+  /** Told about every run that ends. */
+  onRunEnded: (() => void) | undefined = undefined
   readonly #finished: Array<LiveRun> = []
   readonly library = new Library()
   readonly writer: Writer
@@ -147,9 +151,24 @@ export class Engine {
 
   readonly now = (): number => this.#clock.currentTimeMillisUnsafe()
 
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
   /** Runs that have not ended, in memory or not. */
   get live(): number {
     return this.#live + this.dormant.size
+  }
+
+  /** Whether a run has ended and nothing is on its way to it. */
+  isAtRest(id: string): boolean {
+    const run = this.runs.get(id)
+    return run === undefined ? !this.dormant.has(id) : run.outcome !== undefined && run.pending === 0
+  }
+
+  /** Runs that have ended are not in the journal any more: their ids are free. */
+  forgetEnded(ids: ReadonlyArray<string>): void {
+    for (const id of ids) if (this.runs.get(id)?.outcome !== undefined) this.runs.delete(id)
   }
 
   /** A run that is in memory; throws `RunNotFound`. */
@@ -210,6 +229,9 @@ export class Engine {
 
   /** Sends a message of an operator to a run; `done` hears when it is written and delivered. */
   tell(run: LiveRun, message: Message, done: (error?: TroupeError) => void): void {
+    // the note goes with the message: whoever opens the journal next must find the run among those that go on
+    if (message.type === "run.resumed" && run.parked instanceof RunPoisoned)
+      this.writer.note({ ...noteOf(run), status: "running" })
     this.writer.offer(new Delivery(run, message, undefined, done))
   }
 
@@ -328,6 +350,15 @@ export class Engine {
     }
     if (run.ends !== undefined) noteEnd(run.ends, message, place, this.#told.seq)
     this.#rest(run)
+    if (message.type === "run.resumed" && !run.isFolding) this.release(run)
+  }
+
+  /** Lets a run go on that was held back, or left alone, because the process died while it was at work. */
+  release(run: LiveRun): void {
+    if (!(run.parked instanceof RunHeldBack || run.parked instanceof RunPoisoned)) return
+    run.parked = undefined
+    this.writer.note(run)
+    this.performOwed(run)
   }
 
   /** Once a message is delivered: what now starts, what is to be done, whether the run has ended or only waits. */
@@ -573,7 +604,10 @@ export class Engine {
     run.owed = undefined
     run.finish(outcome)
     if (run.isRehearsal) return
-    if (!run.isFolding) this.writer.note(run)
+    if (!run.isFolding) {
+      this.writer.note(run)
+      this.onRunEnded?.()
+    }
     this.#live--
     this.#finished.push(run)
     this.#finishedMessages += run.length

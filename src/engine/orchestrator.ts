@@ -27,6 +27,7 @@ import { memoryJournal } from "../storage/memory.ts"
 import type { Allow } from "./builtin.ts"
 import { type DecisionOptions, retry, rollback, skip } from "./decide.ts"
 import { Engine, type EngineOptions } from "./engine.ts"
+import { Poison } from "./poison.ts"
 import {
   overviewOf,
   type RunOverview,
@@ -38,6 +39,7 @@ import {
   taskStates
 } from "./progress.ts"
 import { Recovery } from "./recovery.ts"
+import { Retention, type RetentionOptions, retentionPolicy } from "./retention.ts"
 import { type Agent, type AgentMessage, mailboxCapacity } from "./router.ts"
 import type { LiveRun } from "./run.ts"
 import { keepSpecimens } from "./specimens.ts"
@@ -60,10 +62,12 @@ export interface OrchestratorOptions {
   readonly allow?: Allow
   /** Most unfinished runs; default 100,000. One more is refused with `LimitExceeded`. */
   readonly runsMax?: number
-  /** Finished runs that stay in memory; default 1,000. With a store in memory, others are forgotten. */
+  /** Finished runs that stay in memory; default 1,000. With a store in memory, others are forgotten; see `retention` for others. */
   readonly retainRuns?: number
   /** Messages of finished runs that stay in memory; default 100,000. The oldest runs go first. */
   readonly retainMessages?: number
+  /** How long finished runs stay in a durable store; they are removed in the background. Default: 30 days. */
+  readonly retention?: RetentionOptions
   /** Attempts that a restart brings back per second at most; default 20,000. */
   readonly startsPerSecond?: number
   /** Most messages that wait for one agent; default 1,000. */
@@ -343,6 +347,7 @@ export const openEngine = (
     const { balance = "least-loaded", store = "memory" } = options
     if (!balances.includes(balance))
       return yield* Effect.fail(new InvalidOption({ option: "balance", value: balance, allowed: balances.join(", ") }))
+    const policy = retentionPolicy(options.retention)
     const startsPerSecond = positive(options.startsPerSecond ?? 20_000, "startsPerSecond")
     const journal = yield* journalOf(store)
     const claim = yield* journal.claim()
@@ -370,8 +375,12 @@ export const openEngine = (
     for (const agent of options.agents ?? []) engine.router.join(agent)
     if (!journal.isDurable) return { engine, recovery }
     for (const workflow of options.workflows ?? []) engine.register(asWorkflow(workflow))
-    yield* recovery.begin()
+    const poison = new Poison(engine, recovery)
+    yield* recovery.begin(poison.look)
+    yield* poison.judge()
     recovery.wake()
+    poison.try()
+    new Retention(engine, policy).open()
     return { engine, recovery }
   })
 

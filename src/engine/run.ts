@@ -2,7 +2,7 @@
 import type { AnyActorRef } from "xstate"
 import type { Place, Room } from "../actors/room.ts"
 import type { CompiledWorkflow } from "../model/compile.ts"
-import { RunCancelled, RunFailed, type TroupeError } from "../model/errors.ts"
+import { RunCancelled, RunFailed, RunPoisoned, type TroupeError } from "../model/errors.ts"
 import type { Json } from "../model/json.ts"
 import type { Outcome } from "../model/messages.ts"
 import type { Workflow } from "../model/workflow.ts"
@@ -150,6 +150,7 @@ export class LiveRun {
 
   whenEnded(told: (end: Outcome | TroupeError) => void): void {
     if (this.outcome !== undefined) told(this.outcome)
+    else if (this.parked instanceof RunPoisoned) told(this.parked)
     else (this.#waitingForEnd ??= []).push(told)
   }
 

@@ -380,6 +380,35 @@ export class JournalDiverged extends TroupeError {
   }
 }
 
+/** The process died, several times in a row, while this run was at work: it goes on a little later, while nobody else is under suspicion. */
+export class RunHeldBack extends TroupeError {
+  readonly _tag = "RunHeldBack"
+  readonly code = "HELD_BACK"
+  readonly run: string
+  constructor({ run }: { run: string }) {
+    super(
+      `run '${run}' was at work the last times that the process died: it waits for a moment, then it goes on by itself; run.resume() lets it go on at once`
+    )
+    this.run = run
+  }
+}
+
+/** A run that kills the process: it is left alone until somebody lets it try again. */
+export class RunPoisoned extends TroupeError {
+  readonly _tag = "RunPoisoned"
+  readonly code = "POISON"
+  readonly run: string
+  /** Path of a task that was at work; "" where it is not known. */
+  readonly task: string
+  constructor({ run, task }: { run: string; task: string }) {
+    super(
+      `run '${run}' was at work${task === "" ? "" : ` in task '${task}'`} each of the last 3 times that the process died, the last time as the only one under suspicion, and got no further in between: it is left alone; mend the task, then let it try again with run.resume({ who, why }) or "troupe resume ${run}"`
+    )
+    this.run = run
+    this.task = task
+  }
+}
+
 /** The code of a run is not here: the run is parked, and goes on when it is. */
 export class VersionUnavailable extends TroupeError {
   readonly _tag = "VersionUnavailable"
