@@ -14,6 +14,7 @@ export {
   type WorkflowResult
 } from "./engine/orchestrator.ts"
 export type { RunState, TaskCounts, TaskResult } from "./engine/progress.ts"
+export type { RetentionOptions } from "./engine/retention.ts"
 export type { Agent, AgentMessage } from "./engine/router.ts"
 export type { AgentRecord, Balance, Registry } from "./model/agents.ts"
 export {
@@ -61,6 +62,7 @@ export {
   type When,
   type Wire
 } from "./model/recorder.ts"
+export type { RunExport } from "./model/run-export.ts"
 export type { ScheduledTask, SchedulingPolicy } from "./model/schedule.ts"
 export { type AnySchema, type } from "./model/schemas.ts"
 export { type CrewSpec, fromCrew, fromSteps, type Step, type StepWorkflow } from "./model/steps.ts"

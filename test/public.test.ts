@@ -12,6 +12,7 @@ test("names of troupe", async () => {
       "Deadlock",
       "FragmentRefused",
       "IdempotencyMismatch",
+      "ImportRefused",
       "InvalidId",
       "InvalidOption",
       "InvalidWorkflow",

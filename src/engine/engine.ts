@@ -428,10 +428,10 @@ export class Engine {
     for (const { place, isAborting } of owed.attempts.values()) if (isAborting) this.#answerAbort(run, place)
     if (run.parked !== undefined || this.options.isIdle === true) return
     run.owed = undefined
-    for (const { place, attempt, askedAt, epoch, isAborting } of owed.attempts.values()) {
+    for (const { place, attempt, isAborting, ...asked } of owed.attempts.values()) {
       // its end is on its way, and finds the place by itself
       if (isAborting) continue
-      const started = this.attempts.start(place, attempt, run.workflow.code, { askedAt, epoch })
+      const started = this.attempts.start(place, attempt, run.workflow.code, asked)
       if (!started.isOver) run.send(started)
     }
     for (const { place, dueAt } of owed.timers.values()) this.#startTimer(run, place, dueAt)
@@ -457,7 +457,9 @@ export class Engine {
     if (!journal.isDurable || run.owed !== undefined) return
     const frozen = freeze(run.room, (place) => {
       const out = place.attempt as Attempt | undefined
-      return out === undefined ? undefined : [out.attempt, out.askedAt, out.epoch]
+      if (out === undefined) return undefined
+      const { attempt, askedAt, epoch, earlier } = out
+      return earlier === 0 ? [attempt, askedAt, epoch] : [attempt, askedAt, epoch, earlier]
     })
     const body = JSON.stringify({ ...frozen, attempts: run.attempts })
     run.snapshotAt = this.#nextSnapshot(seq, body.length)
@@ -480,14 +482,14 @@ export class Engine {
       this.root.send({ type: "supervisor.spawn", child: { id: run.id, logic, snapshot, src: "workflow" } })
     )
     for (const { place, out, isAborting } of thawed.attempts) {
-      const [attempt, askedAt, epoch] = out
-      owed.attempts.set(place.path, { place, attempt, askedAt, epoch, isAborting })
+      const [attempt, askedAt, epoch, earlier = 0] = out
+      owed.attempts.set(place.path, { place, attempt, askedAt, epoch, earlier, isAborting })
     }
     for (const place of thawed.timers) owed.timers.set(place.path, { place, dueAt: place.dueAt })
   }
 
   /** What would become of a run with this history, without touching it: how its tasks ended, or why it cannot be. */
-  rehearse(run: LiveRun, history: History): Rehearsal {
+  rehearse(run: Pick<LiveRun, "id" | "workflow" | "input" | "submittedAt">, history: History): Rehearsal {
     const dry = this.#make(`${run.id}~`, run.workflow, run.input, run.submittedAt)
     dry.ends = []
     dry.isRehearsal = true
@@ -495,7 +497,7 @@ export class Engine {
     const { owed = new Owed(), ends, parked } = dry
     dry.room.leave()
     this.root.send({ type: "supervisor.stop", id: dry.id })
-    return { ends, problem: parked, owed }
+    return { run: dry, ends, problem: parked, owed }
   }
 
   /** The walk with nothing performed, over the messages that count. */
@@ -521,6 +523,7 @@ export class Engine {
           continue
         }
         if (message.type === "run.amended") this.#amend(owed, message, seq, shelved)
+        if (message.type === "run.imported") owed.arrive(message.deliveries)
         if (message.type === "run.rolledBack") {
           run.room.generation = seq
           owed.renew(message.at, told.epoch)
@@ -771,6 +774,7 @@ const sizeOfThousand = 64_000
 
 /** What would become of a run. */
 export interface Rehearsal {
+  readonly run: LiveRun
   readonly ends: ReadonlyArray<End>
   /** Why it cannot be. */
   readonly problem: TroupeError | undefined

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import type { Inspect } from "../actors/create.ts"
 import { type Balance, balances, type Registry } from "../model/agents.ts"
 import { compileWorkflow } from "../model/compile.ts"
-import { InvalidOption, InvalidWorkflow, type TroupeError } from "../model/errors.ts"
+import { InvalidOption, InvalidWorkflow, OrchestratorClosed, type TroupeError } from "../model/errors.ts"
 import { requireId } from "../model/ids.ts"
 import type { TaskIR, WorkflowIR } from "../model/ir.ts"
 import { deepFreeze, type Json, toJson } from "../model/json.ts"
@@ -18,11 +18,12 @@ import {
   type TaskStatus
 } from "../model/messages.ts"
 import { definition } from "../model/nested.ts"
+import type { RunExport } from "../model/run-export.ts"
 import { standardCheck } from "../model/schemas.ts"
 import { type TaskDef, workPolicy } from "../model/task.ts"
 import { isWorkflow, makeWorkflow, type Workflow } from "../model/workflow.ts"
-import type { JournalError } from "../storage/errors.ts"
-import type { JournalService } from "../storage/journal.ts"
+import { BackupRefused, type JournalError } from "../storage/errors.ts"
+import type { Backup, JournalService } from "../storage/journal.ts"
 import { memoryJournal } from "../storage/memory.ts"
 import type { Allow } from "./builtin.ts"
 import { type DecisionOptions, retry, rollback, skip } from "./decide.ts"
@@ -43,6 +44,7 @@ import { Retention, type RetentionOptions, retentionPolicy } from "./retention.t
 import { type Agent, type AgentMessage, mailboxCapacity } from "./router.ts"
 import type { LiveRun } from "./run.ts"
 import { keepSpecimens } from "./specimens.ts"
+import { type ExportOptions, exportRun, importRun } from "./transfer.ts"
 
 export interface OrchestratorOptions {
   /**
@@ -294,6 +296,32 @@ export class Orchestrator implements AsyncDisposable {
     return { runs: found, cursor: next }
   }
 
+  /** A run as one JSON value, with its definition and all its messages; `importRun` of any other store takes it. */
+  async exportRun(id: string, options?: ExportOptions): Promise<RunExport> {
+    const { journal } = this.#engine.options
+    await Effect.runPromise(this.#engine.writer.flush())
+    return Effect.runPromise(exportRun(journal, requireId("run", id), options))
+  }
+
+  /**
+   * Takes in a run that `exportRun` gave: an unfinished one goes on here, so stop it where it comes from. Rejects with
+   * `ImportRefused`, or `LimitExceeded`; nothing is written then.
+   */
+  async importRun(given: RunExport, cause?: Cause): Promise<Run> {
+    if (this.#engine.isClosed) throw new OrchestratorClosed()
+    return this.get(await importRun(this.#engine, given, cause))
+  }
+
+  /**
+   * Makes a consistent copy of the store in a new file, while runs go on; it holds every run that was accepted before. Rejects
+   * with `BackupRefused` and leaves everything alone if there is something at that path.
+   */
+  async backup(path: string): Promise<Backup> {
+    const { journal } = this.#engine.options
+    if (journal.backup === undefined) throw new BackupRefused({ path, reason: "unsupported" })
+    return Effect.runPromise(journal.backup(path))
+  }
+
   /**
    * Closes: attempts are aborted, and no fiber, timer or actor stays. In a store that outlives the process, unfinished runs go on
    * when it is opened again. With `drain` it waits first until the runs that are in memory have ended.
@@ -340,10 +368,17 @@ export interface Opened {
   readonly recovery: Recovery
 }
 
+/**
+ * Which runs of a store an engine drives: `all`, those that it is `asked` for, or `nothing`: then what people ask for is written
+ * down and no more. For the command line; in a program, an orchestrator that runs nothing would be a trap.
+ */
+export type Drives = "all" | "asked" | "nothing"
+
 /** Opens an engine with every setting decided, and brings back what the store holds; both faces stand on it. */
 export const openEngine = (
   options: OrchestratorOptions,
-  context: Context.Context<never>
+  context: Context.Context<never>,
+  drives: Drives = "all"
 ): Effect.Effect<Opened, InvalidOption | JournalError> =>
   Effect.gen(function* () {
     const { balance = "least-loaded", store = "memory" } = options
@@ -357,6 +392,7 @@ export const openEngine = (
     const settings: EngineOptions = {
       journal,
       claim,
+      isIdle: drives === "nothing",
       context,
       inspect: options.inspect,
       balance,
@@ -379,11 +415,13 @@ export const openEngine = (
     if (!journal.isDurable) return { engine, recovery }
     for (const workflow of options.workflows ?? []) engine.register(asWorkflow(workflow))
     const poison = new Poison(engine, recovery)
-    yield* recovery.begin(poison.look)
-    yield* poison.judge()
-    recovery.wake()
-    poison.try()
-    new Retention(engine, policy).open()
+    if (drives === "all") {
+      yield* recovery.begin(poison.look)
+      yield* poison.judge()
+      recovery.wake()
+      poison.try()
+      new Retention(engine, policy).open()
+    } else yield* poison.account()
     return { engine, recovery }
   })
 

@@ -12,7 +12,7 @@ import type { JournalError } from "../storage/errors.ts"
 import type { RunRecord } from "../storage/journal.ts"
 import { later } from "./background.ts"
 import type { Engine } from "./engine.ts"
-import type { Recovery } from "./recovery.ts"
+import { isResting, type Recovery } from "./recovery.ts"
 import type { LiveRun } from "./run.ts"
 
 /** Ends of the process in a row after which a run that was at work in all of them is a suspect; the next one, in its turn, convicts. */
@@ -63,6 +63,22 @@ export class Poison {
   /** A run that does not only wait. */
   readonly look = (record: RunRecord): void => {
     this.#awake.push(record)
+  }
+
+  /** The same for whoever drives no runs by itself: how the life before ended is not forgotten, and nobody is held back. */
+  account(): Effect.Effect<void, JournalError> {
+    const { journal, claim } = this.#engine.options
+    if (claim.wasClean) return Effect.void
+    return Effect.gen({ self: this }, function* () {
+      let cursor: string | undefined
+      do {
+        const page = yield* journal.list({ hasEnded: false, oldestFirst: true, limit: 1_000, cursor })
+        for (const record of page.runs) if (!isResting(record)) this.look(record)
+        cursor = page.cursor
+      } while (cursor !== undefined)
+      yield* this.judge()
+      this.#recovery.held.clear()
+    })
   }
 
   /** Works out who is to blame for how the life before ended; suspects are held back from here on. */
@@ -136,8 +152,6 @@ export class Poison {
   #holdBack(suspects: ReadonlyArray<string>, prime: ReadonlyArray<string>): Effect.Effect<void> {
     return Effect.sync(() => {
       this.#awake.length = 0
-      // where nothing is performed, nobody can do any harm
-      if (this.#engine.options.isIdle === true) return
       for (const run of [...prime, ...suspects]) this.#recovery.held.add(run)
       this.#suspects = [...turnsOf(prime), ...turnsOf(suspects)]
     })

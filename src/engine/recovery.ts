@@ -49,9 +49,9 @@ export class Recovery {
     })
   }
 
-  #expect({ run, isAsleep, dueAt, noted, length }: RunRecord): boolean {
-    // a note that is behind the messages says nothing any more
-    const rests = isAsleep && noted === length
+  #expect(record: RunRecord): boolean {
+    const { run, dueAt } = record
+    const rests = isResting(record)
     this.#engine.sleep(run, rests ? dueAt : undefined)
     if (!rests) this.#due.push(run)
     return !rests
@@ -183,6 +183,9 @@ export class Recovery {
     })
   }
 }
+
+/** Whether a run has left memory and only waits. A note that is behind the messages says nothing any more. */
+export const isResting = ({ isAsleep, noted, length }: RunRecord): boolean => isAsleep && noted === length
 
 /** Why a run was left alone for what it did to the process. */
 const poisonOf = ({ run, status, error }: RunRecord): RunPoisoned | undefined =>

@@ -380,6 +380,30 @@ export class JournalDiverged extends TroupeError {
   }
 }
 
+/** A run was not taken in; nothing was written. */
+export class ImportRefused extends TroupeError {
+  readonly _tag = "ImportRefused"
+  readonly run: string
+  readonly reason: "shape" | "newer" | "checksum" | "exists" | "diverged"
+  readonly detail: string
+  constructor({ run = "", reason, detail }: { run?: string; reason: ImportRefused["reason"]; detail: string }) {
+    const next = {
+      shape: "export it again",
+      newer: "update troupe",
+      checksum: "take another copy of the file, or export it again",
+      exists: "nothing was changed",
+      diverged: "import it with the version of troupe that wrote it"
+    }[reason]
+    super(`${run === "" ? "what was given" : `run '${run}'`} was not imported: ${detail}; ${next}`)
+    this.run = run
+    this.reason = reason
+    this.detail = detail
+  }
+  get code() {
+    return `IMPORT_${this.reason.toUpperCase()}`
+  }
+}
+
 /** The process died, several times in a row, while this run was at work: it goes on a little later, while nobody else is under suspicion. */
 export class RunHeldBack extends TroupeError {
   readonly _tag = "RunHeldBack"

@@ -247,6 +247,7 @@ const lawsOfOne: ReadonlyArray<{ readonly name: string; readonly check: (journal
         { type: "attempt.late", at: 14, task: "t2", attempt: 3, outcome: "aborted" },
         { type: "run.amended", at: 14, forget: [3, 4], give: { "t3/x": [1] }, who: "ann", why: "it works now" },
         { type: "run.rolledBack", at: 15, to: 3 },
+        { type: "run.imported", at: 16, deliveries: { "t4[3]/x": 2 }, who: "ann" },
         { type: "run.cancelled", at: 16, force: true }
       ]
       same(await journal.append(entries("r", 0, messages)), "written")

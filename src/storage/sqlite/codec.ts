@@ -53,7 +53,8 @@ const codes = {
   "run.cancelled": 7,
   "run.amended": 8,
   "run.rolledBack": 9,
-  "attempt.late": 10
+  "attempt.late": 10,
+  "run.imported": 20
 } as const satisfies Record<Message["type"], number>
 
 /** The text of a message. `start` is when the run was submitted. */
@@ -98,6 +99,8 @@ export const encode = (message: Message, names: Names, start: number): string =>
       return JSON.stringify([code, ms, message.forget, message.give, ...said(message)])
     case "run.rolledBack":
       return JSON.stringify([code, ms, message.to, ...said(message)])
+    case "run.imported":
+      return JSON.stringify([code, ms, message.deliveries, ...said(message)])
   }
 }
 
@@ -210,6 +213,13 @@ export const decode = (body: string, names: Names, origin: Origin, fetch: (hash:
       })
     case codes["run.rolledBack"]:
       return frozen({ type: "run.rolledBack", at, to: row[2] as number, ...cause(row, 3) })
+    case codes["run.imported"]:
+      return frozen({
+        type: "run.imported",
+        at,
+        deliveries: deepFreeze(row[2] as { readonly [task: string]: number }),
+        ...cause(row, 3)
+      })
     default:
       return unreadable()
   }
