@@ -103,7 +103,7 @@ export class JournalCorrupt extends TroupeError {
       shape: "cannot be read"
     }[kind]
     super(
-      `message ${seq} of run '${run}' ${what}: the run is left alone; restore the store from a backup, or export what is good with "troupe export-run ${run}"`
+      `message ${seq} of run '${run}' ${what}: the run is left alone; restore the store from a backup, or export what is good with "troupe export-run ${run} --good-part"`
     )
     this.run = run
     this.seq = seq

@@ -311,7 +311,8 @@ class FileJournal implements SqliteJournal {
   definition = (hash: string): Effect.Effect<WorkflowIR | undefined, JournalError> =>
     this.#attempt((database) => {
       const row = database.row(sql.definitionByHash, hash)
-      return row === undefined ? undefined : deepFreeze(JSON.parse(row[0]) as WorkflowIR)
+      const ir = row === undefined ? undefined : parsed<WorkflowIR>(row[0])
+      return ir === undefined ? undefined : deepFreeze(ir)
     })
 
   finished = (): Effect.Effect<number, JournalError> =>
@@ -536,7 +537,7 @@ class FileJournal implements SqliteJournal {
       hash: hash === "" ? undefined : hash,
       workflow,
       version: version ?? undefined,
-      names: namesOf(ir === null ? undefined : (JSON.parse(ir) as WorkflowIR))
+      names: namesIn(ir)
     }
     if (this.#definitions.size >= definitionsMax) this.#definitions.clear()
     this.#definitions.set(id, definition)
@@ -607,7 +608,7 @@ class FileJournal implements SqliteJournal {
   #record(database: Database, row: Row): RunRecord {
     const [, run, definition, submittedAt, updatedAt, status, asleep, dueAt, blame, summary, noted, length] = row
     const { workflow, version, hash } = this.#definitionOf(database, definition)
-    const tasks = summary === null ? [] : (JSON.parse(summary) as Array<any>)
+    const tasks = (summary === null ? undefined : parsed<Array<any>>(summary)) ?? []
     const error = typeof tasks.at(-1) === "object" ? tasks.pop() : undefined
     return {
       run,
@@ -709,6 +710,23 @@ const blameOf = (written: number, length: number): number =>
   Math.floor(written / (blameMax + 1)) === length ? written % (blameMax + 1) : 0
 
 const hashOf = (text: string) => createHash("sha256").update(text).digest("base64url")
+
+/** What is damaged is as good as not there: whoever needs it says so for its own run, the others are not concerned. */
+const parsed = <T>(text: string): T | undefined => {
+  try {
+    return JSON.parse(text) as T
+  } catch {
+    return undefined
+  }
+}
+
+const namesIn = (ir: string | null): Names => {
+  try {
+    return namesOf(ir === null ? undefined : (JSON.parse(ir) as WorkflowIR))
+  } catch {
+    return namesOf(undefined)
+  }
+}
 
 /** Without the zeros at the end: most runs have only completed tasks. */
 const trimmed = (tasks: ReadonlyArray<number>): ReadonlyArray<number> => {
