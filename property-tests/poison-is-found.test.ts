@@ -2,7 +2,7 @@ import { fc, test } from "@fast-check/vitest"
 import * as Effect from "effect/Effect"
 import { load, Orchestrator, task, type } from "troupe"
 import { memoryJournal } from "troupe/storage"
-import { describe, expect } from "vitest"
+import { describe, expect, test as plain } from "vitest"
 import { type Opened, openEngine } from "../src/engine/orchestrator.ts"
 import { standing } from "./world.ts"
 
@@ -210,4 +210,37 @@ describe("G21 ordinary ends of the process", () => {
       }
     }
   )
+
+  plain("a run that was held back in vain goes on in the next life, however often the process is killed", async () => {
+    const there = await lives({ innocents: [[1_500]], culprits: [] })
+    for (const ms of [1_000, 1_000, 1_900, 1_900]) {
+      await there.live(ms)
+      await there.kill()
+    }
+    expect(await there.statusOf("i0")).toBe("succeeded")
+  })
+
+  plain("an end from outside while suspects are held back only puts off that the culprit is found", async () => {
+    const there = await lives({ innocents: [[300, 9_000]], culprits: [50] })
+    while (there.boots < 3) if (!(await there.live(1_000))) await there.kill()
+    expect(await there.live(500)).toBe(true)
+    await there.kill()
+    expect(await there.finish()).toEqual({ i0: "succeeded", c0: "quarantined" })
+    expect(there.boots).toBeLessThanOrEqual(4 + 3)
+  })
+
+  plain("a message speaks for a run, even if the process is killed in the moment after it", async () => {
+    const there = await lives({ innocents: [[1_010, 60_000]], culprits: [] })
+    for (const ms of [500, 500]) {
+      await there.live(ms)
+      await there.kill()
+    }
+    // held back for 3.2 s, then a second at work; nobody has looked yet
+    await there.live(3_200 + 1_010 + 5)
+    const { messages } = await Effect.runPromise(there.journal.read("i0"))
+    expect(messages).toHaveLength(2)
+    await there.kill()
+    expect(await there.alone()).toEqual([])
+    expect(await there.finish()).toEqual({ i0: "succeeded" })
+  })
 })

@@ -89,6 +89,37 @@ describe("a backup", () => {
     expect(await original.execute(flow, 1)).toBe(3)
   }, 60_000)
 
+  test("comes to its end however much is written meanwhile, and holds what was there when it began", async () => {
+    const folder = folderOf("stream")
+    const [path, copy] = [join(folder, "a.db"), join(folder, "copy.db")]
+    const keep = workflow("keep", type<string>())
+      .derive(
+        "length",
+        ($) => $.input,
+        (text) => text.length
+      )
+      .returns(($) => $.length)
+    await using orchestrator = await Orchestrator.open({ store: `sqlite:${path}` })
+    const fill = (count: number) =>
+      Promise.all(Array.from({ length: count }, () => orchestrator.execute(keep, "x".repeat(20_000))))
+    await fill(1_500)
+    let isDone = false
+    let during = 0
+    const backup = orchestrator.backup(copy).finally(() => {
+      isDone = true
+    })
+    const until = performance.now() + 15_000
+    while (!isDone && performance.now() < until) {
+      await fill(1)
+      during++
+    }
+    expect([isDone, during > 1]).toEqual([true, true])
+    await backup
+    const database = new DatabaseSync(copy, { readOnly: true })
+    expect(database.prepare("SELECT count(*) AS n FROM troupe_runs").get()).toEqual({ n: 1_500 })
+    database.close()
+  }, 60_000)
+
   test("never replaces anything, and never goes where the store itself is", async () => {
     const folder = folderOf("refused")
     const path = join(folder, "a.db")
