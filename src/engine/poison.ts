@@ -3,7 +3,7 @@
  * that were at work in two such ends in a row, without a message of their own in between, are suspects. They are held back for a
  * moment, in which the process shows that it lives without them, and then go on one after the other, each written down before
  * it begins. If the process dies in the turn of a single one, that one is left alone from then on. The rule, its bounds and what
- * it cannot know: docs/decisions/0012.
+ * it cannot know: docs/decisions/0015.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -27,6 +27,8 @@ const unknownFactor = 2
 const hold = { factor: 4 * unknownFactor, leastMs: 2_000, mostMs: 300_000 } as const
 /** How long a turn lasts: so many times the last life, in which the culprit was at work. The most doubles with every further end. */
 const turn = { factor: 2 * unknownFactor, leastMs: 500, mostMs: 30_000 } as const
+/** 30 seconds become 8 minutes: whoever lives longer than that does not boot-loop. */
+const doublingsMax = 4
 const pollMs = 20
 
 /** What one life leaves written for the next. */
@@ -130,7 +132,7 @@ export class Poison {
   #unexplained(before: Memo): Effect.Effect<void, JournalError> {
     const { journal, claim } = this.#engine.options
     const { livedMs } = before
-    const mostMs = turn.mostMs * 2 ** Math.min(Math.max(0, claim.crashes - suspectAt), 10)
+    const mostMs = turn.mostMs * 2 ** Math.min(Math.max(0, claim.crashes - suspectAt), doublingsMax)
     const atWork = this.#awake.filter(({ blame, status }) => blame < suspectAt && status !== "parked")
     return Effect.gen({ self: this }, function* () {
       yield* journal.blame(this.#suspected(), claim.epoch, 0)
