@@ -66,6 +66,8 @@ export interface EngineOptions {
   readonly graceMs: number
   /** Messages between two snapshots of a run, at least. */
   readonly snapshotEvery: number
+  /** Messages that compaction leaves of those that a snapshot covers; undefined keeps all. */
+  readonly keepMessages?: number | undefined
   /** Divides the length of waits. */
   readonly timeScale: number
   /** Names runs that were given no id. */
@@ -280,7 +282,7 @@ export class Engine {
         this.#told.at = message.at
         this.#told.seq = seq
         if (decision === undefined) this.#deliver(live, message, place)
-        else this.#rebuild(live, message, decision.history)
+        else this.#rebuild(live, message, decision.past)
         delivery.done?.()
       } catch (error) {
         // a defect of ours: it ends this run and no other
@@ -345,6 +347,7 @@ export class Engine {
     if (room.outcome !== undefined && run.outcome === undefined) this.#finish(run, room.outcome)
     else if (this.#told.seq >= run.snapshotAt && !run.isFolding) this.#keepSnapshot(run)
     else if (run.timers !== noTimers && run.out === undefined) this.#mayLeave(run)
+    run.calmDown()
   }
 
   #open(run: LiveRun): void {
@@ -431,7 +434,8 @@ export class Engine {
     const body = JSON.stringify({ ...frozen, attempts: run.attempts })
     run.snapshotAt = this.#nextSnapshot(seq, body.length)
     // without it a restart only takes longer
-    const kept = Effect.ignore(journal.keepSnapshot({ run: run.id, seq, body }, claim.epoch))
+    const { keepMessages: keep } = this.options
+    const kept = Effect.ignore(journal.keepSnapshot({ run: run.id, seq, body, keep }, claim.epoch))
     this.fork(kept)
   }
 
@@ -456,11 +460,11 @@ export class Engine {
   }
 
   /** What would become of a run with this history, without touching it: how its tasks ended, or why it cannot be. */
-  rehearse(run: LiveRun, history: History): Rehearsal {
+  rehearse(run: LiveRun, { history, snapshot }: Past): Rehearsal {
     const dry = this.#make(`${run.id}~`, run.workflow, run.input, run.submittedAt)
     dry.ends = []
     dry.isRehearsal = true
-    this.#fold(dry, history)
+    this.#fold(dry, history, snapshot)
     const { owed = new Owed(), ends, parked } = dry
     dry.room.leave()
     this.root.send({ type: "supervisor.stop", id: dry.id })
@@ -525,7 +529,7 @@ export class Engine {
   }
 
   /** A decision about the past: the run is folded anew; what is out and still wanted stays out. */
-  #rebuild(run: LiveRun, message: Message, history: History): void {
+  #rebuild(run: LiveRun, message: Message, past: Past): void {
     const out = new Map<string, Attempt>()
     for (let attempt = run.out; attempt !== undefined; attempt = attempt.next) out.set(attempt.place.path, attempt)
     for (const timer of run.timers.values()) this.timers.stop(timer)
@@ -535,13 +539,13 @@ export class Engine {
       this.root.send({ type: "supervisor.stop", id: run.id })
     } else {
       this.#finished.splice(this.#finished.indexOf(run), 1)
-      this.#finishedMessages -= history.messages.length
+      this.#finishedMessages -= run.length
       this.#live++
     }
     run.revive()
     run.room = this.#roomOf(run)
-    const { epoch } = this.options.claim
-    this.#fold(run, { messages: [...history.messages, message], epochs: [...history.epochs, epoch] })
+    const { history, snapshot } = withMessage(past, message, this.options.claim.epoch)
+    this.#fold(run, history, snapshot)
     for (const [path, attempt] of out) {
       const owed = run.owed?.attempts.get(path)
       if (owed === undefined || owed.attempt !== attempt.attempt || keyOf(owed.place) !== attempt.key) {
@@ -731,6 +735,17 @@ export interface Past {
   readonly snapshot: Snapshot | undefined
   readonly history: History
 }
+
+/** The past with one more message. */
+export const withMessage = ({ first, snapshot, history }: Past, message: Message, epoch: number): Past => ({
+  first,
+  snapshot,
+  history: {
+    first: history.first,
+    messages: [...history.messages, message],
+    epochs: [...history.epochs, epoch]
+  }
+})
 
 /** A thousand messages take about so much room, in bytes. */
 const sizeOfThousand = 64_000

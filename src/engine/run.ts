@@ -59,6 +59,7 @@ export class LiveRun {
   #isWritten = false
   #refusal: TroupeError | undefined = undefined
   #waitingForWrite: Array<Written> | undefined = undefined
+  #waitingForCalm: Array<() => void> | undefined = undefined
   #waitingForEnd: Array<(outcome: Outcome | TroupeError) => void> | undefined = undefined
 
   constructor(id: string, workflow: Workflow, compiled: CompiledWorkflow, input: Json, at: number, room: Room) {
@@ -124,6 +125,26 @@ export class LiveRun {
     const waiting = this.#waitingForWrite
     this.#waitingForWrite = undefined
     if (waiting !== undefined) for (const one of waiting) one(error)
+  }
+
+  /** Whether attempts were told to stop and have not ended yet. */
+  get isStopping(): boolean {
+    for (let attempt = this.out; attempt !== undefined; attempt = attempt.next) if (attempt.isAborting) return true
+    return false
+  }
+
+  /** Calls `calm` once nothing is stopping any more. */
+  whenCalm(calm: () => void): void {
+    ;(this.#waitingForCalm ??= []).push(calm)
+    this.calmDown()
+  }
+
+  /** Tells who waits for it, if nothing is stopping. */
+  calmDown(): void {
+    if (this.#waitingForCalm === undefined || this.isStopping) return
+    const waiting = this.#waitingForCalm
+    this.#waitingForCalm = undefined
+    for (const calm of waiting) calm()
   }
 
   /** It is alive again: somebody decided anew about what had ended it. */

@@ -26,7 +26,8 @@ export const formatVersion = 1
 
 /**
  * Format 1. `chain` is a checksum over the message and the chain before it, from the run's name on; `head` is the chain of the
- * run's message `length - 1` as of the last note, so that a tail that was cut off shows.
+ * run's message `length - 1` as of the last note, so that a tail that was cut off shows; `first` is where its messages begin
+ * after a compaction (message 0 always stays).
  */
 const tables = `
 CREATE TABLE troupe_owner (
@@ -62,6 +63,7 @@ CREATE TABLE troupe_runs (
   due_at INTEGER,
   length INTEGER NOT NULL,
   head,
+  first INTEGER NOT NULL DEFAULT 0,
   blame INTEGER NOT NULL DEFAULT 0,
   summary TEXT
 );

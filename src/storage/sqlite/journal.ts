@@ -228,17 +228,18 @@ class FileJournal implements SqliteJournal {
   read = (run: string, from = 0, to = Number.MAX_SAFE_INTEGER): Effect.Effect<History, JournalError> =>
     this.#attempt((database) => {
       const row = database.row(sql.findRun, run)
-      if (row === undefined) return { messages: [], epochs: [] }
-      const [id, definition, submittedAt, length, head] = row
+      if (row === undefined) return { first: 0, messages: [], epochs: [] }
+      const [id, definition, submittedAt, length, head, first] = row
       return this.#history(
         database,
         { run, id, definition: this.#definitionOf(database, definition), submittedAt, length, head },
-        from,
+        // the first message always stays
+        from === 0 && to === 1 ? 0 : Math.max(from, first),
         to
       )
     })
 
-  keepSnapshot = ({ run, seq, body }: Snapshot, epoch: number): Effect.Effect<void, JournalError> =>
+  keepSnapshot = ({ run, seq, body, keep }: Snapshot, epoch: number): Effect.Effect<void, JournalError> =>
     this.#attempt((database) =>
       database.transaction(() => {
         requireEpoch(database, epoch)
@@ -247,6 +248,7 @@ class FileJournal implements SqliteJournal {
         const [before] = database.row(sql.linkAt, handle.id, seq - 1) ?? [this.#chain.first(run)]
         database.run(sql.dropSnapshots, handle.id)
         database.run(sql.putSnapshot, handle.id, seq, this.#chain.next(before, seq, 0, body), body)
+        if (keep !== undefined && seq - keep > 1) this.#compact(database, handle.id, seq - keep)
       })
     )
 
@@ -504,16 +506,26 @@ class FileJournal implements SqliteJournal {
     return definition
   }
 
+  /** Removes messages that a snapshot covers. The link of the first that stays is in the row before it, so that one stays too. */
+  #compact(database: Database, id: number, first: number): void {
+    const [bodies, messages, run] = sql.compact
+    for (const [body] of database.rows(bodies, id, first - 1)) this.#dropPayload(database, body)
+    database.run(messages, id, first - 1)
+    database.run(run, first, id)
+  }
+
+  #dropPayload(database: Database, body: string): void {
+    const hash = payloadHash(body)
+    if (hash === undefined) return
+    database.run(sql.dropBlob, hash)
+    database.run(sql.sweepBlobs, hash)
+  }
+
   #remove(database: Database, run: string): void {
     const row = database.row(sql.findRun, run)
     if (row === undefined) return
     const [id] = row
-    for (const [body] of database.rows(sql.bodies, id)) {
-      const hash = payloadHash(body)
-      if (hash === undefined) continue
-      database.run(sql.dropBlob, hash)
-      database.run(sql.sweepBlobs, hash)
-    }
+    for (const [body] of database.rows(sql.bodies, id)) this.#dropPayload(database, body)
     for (const text of sql.removeRun) database.run(text, id)
     this.#handles.delete(run)
   }
@@ -548,7 +560,7 @@ class FileJournal implements SqliteJournal {
     }
     // a tail that was cut off: the note knows that there was more
     if (next < Math.min(length, to)) throw new JournalCorrupt({ run, seq: next, kind: "gap" })
-    return { messages: Object.freeze(messages), epochs }
+    return { first: from, messages: Object.freeze(messages), epochs }
   }
 
   #fetch(database: Database, hash: string): Json {
