@@ -88,7 +88,8 @@ export const campaign = async (options: CampaignOptions): Promise<Report> => {
         const hears: Told = {
           killed: (phase) => {
             kills[phase] = (kills[phase] ?? 0) + 1
-            onProgress?.(++killed)
+            killed++
+            onProgress?.(killed)
           },
           broken: (promise, what) => violations.push({ story: story.name, seed: own, promise, what }),
           opened: (ms, live, rssMb) => {

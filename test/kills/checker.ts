@@ -107,8 +107,8 @@ export class Checker {
     for (const [run, written] of store.runs) this.#remember(run, written, store.chainAt)
   }
 
-  /** Once everything has come to its end. */
-  finish(scene: Scene): void {
+  /** Once everything has come to its end. `isClosed`: and everybody has closed the store. */
+  finish(scene: Scene, isClosed = true): void {
     for (const [run, { messages, record }] of scene.store?.runs ?? []) {
       const folded = fold(run, messages)
       if (folded === undefined || !isTerminal(folded.state.status))
@@ -117,7 +117,7 @@ export class Checker {
         this.#broken("G37", `run '${run}' is listed as ${record.status} and is ${folded.state.status}`)
     }
     for (const file of scene.files)
-      if (file.endsWith("-wal") || file.endsWith("-shm"))
+      if (isClosed && (file.endsWith("-wal") || file.endsWith("-shm")))
         this.#broken("files", `${file} is left after closing in order`)
     this.counts.runs = scene.store?.runs.size ?? 0
     this.counts.rows = [...(scene.store?.runs.values() ?? [])].reduce((sum, { messages }) => sum + messages.length, 0)
@@ -216,7 +216,11 @@ export class Checker {
       )
   }
 
-  /** What was promised before the kill is there after it. */
+  /** What was promised is there. */
+  acknowledged(lines: ReadonlyArray<Line>, runs: ReadonlyMap<string, Written>): void {
+    this.#acknowledged(lines, runs, new Map())
+  }
+
   #acknowledged(
     lines: ReadonlyArray<Line>,
     runs: ReadonlyMap<string, Written>,

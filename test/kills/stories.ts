@@ -87,16 +87,16 @@ const migration: Story = {
     for (const [nth, { phase, withinMs }] of [...kills, { phase: "", withinMs: 0 }].entries()) {
       const isLast = nth === kills.length
       copyStore(waiting, store)
-      const child = children.start({ duty: "migrate", store })
+      const child = children.start({ duty: "migrate", store, stays: !isLast })
       if (!isLast) {
         await child.started
         await wait(whole(0, withinMs))
         child.signal("SIGKILL")
-        told.killed(phase)
       }
       ended(await child.exit, !isLast, told)
       const after = contentOf(store, join(folder, "after.db"))
       const isNew = after.version === nextSteps.length
+      if (!isLast) told.killed(`${phase}, ${isNew ? "new" : "old"} afterwards`)
       if (isLast && !isNew) told.broken("G30", "the store was not taken to the next format")
       if (!isNew && after.version !== before.version) told.broken("G30", `the store is of format ${after.version}`)
       if (after.text !== before.text || after.isNew !== isNew)

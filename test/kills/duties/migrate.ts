@@ -1,4 +1,5 @@
 /** Takes a store to the next format, and is killed on the way. The step is one of the tests: it writes a table anew. */
+import { setTimeout as wait } from "node:timers/promises"
 import { Sqlite } from "../../../src/storage/sqlite/database.ts"
 import { migrate, migrations } from "../../../src/storage/sqlite/format.ts"
 import type { Migrate } from "./order.ts"
@@ -15,10 +16,11 @@ INSERT INTO kills_marks SELECT name FROM troupe_runs;
 `
 export const nextSteps = [...migrations, nextStep]
 
-export const migrateStore = async ({ store }: Migrate, started: () => void): Promise<void> => {
+export const migrateStore = async ({ store, stays }: Migrate, started: () => void): Promise<void> => {
   const sqlite = await Sqlite.load()
   started()
   const database = sqlite.open(store)
   migrate(database, nextSteps)
+  if (stays) for (;;) await wait(1_000)
   database.close()
 }

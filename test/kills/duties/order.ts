@@ -22,4 +22,6 @@ export interface Work {
 export interface Migrate {
   readonly duty: "migrate"
   readonly store: string
+  /** Whether it waits for its end afterwards. */
+  readonly stays: boolean
 }

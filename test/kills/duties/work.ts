@@ -4,6 +4,7 @@
  */
 import { setTimeout as wait } from "node:timers/promises"
 import { isDeepStrictEqual } from "node:util"
+import * as Effect from "effect/Effect"
 import {
   Orchestrator,
   type OrchestratorOptions,
@@ -53,14 +54,15 @@ export const work = async (order: Work, started: () => void): Promise<void> => {
 
 const open = async ({ store, leaseMs, insist = false }: Work, log: Log, options: OrchestratorOptions) => {
   for (let last = ""; ; await wait(15)) {
+    const journal = leaseMs === undefined ? undefined : await sqliteJournal({ path: store, leaseMs })
     try {
-      const journal =
-        leaseMs === undefined ? (`sqlite:${store}` as const) : await sqliteJournal({ path: store, leaseMs })
-      return await Orchestrator.open({ ...options, store: journal })
+      return await Orchestrator.open({ ...options, store: journal ?? `sqlite:${store}` })
     } catch (error) {
+      if (journal !== undefined) Effect.runSync(journal.close(0))
       const text = textOf(error)
-      if (text !== last) log.ack({ is: "wrong", run: "@open", what: text })
-      last = text
+      // how long it must wait changes with every try
+      if (codeOf(error) !== last) log.ack({ is: "wrong", run: "@open", what: text })
+      last = codeOf(error)
       if (!insist) process.exit(5)
     }
   }
@@ -141,7 +143,7 @@ class Program {
       void this.#again()
       void this.#steer()
     }
-    for (; this.#nth < this.#order.runs; ) {
+    while (this.#nth < this.#order.runs) {
       while (this.#nth < this.#order.runs && (mode === "hold" || this.#out < outMost)) void this.#submit()
       await wait(1)
     }
