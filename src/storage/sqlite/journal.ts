@@ -40,7 +40,7 @@ import {
 } from "./codec.ts"
 import { type Database, journalError, type Row, Sqlite } from "./database.ts"
 import { create, formatVersion, look, migrate, requireWritable } from "./format.ts"
-import { forget, leaseDefaultMs, type Ownership, release, renew, requireEpoch, take } from "./owner.ts"
+import { forget, leaseDefaultMs, markLeft, type Ownership, release, renew, requireEpoch, take } from "./owner.ts"
 import { probe } from "./probe.ts"
 import * as sql from "./statements.ts"
 
@@ -181,6 +181,7 @@ class FileJournal implements SqliteJournal {
       this.#lastRun = database.row(sql.lastRun)![0]
       this.#heartbeat = setInterval(() => this.renew(ownership.epoch), this.#leaseMs / 3)
       this.#heartbeat.unref()
+      atExit(this.#leave)
       return { epoch: ownership.epoch, wasClean: ownership.wasClean, crashes: ownership.crashes }
     })
   }
@@ -211,6 +212,7 @@ class FileJournal implements SqliteJournal {
     this.#attempt((database) => {
       const ownership = this.#ownership
       clearInterval(this.#heartbeat)
+      notAtExit(this.#leave)
       if (ownership?.epoch === epoch) release(database, ownership)
       this.#ownership = undefined
       this.#database = undefined
@@ -219,10 +221,20 @@ class FileJournal implements SqliteJournal {
 
   abandon = (): void => {
     clearInterval(this.#heartbeat)
+    notAtExit(this.#leave)
     if (this.#ownership !== undefined) forget(this.#ownership.token)
     this.#ownership = undefined
     this.#database = undefined
     this.#isDown = true
+  }
+
+  /** The process ends by itself without having closed: the connection goes with it, and the log is merged into the file. */
+  readonly #leave = (): void => {
+    try {
+      if (this.#ownership !== undefined && this.#database !== undefined) markLeft(this.#database, this.#ownership)
+    } catch {
+      // then the log is not merged either
+    }
   }
 
   read = (run: string, from = 0, to = Number.MAX_SAFE_INTEGER): Effect.Effect<History, JournalError> =>
@@ -651,6 +663,19 @@ class FileJournal implements SqliteJournal {
       return Exit.fail(journalError(this.path, error))
     }
   }
+}
+
+/** What is still to be said when the process ends; one listener for all journals. */
+const leaving = new Set<() => void>()
+const leave = () => {
+  for (const one of leaving) one()
+}
+const atExit = (one: () => void): void => {
+  if (leaving.size === 0) process.on("exit", leave)
+  leaving.add(one)
+}
+const notAtExit = (one: () => void): void => {
+  if (leaving.delete(one) && leaving.size === 0) process.off("exit", leave)
 }
 
 const hashOf = (text: string) => createHash("sha256").update(text).digest("base64url")

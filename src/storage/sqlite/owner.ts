@@ -140,6 +140,11 @@ export const release = (database: Database, { epoch, token }: Ownership): void =
   forget(token)
 }
 
+/** Says that the owner has gone without closing, and that a log which is missing from now on was merged, not lost. */
+export const markLeft = (database: Database, { epoch }: Ownership): void => {
+  database.run("UPDATE troupe_owner SET clean = 2 WHERE one = 1 AND epoch = ?", epoch)
+}
+
 /** Nobody of this process holds the file under this token any more. */
 export const forget = (token: string): void => {
   open.delete(token)
