@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
 import { loadavg, tmpdir } from "node:os"
 import { join } from "node:path"
 import { dice } from "./chance.ts"
-import { noCounts } from "./checker.ts"
+import { Checker, noCounts } from "./checker.ts"
 import { Children } from "./children.ts"
-import { readLog } from "./log.ts"
+import { reader } from "./reader.ts"
 import { type Stage, type Story, stories, type Told } from "./stories.ts"
 
 export interface CampaignOptions {
@@ -65,9 +65,9 @@ export const campaign = async (options: CampaignOptions): Promise<Report> => {
   const load = loadavg()[0]!
   const since = performance.now()
   const chance = dice(seed)
-  const told = stories.filter(({ name }) => only === undefined || only.includes(name))
+  const chosen = stories.filter(({ name }) => only === undefined || only.includes(name))
   const kills: Record<string, number> = {}
-  const told_: Record<string, number> = {}
+  const toldOf: Record<string, number> = {}
   const violations: Array<Violated> = []
   const counts = noCounts()
   const boot = { longestMs: 0, liveMost: 0, rssMostMb: 0 }
@@ -80,11 +80,11 @@ export const campaign = async (options: CampaignOptions): Promise<Report> => {
     const waiting = await manyWaiting(children, join(folder, "waiting"))
     const lane = async (): Promise<void> => {
       while (promised < cycles && violations.length < violationsMost && performance.now() - since < withinMs) {
-        const story = draw(told, chance)
+        const story = draw(chosen, chance)
         const own = `${seed}/${nth++}`
         const list = story.kills(dice(own), cycles - promised)
         promised += list.length
-        told_[story.name] = (told_[story.name] ?? 0) + 1
+        toldOf[story.name] = (toldOf[story.name] ?? 0) + 1
         const hears: Told = {
           killed: (phase) => {
             kills[phase] = (kills[phase] ?? 0) + 1
@@ -102,8 +102,11 @@ export const campaign = async (options: CampaignOptions): Promise<Report> => {
         }
         const stage: Stage = { children, folder: join(folder, String(nth)), seed: own, waiting, told: hears }
         mkdirSync(stage.folder)
-        const checker = await story.tell(stage, list)
-        if (checker !== undefined)
+        // a store that cannot even be read is a broken promise too
+        const checker = await story
+          .tell(stage, list)
+          .catch((error: Error) => hears.broken("story", String(error.stack)))
+        if (checker instanceof Checker)
           for (const key of Object.keys(counts) as Array<keyof typeof counts>) counts[key] += checker.counts[key]
         rmSync(stage.folder, { recursive: true })
       }
@@ -117,7 +120,7 @@ export const campaign = async (options: CampaignOptions): Promise<Report> => {
     seed,
     cycles: killed,
     kills,
-    stories: told_,
+    stories: toldOf,
     violations,
     counts,
     boot,
@@ -145,12 +148,10 @@ const manyWaiting = async (children: Children, folder: string): Promise<string> 
     mode: "hold",
     runs: waitingRuns
   })
-  const read = { acks: 0, deeds: 0 }
-  for (let submitted = 0; submitted < waitingRuns; ) {
-    await new Promise((resolve) => setTimeout(resolve, 20))
-    submitted += readLog(folder, read).filter(({ is }) => is === "submitted").length
-  }
+  const told = reader(folder)
+  const all = await told.until(() => told.lines.filter(({ is }) => is === "submitted").length === waitingRuns, child)
   child.signal("SIGKILL")
-  await child.exit
+  const { stderr } = await child.exit
+  if (all === undefined) throw new TypeError(`the store with runs that wait could not be made: ${stderr}`)
   return store
 }

@@ -76,6 +76,8 @@ export class Checker {
   readonly #known = new Map<string, Known>()
   #epoch = 0
   #kills = 0
+  /** The last delivery of each attempt that was called. */
+  readonly #deliveries = new Map<string, number>()
   /** Effects by key. */
   readonly #effects = new Map<string, number>()
 
@@ -318,6 +320,9 @@ export class Checker {
     if (known.settled.has(id)) this.#broken("G04", `${name} began again after its end had been written`)
     if (delivery > 1 + this.#kills) this.#broken("G03", `${name} after ${this.#kills} kills`)
     if (delivery > 1 && known.length === 0) this.#broken("G03", `${name} in the first life of its run`)
+    const before = this.#deliveries.get(`${line.key}#${attempt}`) ?? 0
+    if (delivery <= before) this.#broken("G03", `${name} after delivery ${before}`)
+    this.#deliveries.set(`${line.key}#${attempt}`, delivery)
     if (token !== this.#epoch) this.#broken("G24", `${name} carries token ${token} in epoch ${this.#epoch}`)
     const now = folded ?? fold(run, written.messages)!
     const isAsked = now.owed.has(id) || settledOf(written.messages).has(id)

@@ -1,6 +1,7 @@
 /** The program that is killed. It does one duty on one store, as the line on its standard input says, and is not asked to stop. */
 import { readFileSync, writeSync } from "node:fs"
 import { flushCompileCache } from "node:module"
+import { leave } from "./duties/leave.ts"
 import { migrateStore } from "./duties/migrate.ts"
 import type { Order } from "./duties/order.ts"
 import { work } from "./duties/work.ts"
@@ -8,6 +9,7 @@ import { work } from "./duties/work.ts"
 const duties: Record<Order["duty"], (order: any, started: () => void) => Promise<void>> = {
   work,
   migrate: migrateStore,
+  leave,
   nothing: async () => flushCompileCache()
 }
 

@@ -11,7 +11,8 @@ import { dice } from "./chance.ts"
 import { Checker } from "./checker.ts"
 import { type Child, Children } from "./children.ts"
 import type { Work } from "./duties/order.ts"
-import { type Line, readLog } from "./log.ts"
+import type { Line } from "./log.ts"
+import { reader } from "./reader.ts"
 import { examine } from "./scene.ts"
 import { ended, type Told } from "./stories.ts"
 
@@ -61,12 +62,16 @@ export const owners = async ({
       while (begun < pairs && violations.length < 20) {
         const own = `${seed}/${begun++}`
         const place = join(folder, String(begun))
-        const one = await pair(children, place, own, (promise, what) => violations.push({ seed: own, promise, what }))
-        rmSync(place, { recursive: true })
-        for (const key of ["staleRows", "toldStale", "lockHolders", "acknowledgements"] as const) total[key] += one[key]
-        total.takeoverMostMs = Math.max(total.takeoverMostMs, one.takeoverMs)
+        const broken: Told["broken"] = (promise, what) => violations.push({ seed: own, promise, what })
+        const one = await pair(children, place, own, broken).catch((error: Error) =>
+          broken("pair", String(error.stack))
+        )
+        rmSync(place, { recursive: true, force: true })
         done++
         onProgress?.(done)
+        if (typeof one !== "object") continue
+        for (const key of ["staleRows", "toldStale", "lockHolders", "acknowledgements"] as const) total[key] += one[key]
+        total.takeoverMostMs = Math.max(total.takeoverMostMs, one.takeoverMs)
       }
     }
     await Promise.all(Array.from({ length: lanes }, lane))
@@ -241,33 +246,5 @@ const rowsOf = (store: string, epoch: number): number => {
     )
   } finally {
     database.close()
-  }
-}
-
-/** Follows what a process writes down. */
-export const reader = (folder: string) => {
-  const since = { acks: 0, deeds: 0 }
-  const lines: Array<Line> = []
-  const read = () => {
-    lines.push(...readLog(folder, since))
-    return lines.at(-1)?.nth ?? -1
-  }
-  return {
-    lines,
-    read,
-    /** Waits for a line; gives it, or undefined when the process ends first. */
-    until: async (isIt: (line: Line) => boolean, child: Child): Promise<Line | undefined> => {
-      let isOver = false
-      void child.exit.then(() => {
-        isOver = true
-      })
-      for (;;) {
-        const wasOver = isOver
-        read()
-        const found = lines.find(isIt)
-        if (found !== undefined || wasOver) return found
-        await wait(5)
-      }
-    }
   }
 }

@@ -13,7 +13,7 @@ import type { Children, Exit } from "./children.ts"
 import { nextSteps } from "./duties/migrate.ts"
 import type { Work } from "./duties/order.ts"
 import { type Line, readLog } from "./log.ts"
-import { copyStore, examine } from "./scene.ts"
+import { copyStore, examine, type Scene } from "./scene.ts"
 
 /** When an owner is killed: this long after it began to open the store, at most. */
 export interface Kill {
@@ -57,7 +57,7 @@ const life: Story = {
   weight: 10,
   kills: ({ whole, next }, most) =>
     [
-      ...times(whole(1, 2), () => ({ phase: "first boot", withinMs: 80 })),
+      ...times(whole(1, 2), () => ({ phase: "first boot", withinMs: next() < 0.5 ? 30 : 80 })),
       ...times(whole(6, 10), () => (next() < 0.2 ? { phase: "boot", withinMs: 15 } : { phase: "load", withinMs: 110 }))
     ].slice(0, most),
   tell: (stage, kills) => live(stage, kills, { mode: "load", runs: 60 })
@@ -140,7 +140,6 @@ const live = async (
       await child.started
       await wait(whole(0, kill.withinMs))
       child.signal("SIGKILL")
-      told.killed(kill.phase)
     }
     const late = isLast ? setTimeout(() => child.signal("SIGKILL"), patienceMs) : undefined
     ended(await child.exit, !isLast, told)
@@ -148,6 +147,7 @@ const live = async (
     const lines = readLog(log, read)
     for (const line of lines) if (line.is === "opened") told.opened(line.ms, line.live, line.rssMb)
     await examine(store, (scene) => {
+      if (kill !== undefined) told.killed(kill.phase === "first boot" ? `first boot, ${leftOf(scene)}` : kill.phase)
       checker.look(scene, lines, { life, wasKilled: !isLast, wasOpen: lines.some(isOpened) })
       if (isLast) checker.finish(scene)
     })
@@ -155,6 +155,9 @@ const live = async (
   for (const { promise, what } of checker.violations) told.broken(promise, what)
   return checker
 }
+/** How far a first boot came. */
+const leftOf = ({ store, files }: Scene) =>
+  store === undefined ? (files.length === 0 ? "nothing afterwards" : "a draft afterwards") : "a store afterwards"
 const isOpened = ({ is }: Line) => is === "opened"
 
 /** How long the last life may take to end everything. */

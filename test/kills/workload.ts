@@ -142,7 +142,7 @@ export const sampleOf = (id: string): Sample => {
       )
     }
     case "nap":
-      return sample({ value, ms, napMs: whole(0, 60) }, "succeeded", value + 2)
+      return sample({ value, ms, napMs: next() < 0.7 ? whole(0, 60) : whole(150, 600) }, "succeeded", value + 2)
     case "stubborn": {
       const failures = whole(1, attemptsMax)
       return failures === attemptsMax

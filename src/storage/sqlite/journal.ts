@@ -40,7 +40,7 @@ import {
 } from "./codec.ts"
 import { type Database, journalError, type Row, Sqlite } from "./database.ts"
 import { create, formatVersion, look, migrate, requireWritable } from "./format.ts"
-import { forget, leaseDefaultMs, markLeft, type Ownership, release, renew, requireEpoch, take } from "./owner.ts"
+import { forget, leaseDefaultMs, leave, type Ownership, release, renew, requireEpoch, take } from "./owner.ts"
 import { probe } from "./probe.ts"
 import * as sql from "./statements.ts"
 
@@ -164,6 +164,7 @@ class FileJournal implements SqliteJournal {
     probe(this.#sqlite, path, found, acceptLoss)
     this.#database = this.#connect()
     if (found.version < formatVersion) migrate(this.#database)
+    atExit(this.#leave)
   }
 
   claim = (): Effect.Effect<Claim, JournalError> => {
@@ -181,7 +182,6 @@ class FileJournal implements SqliteJournal {
       this.#lastRun = database.row(sql.lastRun)![0]
       this.#heartbeat = setInterval(() => this.renew(ownership.epoch), this.#leaseMs / 3)
       this.#heartbeat.unref()
-      atExit(this.#leave)
       return { epoch: ownership.epoch, wasClean: ownership.wasClean, crashes: ownership.crashes }
     })
   }
@@ -214,6 +214,7 @@ class FileJournal implements SqliteJournal {
       clearInterval(this.#heartbeat)
       notAtExit(this.#leave)
       if (ownership?.epoch === epoch) release(database, ownership)
+      else this.#leave()
       this.#ownership = undefined
       this.#database = undefined
       database.close()
@@ -228,12 +229,12 @@ class FileJournal implements SqliteJournal {
     this.#isDown = true
   }
 
-  /** The process ends by itself without having closed: the connection goes with it, and the log is merged into the file. */
+  /** The connection goes without having been closed in order, perhaps because the process ends. */
   readonly #leave = (): void => {
     try {
-      if (this.#ownership !== undefined && this.#database !== undefined) markLeft(this.#database, this.#ownership)
+      if (this.#database !== undefined) leave(this.#database, this.#ownership)
     } catch {
-      // then the log is not merged either
+      // whoever cannot write this cannot merge the log either
     }
   }
 
@@ -667,15 +668,15 @@ class FileJournal implements SqliteJournal {
 
 /** What is still to be said when the process ends; one listener for all journals. */
 const leaving = new Set<() => void>()
-const leave = () => {
+const leaveAll = () => {
   for (const one of leaving) one()
 }
 const atExit = (one: () => void): void => {
-  if (leaving.size === 0) process.on("exit", leave)
+  if (leaving.size === 0) process.on("exit", leaveAll)
   leaving.add(one)
 }
 const notAtExit = (one: () => void): void => {
-  if (leaving.delete(one) && leaving.size === 0) process.off("exit", leave)
+  if (leaving.delete(one) && leaving.size === 0) process.off("exit", leaveAll)
 }
 
 const hashOf = (text: string) => createHash("sha256").update(text).digest("base64url")

@@ -1,5 +1,5 @@
 /** What a child is told to do. */
-export type Order = Work | Migrate | { readonly duty: "nothing" }
+export type Order = Work | Migrate | Leave | { readonly duty: "nothing" }
 
 export interface Work {
   readonly duty: "work"
@@ -24,4 +24,10 @@ export interface Migrate {
   readonly store: string
   /** Whether it waits for its end afterwards. */
   readonly stays: boolean
+}
+
+export interface Leave {
+  readonly duty: "leave"
+  readonly store: string
+  readonly run: string
 }
