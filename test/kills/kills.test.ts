@@ -1,7 +1,9 @@
-import { mkdtempSync, rmSync } from "node:fs"
+import { spawnSync } from "node:child_process"
+import { linkSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { expect, test } from "vitest"
+import { Orchestrator } from "../../src/index.ts"
 import { campaign } from "./campaign.ts"
 import { Children, type Exit } from "./children.ts"
 import { intruder, owners, succession } from "./owners.ts"
@@ -55,6 +57,20 @@ test("a second process is told who has the store open, and the first goes on", {
   expect(code).toBe(5)
   expect(heard).toContain(`STORE_IN_USE process ${pid} has the store`)
   expect(heard).toContain("close it first")
+})
+
+// seed 2026/20 of a thousand kills: the draft of a new file is linked to its name before it is removed
+test("a process killed just after it made the file leaves nothing beside it once the next one has opened it", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "troupe-draft-"))
+  const store = join(folder, "store.db")
+  await (await Orchestrator.open({ store: `sqlite:${store}` })).close()
+  const gone = spawnSync(process.execPath, ["--version"]).pid
+  linkSync(store, `${store}.new-${gone}`)
+  await (await Orchestrator.open({ store: `sqlite:${store}` })).close()
+  const files = readdirSync(folder)
+  rmSync(folder, { recursive: true })
+
+  expect(files).toEqual(["store.db"])
 })
 
 test("a program that ends without closing leaves a store that the next one opens", { timeout: 60_000 }, async () => {

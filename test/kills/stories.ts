@@ -79,7 +79,7 @@ const takeover: Story = {
 const migration: Story = {
   name: "migration",
   weight: 1,
-  kills: ({ whole }, most) => times(Math.min(most, whole(4, 8)), () => ({ phase: "migration", withinMs: 40 })),
+  kills: ({ whole }, most) => times(Math.min(most, whole(4, 8)), () => ({ phase: "migration", withinMs: 8 })),
   tell: async ({ children, folder, waiting, seed, told }, kills) => {
     const { whole } = dice(seed)
     const store = join(folder, "store.db")

@@ -193,6 +193,11 @@ export const create = (sqlite: Sqlite, path: string): void => {
   sync(dirname(path))
 }
 
+/** Removes the draft of whoever was killed just after it had become the file: both names still stand for it. */
+export const tidy = (path: string): void => {
+  if ((statOf(path)?.nlink ?? 1) > 1) sweep(path)
+}
+
 /** Drafts of processes that were killed while they made the file. */
 const sweep = (path: string): void => {
   const prefix = `${basename(path)}.new-`

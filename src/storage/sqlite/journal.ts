@@ -39,7 +39,7 @@ import {
   seals
 } from "./codec.ts"
 import { type Database, journalError, type Row, Sqlite } from "./database.ts"
-import { create, formatVersion, look, migrate, requireWritable } from "./format.ts"
+import { create, formatVersion, look, migrate, requireWritable, tidy } from "./format.ts"
 import { forget, leaseDefaultMs, leave, type Ownership, release, renew, requireEpoch, take } from "./owner.ts"
 import { probe } from "./probe.ts"
 import * as sql from "./statements.ts"
@@ -161,6 +161,7 @@ class FileJournal implements SqliteJournal {
     }
     if (found.kind === "absent") throw new StoreUnusable({ path, reason: "missing" })
     requireWritable(path)
+    tidy(path)
     probe(this.#sqlite, path, found, acceptLoss)
     this.#database = this.#connect()
     if (found.version < formatVersion) migrate(this.#database)
