@@ -1,4 +1,4 @@
-/** Runs folded from their messages alone, in a process that never ran them: what each is, and which attempts it is owed. */
+/** Runs folded from their messages alone, from the first on, without any snapshot, in a process that never ran them: what each is, and which attempts it is owed. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { Engine } from "../../src/engine/engine.ts"
@@ -24,7 +24,12 @@ export const fold = (id: string, messages: ReadonlyArray<Message>): Folded | und
   if (first?.type !== "run.submitted") return undefined
   const engine = idle()
   try {
-    const run = engine.fold(id, flows[first.workflow]!, { messages, epochs: messages.map(() => 1) }, undefined)
+    const run = engine.fold(
+      id,
+      flows[first.workflow]!,
+      { first, snapshot: undefined, history: { messages, epochs: messages.map(() => 1) } },
+      undefined
+    )
     return {
       state: lasting(stateOf(run, run.updatedAt)),
       parked: run.parked?.message,
@@ -50,6 +55,7 @@ const idle = (): Engine => {
     retainMessages: 1_000_000,
     mailboxMax: 1,
     graceMs: 0,
+    snapshotEvery: 1_000_000,
     timeScale: 1,
     newId: () => "",
     onDue: () => {},

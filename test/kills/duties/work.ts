@@ -36,6 +36,8 @@ export const work = async (order: Work, started: () => void): Promise<void> => {
   const orchestrator = await open(order, log, {
     workflows: Object.values(flows),
     graceMs: 20,
+    // most lives bring runs back from snapshots, some from all their messages
+    snapshotEvery: dice(`${order.seed}.snapshots`).pick([1, 3, 1_000]),
     onDefect: (error) => {
       log.ack({ is: "wrong", run: "", what: textOf(error) })
       // its runs go on where the store is now
