@@ -2,6 +2,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { expect, test } from "vitest"
 import { openEngine } from "../../src/engine/orchestrator.ts"
+import { Delivery } from "../../src/engine/writer.ts"
 import { type Message, Orchestrator, task, type, type Workflow, workflow } from "../../src/index.ts"
 import { type JournalService, memoryJournal } from "../../src/storage/index.ts"
 
@@ -26,11 +27,14 @@ const longFlow = () => {
 }
 
 const live = async (journal: JournalService, flow: Workflow) => {
-  const opened = await Effect.runPromise(openEngine({ store: journal, workflows: [flow], graceMs: 0 }, Context.empty()))
+  const opened = await Effect.runPromise(
+    openEngine({ store: journal, workflows: [flow], graceMs: 5_000, snapshotEvery: 1 }, Context.empty())
+  )
   return {
     orchestrator: new Orchestrator(opened),
     crash: () => opened.engine.abandon(),
-    parked: (run: string) => opened.engine.find(run).parked
+    parked: (run: string) => opened.engine.find(run).parked,
+    engine: opened.engine
   }
 }
 
@@ -65,6 +69,46 @@ test("G12 a run that was paused when its process died can be cancelled, and ends
   await run.cancel()
   expect((await run.outcome()).status).toBe("cancelled")
   expect(calls).toEqual([1])
+  await second.orchestrator.close()
+})
+
+test("G13 a paused run that dies twice is still owed its attempt, whatever is kept of it in between", async () => {
+  const journal = memoryJournal({ isDurable: true })
+  const { flow, calls } = longFlow()
+  const first = await live(journal, flow)
+  await first.orchestrator.submit(flow, null, { id: "run" })
+  await first.orchestrator.pause("run")
+  first.crash()
+  const second = await live(journal, flow)
+  // every second message of a run is followed by a snapshot
+  for (let i = 0; i < 2; i++) await second.orchestrator.pause("run")
+  await turns()
+  second.crash()
+
+  const third = await live(journal, flow)
+  await third.orchestrator.resume("run")
+  expect(calls).toEqual([1, 3])
+  third.crash()
+})
+
+test("G07 a timer that fires in the turn of a cancel does not park the run after a restart, with or without a snapshot", async () => {
+  const journal = memoryJournal({ isDurable: true })
+  const { flow } = longFlow()
+  const first = await live(journal, flow)
+  await first.orchestrator.submit(flow, null, { id: "run" })
+  const run = first.engine.find("run")
+  const [place] = run.timers.keys()
+  const written = new Promise<void>((resolve) =>
+    first.engine.tell(run, { type: "run.cancelled", at: Date.now(), force: false }, () => resolve())
+  )
+  first.engine.writer.offer(new Delivery(run, { type: "timer.fired", at: Date.now(), task: "wait" }, place, undefined))
+  await written
+  first.crash()
+
+  const second = await live(journal, flow)
+  const history = await (await second.orchestrator.get("run")).history()
+  expect(history.map(({ type }) => type).slice(0, 3)).toEqual(["run.submitted", "run.cancelled", "timer.fired"])
+  expect(second.parked("run")).toBeUndefined()
   await second.orchestrator.close()
 })
 

@@ -58,7 +58,7 @@ const life: Story = {
   kills: ({ whole, next }, most) =>
     [
       ...times(whole(1, 2), () => ({ phase: "first boot", withinMs: next() < 0.5 ? 30 : 80 })),
-      ...times(whole(6, 10), () => (next() < 0.2 ? { phase: "boot", withinMs: 15 } : { phase: "load", withinMs: 110 }))
+      ...times(whole(6, 10), () => (next() < 0.2 ? { phase: "boot", withinMs: 15 } : { phase: "load", withinMs: 140 }))
     ].slice(0, most),
   tell: (stage, kills) => live(stage, kills, { mode: "load", runs: 60 })
 }

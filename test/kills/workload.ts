@@ -126,7 +126,7 @@ export const sampleOf = (id: string): Sample => {
   const named = id.slice(0, id.indexOf("-"))
   const name = endless.has(named) ? named : pick(shapes)
   const value = whole(0, 1_000)
-  const ms = next() < 0.4 ? 0 : whole(1, 9)
+  const ms = next() < 0.4 ? 0 : next() < 0.8 ? whole(1, 9) : whole(20, 90)
   const sample = (input: Json, status: Expected["status"], output: Json, orTimeout = false): Sample => ({
     workflow: name,
     input,

@@ -221,12 +221,12 @@ class Program {
   /** Somebody who pauses, resumes, cancels and looks, at random. */
   async #steer(): Promise<void> {
     for (;;) {
-      await wait(this.#dice.whole(0, 3))
+      await wait(this.#dice.whole(0, 2))
       const free = [...this.#open].filter(([, isBusy]) => !isBusy).map(([id]) => id)
       if (free.length === 0) continue
       const id = this.#dice.pick(free)
       const chance = this.#dice.next()
-      if (chance < 0.4) void this.#look(id)
+      if (chance < 0.35) void this.#look(id)
       else void this.#alone(id, () => (chance < 0.85 ? this.#pause(id) : this.#cancel(id)))
     }
   }
@@ -241,7 +241,7 @@ class Program {
     return this.#try(id, async () => {
       const why = this.#why()
       if (await this.#orchestrator.pause(id, { who: "kills", why })) this.#log.ack({ is: "paused", run: id, why })
-      await wait(this.#dice.whole(0, 25))
+      await wait(this.#dice.whole(0, 60))
       await this.#resume(id)
     })
   }
