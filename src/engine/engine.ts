@@ -307,10 +307,12 @@ export class Engine {
 
   #deliver(run: LiveRun, message: Message, given: Place | undefined): void {
     const { room } = run
-    // whoever is owed something has no other address than a path
-    const place = run.owed === undefined ? given : run.owed.placeOf(message, run.id, this.#told.seq)
     room.now = message.at
     run.updatedAt = message.at
+    // it was on its way when the run ended: it stays in the history and changes nothing
+    if (run.outcome !== undefined) return
+    // whoever is owed something has no other address than a path
+    const place = run.owed === undefined ? given : run.owed.placeOf(message, run.id, this.#told.seq)
     switch (message.type) {
       case "run.submitted":
         this.#open(run)
@@ -330,6 +332,7 @@ export class Engine {
         break
       case "run.resumed":
         room.root?.send({ type: "resume" })
+        this.#startHeld(run)
         if (!run.isFolding) this.writer.note(run)
         break
       case "run.cancelled":
@@ -345,7 +348,8 @@ export class Engine {
     room.admit()
     this.#perform(run)
     if (room.outcome !== undefined && run.outcome === undefined) this.#finish(run, room.outcome)
-    else if (this.#told.seq >= run.snapshotAt && !run.isFolding) this.#keepSnapshot(run)
+    // what is on its way may be meant for somebody who is not in a snapshot any more
+    else if (this.#told.seq >= run.snapshotAt && !run.isFolding && run.pending === 0) this.#keepSnapshot(run)
     else if (run.timers !== noTimers && run.out === undefined) this.#mayLeave(run)
     run.calmDown()
   }
@@ -386,11 +390,12 @@ export class Engine {
     for (const command of outbox) if (command.type === "attempt.abort") this.#answerAbort(run, command.place)
   }
 
-  #answerAbort(run: LiveRun, place: Place): void {
-    const attempt = run.owed?.attempts.get(place.path)
-    if (attempt === undefined) return
-    const message = { type: "attempt.aborted", at: this.now(), task: place.path, attempt: attempt.attempt } as const
-    this.writer.offer(new Delivery(run, message, attempt.place, undefined))
+  #answerAbort(run: LiveRun, { path }: Place): void {
+    const owed = run.owed?.attempts.get(path) ?? run.held?.get(path)
+    if (owed === undefined) return
+    run.held?.delete(path)
+    const message = { type: "attempt.aborted", at: this.now(), task: path, attempt: owed.attempt } as const
+    this.writer.offer(new Delivery(run, message, owed.place, undefined))
   }
 
   /** Performs what a run is owed, if it may go on. */
@@ -400,13 +405,22 @@ export class Engine {
     for (const { place, isAborting } of owed.attempts.values()) if (isAborting) this.#answerAbort(run, place)
     if (run.parked !== undefined || this.options.isIdle === true) return
     run.owed = undefined
-    for (const { place, attempt, askedAt, epoch, isAborting } of owed.attempts.values()) {
-      // its end is on its way, and finds the place by itself
-      if (isAborting) continue
+    // of those that are asked to stop the end is on its way, and finds the place by itself
+    for (const [path, { isAborting }] of owed.attempts) if (isAborting) owed.attempts.delete(path)
+    run.held = owed.attempts.size > 0 ? owed.attempts : undefined
+    this.#startHeld(run)
+    for (const { place, dueAt } of owed.timers.values()) this.#startTimer(run, place, dueAt)
+  }
+
+  /** Calls the attempts of an earlier life again, unless their run is paused. */
+  #startHeld(run: LiveRun): void {
+    const { held } = run
+    if (held === undefined || run.room.isHeld) return
+    run.held = undefined
+    for (const { place, attempt, askedAt, epoch } of held.values()) {
       const started = this.attempts.start(place, attempt, run.workflow.code, { askedAt, epoch })
       if (!started.isOver) run.send(started)
     }
-    for (const { place, dueAt } of owed.timers.values()) this.#startTimer(run, place, dueAt)
   }
 
   /** A run from what was written about it, with what it is owed still owed. */
@@ -426,7 +440,7 @@ export class Engine {
     const { journal, claim } = this.options
     const seq = this.#told.seq + 1
     run.snapshotAt = this.#nextSnapshot(seq, 0)
-    if (!journal.isDurable || run.owed !== undefined) return
+    if (!journal.isDurable || run.owed !== undefined || run.held !== undefined) return
     const frozen = freeze(run.room, (place) => {
       const out = place.attempt as Attempt | undefined
       return out === undefined ? undefined : [out.attempt, out.askedAt, out.epoch]
@@ -580,6 +594,7 @@ export class Engine {
       }
       case "attempt.abort":
         if (place.attempt !== undefined) this.attempts.abort(place.attempt as Attempt, aborted)
+        else this.#answerAbort(run, place)
         return
       case "timer.start":
         this.#startTimer(run, place, command.dueAt)
@@ -623,6 +638,7 @@ export class Engine {
   #finish(run: LiveRun, outcome: Outcome): void {
     this.#release(run, aborted)
     run.owed = undefined
+    run.held = undefined
     run.finish(outcome)
     if (run.isRehearsal) return
     if (!run.isFolding) this.writer.note(run)
@@ -676,7 +692,8 @@ export class Engine {
 
   /** A run that only waits, and long enough, leaves memory: what is left of it is an id and a time. */
   #mayLeave(run: LiveRun): void {
-    if (!this.options.journal.isDurable || run.owed !== undefined || run.pending > 0 || run.room.waiting > 0) return
+    if (!this.options.journal.isDurable || run.owed !== undefined || run.held !== undefined) return
+    if (run.pending > 0 || run.room.waiting > 0) return
     let dueAt = Number.POSITIVE_INFINITY
     for (const timer of run.timers.values()) dueAt = Math.min(dueAt, timer.dueAt)
     if (dueAt < this.now() + restMs || isWatched(this.root)) return

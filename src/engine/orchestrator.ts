@@ -352,7 +352,10 @@ export const openEngine = (
       return yield* Effect.fail(new InvalidOption({ option: "balance", value: balance, allowed: balances.join(", ") }))
     const startsPerSecond = positive(options.startsPerSecond ?? 20_000, "startsPerSecond")
     const journal = yield* journalOf(store)
-    const claim = yield* journal.claim()
+    // a journal that we opened ourselves is not left open
+    const claim = yield* Effect.tapError(journal.claim(), () =>
+      typeof store === "string" ? Effect.ignore(journal.close(0)) : Effect.void
+    )
     let recovery: Recovery | undefined
     const settings: EngineOptions = {
       journal,

@@ -7,7 +7,7 @@ import type { Json } from "../model/json.ts"
 import type { Outcome } from "../model/messages.ts"
 import type { Workflow } from "../model/workflow.ts"
 import type { Attempt } from "./attempts.ts"
-import type { Owed } from "./owed.ts"
+import type { Owed, OwedAttempt } from "./owed.ts"
 import type { Timer } from "./timers.ts"
 
 /** Nearly all runs have no timers of their own. */
@@ -40,6 +40,8 @@ export class LiveRun {
   attempts = 0
   /** What it asked for and nobody does: while its messages are folded again, and while it may not go on. */
   owed: Owed | undefined = undefined
+  /** Attempts of an earlier life, by path, that are not called again while it is paused. */
+  held: Map<string, OwedAttempt> | undefined = undefined
   /** Messages from which on the next snapshot is due. */
   snapshotAt = 0
   /** It only shows what would be. */
@@ -152,6 +154,7 @@ export class LiveRun {
     this.outcome = undefined
     this.endedAt = undefined
     this.attempts = 0
+    this.held = undefined
   }
 
   finish(outcome: Outcome): void {

@@ -39,8 +39,8 @@ import {
   seals
 } from "./codec.ts"
 import { type Database, journalError, type Row, Sqlite } from "./database.ts"
-import { create, formatVersion, look, migrate, requireWritable } from "./format.ts"
-import { forget, leaseDefaultMs, type Ownership, release, renew, requireEpoch, take } from "./owner.ts"
+import { create, formatVersion, look, migrate, requireWritable, tidy } from "./format.ts"
+import { forget, leaseDefaultMs, leave, type Ownership, release, renew, requireEpoch, take } from "./owner.ts"
 import { probe } from "./probe.ts"
 import * as sql from "./statements.ts"
 
@@ -161,9 +161,11 @@ class FileJournal implements SqliteJournal {
     }
     if (found.kind === "absent") throw new StoreUnusable({ path, reason: "missing" })
     requireWritable(path)
+    tidy(path)
     probe(this.#sqlite, path, found, acceptLoss)
     this.#database = this.#connect()
     if (found.version < formatVersion) migrate(this.#database)
+    atExit(this.#leave)
   }
 
   claim = (): Effect.Effect<Claim, JournalError> => {
@@ -211,7 +213,9 @@ class FileJournal implements SqliteJournal {
     this.#attempt((database) => {
       const ownership = this.#ownership
       clearInterval(this.#heartbeat)
+      notAtExit(this.#leave)
       if (ownership?.epoch === epoch) release(database, ownership)
+      else this.#leave()
       this.#ownership = undefined
       this.#database = undefined
       database.close()
@@ -219,10 +223,20 @@ class FileJournal implements SqliteJournal {
 
   abandon = (): void => {
     clearInterval(this.#heartbeat)
+    notAtExit(this.#leave)
     if (this.#ownership !== undefined) forget(this.#ownership.token)
     this.#ownership = undefined
     this.#database = undefined
     this.#isDown = true
+  }
+
+  /** The connection goes without having been closed in order, perhaps because the process ends. */
+  readonly #leave = (): void => {
+    try {
+      if (this.#database !== undefined) leave(this.#database, this.#ownership)
+    } catch {
+      // whoever cannot write this cannot merge the log either
+    }
   }
 
   read = (run: string, from = 0, to = Number.MAX_SAFE_INTEGER): Effect.Effect<History, JournalError> =>
@@ -663,6 +677,19 @@ class FileJournal implements SqliteJournal {
       return Exit.fail(journalError(this.path, error))
     }
   }
+}
+
+/** What is still to be said when the process ends; one listener for all journals. */
+const leaving = new Set<() => void>()
+const leaveAll = () => {
+  for (const one of leaving) one()
+}
+const atExit = (one: () => void): void => {
+  if (leaving.size === 0) process.on("exit", leaveAll)
+  leaving.add(one)
+}
+const notAtExit = (one: () => void): void => {
+  if (leaving.delete(one) && leaving.size === 0) process.off("exit", leaveAll)
 }
 
 const hashOf = (text: string) => createHash("sha256").update(text).digest("base64url")
