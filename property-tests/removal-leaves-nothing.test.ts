@@ -17,7 +17,7 @@ type Act =
   | { readonly type: "finish"; readonly run: number }
   | { readonly type: "remove"; readonly runs: ReadonlyArray<number> }
   | { readonly type: "crash" }
-  | { readonly type: "snapshot"; readonly run: number }
+  | { readonly type: "snapshot"; readonly run: number; readonly keep: number | undefined }
 
 const run = fc.nat(5)
 const value = fc.nat(3)
@@ -32,7 +32,14 @@ const act: fc.Arbitrary<Act> = fc.oneof(
       runs: fc.uniqueArray(run, { minLength: 1, maxLength: 3 })
     })
   },
-  { weight: 1, arbitrary: fc.record({ type: fc.constant("snapshot" as const), run }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant("snapshot" as const),
+      run,
+      keep: fc.option(fc.nat(3), { nil: undefined })
+    })
+  },
   { weight: 1, arbitrary: fc.constant({ type: "crash" as const }) }
 )
 
@@ -94,7 +101,7 @@ test.prop([fc.array(act, { maxLength: 40 })], { numRuns: 60 })(
           const known = model.get(`r${one.run}`)
           if (known !== undefined)
             await Effect.runPromise(
-              journal.keepSnapshot({ run: `r${one.run}`, seq: known.values.length, body: "{}" }, epoch)
+              journal.keepSnapshot({ run: `r${one.run}`, seq: known.values.length, body: "{}", keep: one.keep }, epoch)
             )
           break
         }
@@ -114,10 +121,10 @@ test.prop([fc.array(act, { maxLength: 40 })], { numRuns: 60 })(
       }
     }
     for (const [id, known] of model) {
-      const { messages } = await Effect.runPromise(journal.read(id))
+      const { first, messages } = await Effect.runPromise(journal.read(id))
       expect(
         messages.map((one) => (one.type === "run.submitted" ? one.input : (one as { value: unknown }).value))
-      ).toEqual(known.values.map((i) => values[i]))
+      ).toEqual(known.values.slice(first).map((i) => values[i]))
       expect((await Effect.runPromise(journal.find(id)))?.hash).toBe(`h${known.flow}`)
     }
     await Effect.runPromise(journal.close(epoch))

@@ -26,6 +26,7 @@ test("names of troupe", async () => {
       "OrchestratorClosed",
       "PathMissing",
       "RunCancelled",
+      "RunCompacted",
       "RunFailed",
       "RunHeldBack",
       "RunNotFound",

@@ -25,6 +25,8 @@ export interface OwedTimer {
 export class Owed {
   readonly attempts = new Map<string, OwedAttempt>()
   readonly timers = new Map<string, OwedTimer>()
+  /** Timers that were stopped: one that had fired by then may have been written after what stopped it. */
+  readonly #stopped = new Map<string, OwedTimer>()
 
   /** A command that is not performed for now. */
   take(command: Command, askedAt: number, epoch: number): void {
@@ -42,8 +44,11 @@ export class Owed {
       case "timer.start":
         this.timers.set(path, { place, dueAt: command.dueAt })
         return
-      case "timer.stop":
+      case "timer.stop": {
+        const timer = this.timers.get(path)
+        if (timer !== undefined) this.#stopped.set(path, timer)
         this.timers.delete(path)
+      }
     }
   }
 
@@ -88,7 +93,7 @@ export class Owed {
         return undefined
       }
       case "timer.fired": {
-        const timer = this.timers.get(message.task)
+        const timer = this.timers.get(message.task) ?? this.#stopped.get(message.task)
         if (timer === undefined) throw new JournalDiverged({ run, seq, found: message.type, task: message.task })
         this.timers.delete(message.task)
         return timer.place

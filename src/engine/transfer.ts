@@ -3,7 +3,7 @@
  * written, in one piece. An unfinished run goes on from there: what was at work comes again, as a later delivery of its attempt.
  */
 import * as Effect from "effect/Effect"
-import { ImportRefused, InvalidId, LimitExceeded, RunNotFound, TroupeError } from "../model/errors.ts"
+import { ImportRefused, InvalidId, LimitExceeded, RunCompacted, RunNotFound, TroupeError } from "../model/errors.ts"
 import { requireId } from "../model/ids.ts"
 import type { WorkflowIR } from "../model/ir.ts"
 import type { Cause, Message, RunImported } from "../model/messages.ts"
@@ -11,7 +11,7 @@ import { type RunExport, readExport, sealed } from "../model/run-export.ts"
 import { hashOf, makeWorkflow } from "../model/workflow.ts"
 import { JournalCorrupt, type JournalError } from "../storage/errors.ts"
 import type { Entry, JournalService, RunNote } from "../storage/journal.ts"
-import type { Engine, Rehearsal } from "./engine.ts"
+import type { Engine, Past, Rehearsal } from "./engine.ts"
 import { noteOf } from "./progress.ts"
 
 export interface ExportOptions {
@@ -24,7 +24,7 @@ export const exportRun = (
   journal: Pick<JournalService, "find" | "read" | "definition" | "epoch">,
   run: string,
   { goodPart = false }: ExportOptions = {}
-): Effect.Effect<RunExport, RunNotFound | LimitExceeded | JournalError> =>
+): Effect.Effect<RunExport, RunNotFound | RunCompacted | LimitExceeded | JournalError> =>
   Effect.gen(function* () {
     const record = yield* journal.find(run)
     if (record === undefined) return yield* Effect.fail(new RunNotFound({ run }))
@@ -38,7 +38,8 @@ export const exportRun = (
     })
     const definition = yield* journal.definition(hash)
     if (definition === undefined) return yield* Effect.fail(new JournalCorrupt({ run, seq: 0, kind: "shape" }))
-    const { messages } = history
+    const { messages, first } = history
+    if (first > 0) return yield* Effect.fail(new RunCompacted({ run, first }))
     return yield* Effect.try({
       try: () =>
         sealed({
@@ -110,8 +111,9 @@ const definitionOf = async ({ run, hash, definition }: RunExport): Promise<Workf
 
 const rehearse = (engine: Engine, { run, messages, epochs }: RunExport, workflow: Rehearsal["run"]["workflow"]) => {
   const [first] = messages as readonly [Extract<Message, { type: "run.submitted" }>]
+  const past: Past = { first, snapshot: undefined, history: { first: 0, messages, epochs } }
   try {
-    return engine.rehearse({ id: run, workflow, input: first.input, submittedAt: first.at }, { messages, epochs })
+    return engine.rehearse({ id: run, workflow, input: first.input, submittedAt: first.at }, past)
   } catch (error) {
     // whatever a stranger's messages make it throw: nothing of them was kept
     const detail = error instanceof TroupeError ? error.message : String(error)

@@ -380,6 +380,22 @@ export class JournalDiverged extends TroupeError {
   }
 }
 
+/** A run of which only the later messages are left cannot be told from its beginning. */
+export class RunCompacted extends TroupeError {
+  readonly _tag = "RunCompacted"
+  readonly code = "RUN_COMPACTED"
+  readonly run: string
+  /** Number of the first message that is still there, after message 0. */
+  readonly first: number
+  constructor({ run, first }: { run: string; first: number }) {
+    super(
+      `run '${run}' was compacted: its messages before ${first} are gone, so it cannot be taken elsewhere alone; copy the whole store with "troupe backup"`
+    )
+    this.run = run
+    this.first = first
+  }
+}
+
 /** A run was not taken in; nothing was written. */
 export class ImportRefused extends TroupeError {
   readonly _tag = "ImportRefused"

@@ -143,6 +143,17 @@ describe("a run that is exported and imported", () => {
     expect(await run.result()).toBe("shipped 40")
   })
 
+  test("compacted: is not taken out alone, and what to do instead is said", async () => {
+    const { flow, open } = orders()
+    open()
+    const journal = durable()
+    await using here = await Orchestrator.open({ store: journal, workflows: [flow], snapshotEvery: 1, keepMessages: 0 })
+    await here.execute(flow, 4, { id: "o-3" })
+    const { first } = await Effect.runPromise(journal.read("o-3"))
+    expect(first).toBeGreaterThan(0)
+    await expect(here.exportRun("o-3")).rejects.toMatchObject({ _tag: "RunCompacted", first })
+  })
+
   test("large values come along", async () => {
     const echo = workflow("echo", type<string>())
       .derive(

@@ -26,8 +26,10 @@ export const formatVersion = 1
 
 /**
  * Format 1. `chain` is a checksum over the message and the chain before it, from the run's name on; `head` is the chain of the
- * run's message `length - 1` as of the last note, so that a tail that was cut off shows. `blame` is a count of crashes and, times
- * sixteen, the length that the run had then: any message in between voids it without a write of its own.
+ * run's message `length - 1` as of the last note, so that a tail that was cut off shows; `first` is where its messages begin
+ * after a compaction (message 0 always stays). `blame` is a count of crashes and, times sixteen, the length that the run had then:
+ * any message in between voids it without a write of its own. `clean` is 1 after closing in order, 2 when the process ended by
+ * itself without closing, 0 while it is open, and after a kill.
  */
 const tables = `
 CREATE TABLE troupe_owner (
@@ -64,6 +66,7 @@ CREATE TABLE troupe_runs (
   due_at INTEGER,
   length INTEGER NOT NULL,
   head,
+  first INTEGER NOT NULL DEFAULT 0,
   blame INTEGER NOT NULL DEFAULT 0,
   summary TEXT
 );
@@ -192,6 +195,11 @@ export const create = (sqlite: Sqlite, path: string): void => {
   }
   for (const suffix of ["-wal", "-shm"]) rmSync(draft + suffix, { force: true })
   sync(dirname(path))
+}
+
+/** Removes the draft of whoever was killed just after it had become the file: both names still stand for it. */
+export const tidy = (path: string): void => {
+  if ((statOf(path)?.nlink ?? 1) > 1) sweep(path)
 }
 
 /** Drafts of processes that were killed while they made the file. */

@@ -48,8 +48,18 @@ import {
   seals
 } from "./codec.ts"
 import { type Database, journalError, type Row, Sqlite } from "./database.ts"
-import { create, formatVersion, look, migrate, requireWritable } from "./format.ts"
-import { forget, leaseDefaultMs, leaveMemo, type Ownership, release, renew, requireEpoch, take } from "./owner.ts"
+import { create, formatVersion, look, migrate, requireWritable, tidy } from "./format.ts"
+import {
+  forget,
+  leaseDefaultMs,
+  leave,
+  leaveMemo,
+  type Ownership,
+  release,
+  renew,
+  requireEpoch,
+  take
+} from "./owner.ts"
 import { probe } from "./probe.ts"
 import * as sql from "./statements.ts"
 
@@ -172,12 +182,16 @@ class FileJournal implements SqliteJournal {
       found = look(path)
     }
     if (found.kind === "absent") throw new StoreUnusable({ path, reason: "missing" })
-    if (!readOnly) requireWritable(path)
+    if (!readOnly) {
+      requireWritable(path)
+      tidy(path)
+    }
     probe(this.#sqlite, path, found, acceptLoss)
     if (readOnly && found.version < formatVersion)
       throw new StoreUnusable({ path, reason: "older", detail: `format ${found.version}, this is ${formatVersion}` })
     this.#database = this.#connect()
     if (found.version < formatVersion) migrate(this.#database)
+    if (!readOnly) atExit(this.#leave)
   }
 
   claim = (): Effect.Effect<Claim, JournalError> => {
@@ -227,7 +241,9 @@ class FileJournal implements SqliteJournal {
     this.#attempt((database) => {
       const ownership = this.#ownership
       clearInterval(this.#heartbeat)
+      notAtExit(this.#leave)
       if (ownership?.epoch === epoch) release(database, ownership)
+      else this.#leave()
       this.#ownership = undefined
       this.#database = undefined
       database.close()
@@ -235,26 +251,37 @@ class FileJournal implements SqliteJournal {
 
   abandon = (): void => {
     clearInterval(this.#heartbeat)
+    notAtExit(this.#leave)
     if (this.#ownership !== undefined) forget(this.#ownership.token)
     this.#ownership = undefined
     this.#database = undefined
     this.#isDown = true
   }
 
+  /** The connection goes without having been closed in order, perhaps because the process ends. */
+  readonly #leave = (): void => {
+    try {
+      if (this.#database !== undefined) leave(this.#database, this.#ownership)
+    } catch {
+      // whoever cannot write this cannot merge the log either
+    }
+  }
+
   read = (run: string, from = 0, to = Number.MAX_SAFE_INTEGER): Effect.Effect<History, JournalError> =>
     this.#attempt((database) => {
       const row = database.row(sql.findRun, run)
-      if (row === undefined) return { messages: [], epochs: [] }
-      const [id, definition, submittedAt, length, head] = row
+      if (row === undefined) return { first: 0, messages: [], epochs: [] }
+      const [id, definition, submittedAt, length, head, first] = row
       return this.#history(
         database,
         { run, id, definition: this.#definitionOf(database, definition), submittedAt, length, head },
-        from,
+        // the first message always stays
+        from === 0 && to === 1 ? 0 : Math.max(from, first),
         to
       )
     })
 
-  keepSnapshot = ({ run, seq, body }: Snapshot, epoch: number): Effect.Effect<void, JournalError> =>
+  keepSnapshot = ({ run, seq, body, keep }: Snapshot, epoch: number): Effect.Effect<void, JournalError> =>
     this.#attempt((database) =>
       database.transaction(() => {
         requireEpoch(database, epoch)
@@ -263,6 +290,7 @@ class FileJournal implements SqliteJournal {
         const [before] = database.row(sql.linkAt, handle.id, seq - 1) ?? [this.#chain.first(run)]
         database.run(sql.dropSnapshots, handle.id)
         database.run(sql.putSnapshot, handle.id, seq, this.#chain.next(before, seq, 0, body), body)
+        if (keep !== undefined && seq - keep > 1) this.#compact(database, handle.id, seq - keep)
       })
     )
 
@@ -544,17 +572,27 @@ class FileJournal implements SqliteJournal {
     return definition
   }
 
+  /** Removes messages that a snapshot covers. The link of the first that stays is in the row before it, so that one stays too. */
+  #compact(database: Database, id: number, first: number): void {
+    const [bodies, messages, run] = sql.compact
+    for (const [body] of database.rows(bodies, id, first - 1)) this.#dropPayload(database, body)
+    database.run(messages, id, first - 1)
+    database.run(run, first, id)
+  }
+
+  #dropPayload(database: Database, body: string): void {
+    const hash = payloadHash(body)
+    if (hash === undefined) return
+    database.run(sql.dropBlob, hash)
+    database.run(sql.sweepBlobs, hash)
+  }
+
   #remove(database: Database, run: string, definitions: Set<number>): void {
     const row = database.row(sql.findRun, run)
     if (row === undefined) return
     const [id, definition] = row
     definitions.add(definition)
-    for (const [body] of database.rows(sql.largeBodies, id)) {
-      const hash = payloadHash(body)
-      if (hash === undefined) continue
-      database.run(sql.dropBlob, hash)
-      database.run(sql.sweepBlobs, hash)
-    }
+    for (const [body] of database.rows(sql.largeBodies, id)) this.#dropPayload(database, body)
     for (const text of sql.removeRun) database.run(text, id)
     this.#handles.delete(run)
   }
@@ -596,7 +634,7 @@ class FileJournal implements SqliteJournal {
     }
     // a tail that was cut off: the note knows that there was more
     if (next < Math.min(length, to)) throw new JournalCorrupt({ run, seq: next, kind: "gap" })
-    return { messages: Object.freeze(messages), epochs }
+    return { first: from, messages: Object.freeze(messages), epochs }
   }
 
   #fetch(database: Database, hash: string): Json {
@@ -708,6 +746,19 @@ const blameMax = 15
 /** What a row says of crashes, if the run has still the length of then. */
 const blameOf = (written: number, length: number): number =>
   Math.floor(written / (blameMax + 1)) === length ? written % (blameMax + 1) : 0
+
+/** What is still to be said when the process ends; one listener for all journals. */
+const leaving = new Set<() => void>()
+const leaveAll = () => {
+  for (const one of leaving) one()
+}
+const atExit = (one: () => void): void => {
+  if (leaving.size === 0) process.on("exit", leaveAll)
+  leaving.add(one)
+}
+const notAtExit = (one: () => void): void => {
+  if (leaving.delete(one) && leaving.size === 0) process.off("exit", leaveAll)
+}
 
 const hashOf = (text: string) => createHash("sha256").update(text).digest("base64url")
 

@@ -24,7 +24,7 @@ const lengthOf = (run: string) => `ifnull((SELECT max(seq) + 1 FROM troupe_messa
 export const findBlame = `SELECT id, blame, ${lengthOf("r.id")} FROM troupe_runs r WHERE name = ?`
 export const writeBlame = "UPDATE troupe_runs SET blame = ? WHERE id = ?"
 
-export const findRun = "SELECT id, definition, submitted_at, length, head FROM troupe_runs WHERE name = ?"
+export const findRun = "SELECT id, definition, submitted_at, length, head, first FROM troupe_runs WHERE name = ?"
 export const lastMessage = "SELECT seq, chain FROM troupe_messages WHERE run = ? ORDER BY seq DESC LIMIT 1"
 export const linkAt = "SELECT chain FROM troupe_messages WHERE run = ? AND seq = ?"
 /** Rows whose payload lies elsewhere: their code is 64 or more. */
@@ -33,6 +33,12 @@ export const largeBodies =
 export const readMessages =
   "SELECT seq, epoch, chain, body FROM troupe_messages WHERE run = ? AND seq >= ? AND seq < ? ORDER BY seq"
 export const putSnapshot = "INSERT INTO troupe_snapshots (run, seq, chain, body) VALUES (?, ?, ?, ?)"
+/** Rows that compaction removes, and among them those whose payload lies elsewhere. */
+export const compact = [
+  "SELECT body FROM troupe_messages WHERE run = ? AND seq > 0 AND seq < ? AND body LIKE '[6_,%'",
+  "DELETE FROM troupe_messages WHERE run = ? AND seq > 0 AND seq < ?",
+  "UPDATE troupe_runs SET first = ? WHERE id = ?"
+] as const
 export const dropSnapshots = "DELETE FROM troupe_snapshots WHERE run = ?"
 export const lastSnapshot = "SELECT seq, chain, body FROM troupe_snapshots WHERE run = ? ORDER BY seq DESC LIMIT 1"
 
