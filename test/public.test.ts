@@ -28,7 +28,6 @@ test("names of troupe", async () => {
       "RunCancelled",
       "RunCompacted",
       "RunFailed",
-      "RunHeldBack",
       "RunNotFound",
       "RunPoisoned",
       "SchemaMismatch",

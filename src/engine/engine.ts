@@ -25,7 +25,6 @@ import {
   JournalDiverged,
   LimitExceeded,
   OrchestratorClosed,
-  RunHeldBack,
   RunNotFound,
   RunPoisoned,
   TroupeError,
@@ -362,15 +361,20 @@ export class Engine {
     }
     if (run.ends !== undefined) noteEnd(run.ends, message, place, this.#told.seq)
     this.#rest(run)
-    if (message.type === "run.resumed" && !run.isFolding) this.release(run)
+    if (run.isFolding) return
+    // a message of its own speaks for a suspect
+    if (run.isSuspect) this.release(run)
+    if (message.type === "run.resumed" && run.parked instanceof RunPoisoned) {
+      run.parked = undefined
+      this.writer.note(run)
+      this.performOwed(run)
+    }
   }
 
-  /** Lets a run go on that was held back, or left alone, because the process died while it was at work. */
+  /** Lets a run go on that was held back because the process died while it was at work. */
   release(run: LiveRun): void {
-    if (!(run.parked instanceof RunHeldBack || run.parked instanceof RunPoisoned)) return
-    run.parked = undefined
-    this.writer.note(run)
-    this.performOwed(run)
+    run.isSuspect = false
+    this.#startHeld(run)
   }
 
   /** Once a message is delivered: what now starts, what is to be done, whether the run has ended or only waits. */
@@ -443,10 +447,10 @@ export class Engine {
     for (const { place, dueAt } of owed.timers.values()) this.#startTimer(run, place, dueAt)
   }
 
-  /** Calls the attempts of an earlier life again, unless their run is paused. */
+  /** Calls the attempts of an earlier life again, unless their run is paused, or suspected of what ended that life. */
   #startHeld(run: LiveRun): void {
     const { held } = run
-    if (held === undefined || run.room.isHeld) return
+    if (held === undefined || run.room.isHeld || run.isSuspect) return
     run.held = undefined
     for (const { place, attempt, ...asked } of held.values()) {
       const started = this.attempts.start(place, attempt, run.workflow.code, asked)

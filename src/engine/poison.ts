@@ -195,7 +195,7 @@ export class Poison {
         if (Exit.isSuccess(loaded) && isAtWork(loaded.value)) runs.push(loaded.value)
         else if (Exit.isSuccess(loaded)) engine.release(loaded.value)
       }
-      const task = names.length === 1 ? runs[0]?.owed?.attempts.keys().next().value : undefined
+      const task = names.length === 1 ? runs[0]?.held?.keys().next().value : undefined
       if (task !== undefined) yield* this.#write({ ...this.#memo, task })
       const lengths = new Map(runs.map((run) => [run, run.length]))
       const since = engine.now()
@@ -233,8 +233,7 @@ export class Poison {
   }
 }
 
-const isAtWork = ({ owed, parked }: LiveRun): boolean =>
-  parked?._tag === "RunHeldBack" && owed !== undefined && owed.attempts.size + owed.timers.size > 0
+const isAtWork = ({ held, isSuspect }: LiveRun): boolean => isSuspect && held !== undefined
 
 const isAlive = (engine: Engine, run: LiveRun): boolean => run.outcome === undefined && engine.runs.get(run.id) === run
 

@@ -5,7 +5,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { RunHeldBack, RunNotFound, RunPoisoned, TroupeError, VersionUnavailable } from "../model/errors.ts"
+import { RunNotFound, RunPoisoned, TroupeError, VersionUnavailable } from "../model/errors.ts"
 import { isTerminal } from "../model/messages.ts"
 import { hashOf, type Workflow } from "../model/workflow.ts"
 import { JournalCorrupt, type JournalError } from "../storage/errors.ts"
@@ -25,7 +25,7 @@ export class Recovery {
   /** Attempts that come back in a second at most, so that a restart is no stampede on what they talk to. */
   readonly #startsPerSecond: number
   readonly #due: Array<string> = []
-  /** Runs that may not go on yet. */
+  /** Runs whose attempts may not go on yet. */
   readonly held = new Set<string>()
   #isWaking = false
 
@@ -117,7 +117,7 @@ export class Recovery {
         Effect.tap((run) =>
           Effect.sync(() => {
             engine.awake(run)
-            if (this.held.has(record.run)) run.parked ??= new RunHeldBack({ run: record.run })
+            run.isSuspect = this.held.has(record.run)
             if (run.parked !== undefined || (run.outcome !== undefined && !isTerminal(record.status)))
               engine.writer.note(run)
             engine.performOwed(run)

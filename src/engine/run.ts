@@ -42,6 +42,8 @@ export class LiveRun {
   owed: Owed | undefined = undefined
   /** Attempts of an earlier life, by path, that are not called again while it is paused. */
   held: Map<string, OwedAttempt> | undefined = undefined
+  /** The process died twice while it was at work: its attempts wait for their turn (poison.ts). */
+  isSuspect = false
   /** Messages from which on the next snapshot is due. */
   snapshotAt = 0
   /** It only shows what would be. */

@@ -420,19 +420,6 @@ export class ImportRefused extends TroupeError {
   }
 }
 
-/** The process died, several times in a row, while this run was at work: it goes on a little later, while nobody else is under suspicion. */
-export class RunHeldBack extends TroupeError {
-  readonly _tag = "RunHeldBack"
-  readonly code = "HELD_BACK"
-  readonly run: string
-  constructor({ run }: { run: string }) {
-    super(
-      `run '${run}' was at work the last times that the process died: it waits for a moment, then it goes on by itself; run.resume() lets it go on at once`
-    )
-    this.run = run
-  }
-}
-
 /** A run that kills the process: it is left alone until somebody lets it try again. */
 export class RunPoisoned extends TroupeError {
   readonly _tag = "RunPoisoned"
