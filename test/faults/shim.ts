@@ -139,6 +139,7 @@ export const slotsMax = 4096
 /** The mapped file that rules what fails; what is written to it holds at once, in every process that maps it. */
 export class Control {
   readonly #file: number
+  readonly #paused = new Map<number, number>()
   private constructor(file: number) {
     this.#file = file
   }
@@ -161,6 +162,14 @@ export class Control {
   heal(slot: number): void {
     this.#write(slot, [0])
   }
+  /** No call counts for a while, and none fails. */
+  pause(slot: number): void {
+    this.#paused.set(slot, this.#field(slot, 3))
+    this.#write(slot, [0], 3)
+  }
+  unpause(slot: number): void {
+    this.#write(slot, [this.#paused.get(slot) ?? 0], 3)
+  }
   look(slot: number): Slot {
     const read = Buffer.alloc(slotBytes)
     readSync(this.#file, read, 0, slotBytes, slot * slotBytes)
@@ -170,9 +179,14 @@ export class Control {
   close(): void {
     closeSync(this.#file)
   }
-  #write(slot: number, fields: ReadonlyArray<number>): void {
+  #field(slot: number, field: number): number {
+    const read = Buffer.alloc(4)
+    readSync(this.#file, read, 0, 4, slot * slotBytes + field * 4)
+    return read.readUInt32LE(0)
+  }
+  #write(slot: number, fields: ReadonlyArray<number>, from = 0): void {
     const values = Buffer.alloc(fields.length * 4)
     fields.forEach((value, i) => void values.writeUInt32LE(value, i * 4))
-    writeSync(this.#file, values, 0, values.length, slot * slotBytes)
+    writeSync(this.#file, values, 0, values.length, slot * slotBytes + from * 4)
   }
 }

@@ -171,13 +171,30 @@ export const requireWritable = (path: string): void => {
  * Nothing happens if somebody else was quicker.
  */
 export const create = (sqlite: Sqlite, path: string): void => {
-  const outermost = mkdirSync(dirname(path), { recursive: true })
-  // a new folder lasts once the one around it was synced, like any name
-  if (outermost !== undefined)
-    for (let made = dirname(path); made.length >= outermost.length; made = dirname(made)) sync(dirname(made))
+  mkdirSync(dirname(path), { recursive: true })
+  // a new folder lasts once the one around it was synced, like any name; an earlier try may have made it and got no further
+  for (let folder = dirname(path); folder !== dirname(folder); folder = dirname(folder)) syncFolder(dirname(folder))
   sweep(path)
   const draft = `${path}.new-${process.pid}`
-  rmSync(draft, { force: true })
+  try {
+    publish(sqlite, draft, path)
+  } finally {
+    for (const suffix of ["", "-journal", "-wal", "-shm"]) discard(draft + suffix)
+  }
+  syncFolder(dirname(path))
+}
+
+const discard = (path: string): void => {
+  try {
+    rmSync(path, { force: true })
+  } catch {
+    // whoever makes the next file sweeps first
+  }
+}
+
+/** Fills the draft and gives it its name. */
+
+const publish = (sqlite: Sqlite, draft: string, path: string): void => {
   const database = sqlite.open(draft, { isNew: true })
   try {
     migrate(database)
@@ -188,14 +205,10 @@ export const create = (sqlite: Sqlite, path: string): void => {
   try {
     // a link never replaces a file that is there by now
     linkSync(draft, path)
-    rmSync(draft)
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === "EEXIST") rmSync(draft)
-    else if (statOf(path) === undefined) renameSync(draft, path)
+    // where there are no links; one that is there by now was made by this call or by somebody else
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST" && statOf(path) === undefined) renameSync(draft, path)
   }
-  for (const suffix of ["-wal", "-shm"]) rmSync(draft + suffix, { force: true })
-  sync(dirname(path))
 }
 
 /** Drafts of processes that were killed while they made the file. */
@@ -204,7 +217,7 @@ const sweep = (path: string): void => {
   for (const name of readdirSync(dirname(path))) {
     if (!name.startsWith(prefix)) continue
     const pid = Number.parseInt(name.slice(prefix.length), 10)
-    if (pid === process.pid || !isRunning(pid)) rmSync(join(dirname(path), name), { force: true })
+    if (pid === process.pid || !isRunning(pid)) discard(join(dirname(path), name))
   }
 }
 
@@ -240,6 +253,17 @@ const headerOf = (path: string): Buffer => {
     return header
   } finally {
     closeSync(file)
+  }
+}
+
+/** Makes the names in a folder last. One that may not be read was not made by us, and Windows has no such thing. */
+export const syncFolder = (folder: string): void => {
+  if (process.platform === "win32") return
+  try {
+    sync(folder)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== "EACCES" && code !== "EPERM") throw error
   }
 }
 

@@ -3,14 +3,21 @@
  * a checksum chained over its run; a commit whose fate is unknown is settled by opening the file again and looking.
  */
 import { createHash } from "node:crypto"
-import { resolve } from "node:path"
-import type * as Effect from "effect/Effect"
+import { dirname, resolve } from "node:path"
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { TroupeError } from "../../model/errors.ts"
 import type { WorkflowIR } from "../../model/ir.ts"
 import { deepFreeze, type Json } from "../../model/json.ts"
 import type { Message, RunStatus } from "../../model/messages.ts"
-import { JournalBroken, JournalCorrupt, type JournalError, SequenceConflict, StoreUnusable } from "../errors.ts"
+import {
+  JournalBroken,
+  JournalBusy,
+  JournalCorrupt,
+  type JournalError,
+  SequenceConflict,
+  StoreUnusable
+} from "../errors.ts"
 import type {
   Claim,
   Entry,
@@ -37,10 +44,10 @@ import {
   payloadOf,
   seals
 } from "./codec.ts"
-import { type Database, journalError, type Row, Sqlite } from "./database.ts"
-import { create, formatVersion, look, migrate, requireWritable } from "./format.ts"
+import { type Database, journalError, openError, type Row, Sqlite } from "./database.ts"
+import { create, formatVersion, look, migrate, requireWritable, syncFolder } from "./format.ts"
 import { forget, leaseDefaultMs, type Ownership, release, renew, requireEpoch, take } from "./owner.ts"
-import { probe } from "./probe.ts"
+import { leave, probe } from "./probe.ts"
 import * as sql from "./statements.ts"
 
 export interface SqliteOptions {
@@ -140,6 +147,15 @@ class FileJournal implements SqliteJournal {
   }
 
   open(): void {
+    try {
+      this.#open()
+    } catch (error) {
+      this.#letGo()
+      throw error instanceof TroupeError ? error : openError(this.path, error)
+    }
+  }
+
+  #open(): void {
     const { mustExist = false, acceptLoss = false } = this.#options
     const { path } = this
     let found = look(path)
@@ -161,17 +177,22 @@ class FileJournal implements SqliteJournal {
     } catch (error) {
       return Exit.fail(error instanceof TroupeError ? (error as JournalError) : journalError(this.path, error))
     }
-    return this.#attempt((database) => {
+    const claimed = this.#attempt((database) => {
       const ownership = take(database, this.#leaseMs)
       this.#ownership = ownership
       // the file itself must say that it is open, so that a log that is lost later is missed
       database.exec("PRAGMA wal_checkpoint(PASSIVE)")
+      // the log was made just now, and SQLite does not mind if its name could not be synced
+      syncFolder(dirname(this.path))
       this.#forgetRuns()
       this.#lastRun = database.row(sql.lastRun)![0]
       this.#heartbeat = setInterval(() => this.renew(ownership.epoch), this.#leaseMs / 3)
       this.#heartbeat.unref()
       return { epoch: ownership.epoch, wasClean: ownership.wasClean, crashes: ownership.crashes }
     })
+    // whoever is told that it does not own the file must not stand in the way of the next who tries
+    if (!Exit.isExit(claimed) || Exit.isFailure(claimed)) this.#letGo()
+    return claimed
   }
 
   append = (
@@ -185,7 +206,10 @@ class FileJournal implements SqliteJournal {
       database.exec("BEGIN IMMEDIATE")
       requireEpoch(database, epoch)
       this.#write(database, batch, notes, epoch, isAgain)
+      const wasThere = this.#isUnsure
       this.#commit(database, batch)
+      if (wasThere) this.#move()
+      this.#isUnsure = false
       this.#settle(notes)
       return Exit.void
     } catch (error) {
@@ -197,21 +221,37 @@ class FileJournal implements SqliteJournal {
     this.#attempt((database) => database.transaction(() => renew(database, epoch, this.#leaseMs)))
 
   close = (epoch: number): Effect.Effect<void, JournalError> =>
-    this.#attempt((database) => {
-      const ownership = this.#ownership
-      clearInterval(this.#heartbeat)
-      if (ownership?.epoch === epoch) release(database, ownership)
-      this.#ownership = undefined
-      this.#database = undefined
-      database.close()
+    Effect.suspend(() => {
+      const closed = this.#attempt((database) => {
+        if (this.#ownership?.epoch === epoch) release(database, this.#ownership)
+      })
+      // what cannot be said any more is not waited for: the next owner takes this one for killed
+      this.#letGo(Exit.isExit(closed) && Exit.isSuccess(closed))
+      return closed
     })
 
   abandon = (): void => {
+    this.#database = undefined
+    this.#letGo()
+    this.#isDown = true
+  }
+
+  /** Holds nothing any more: no connection, no claim, no timer. */
+  #letGo(isGivenBack = false): void {
     clearInterval(this.#heartbeat)
     if (this.#ownership !== undefined) forget(this.#ownership.token)
     this.#ownership = undefined
+    const database = this.#database
     this.#database = undefined
-    this.#isDown = true
+    this.#isDown = false
+    this.#forgetRuns()
+    if (database === undefined) return
+    try {
+      if (isGivenBack) database.close()
+      else leave(this.#sqlite, database)
+    } catch {
+      // nobody could do anything about it, and what was committed stands
+    }
   }
 
   read = (run: string, from = 0): Effect.Effect<History, JournalError> =>
@@ -294,6 +334,8 @@ class FileJournal implements SqliteJournal {
         if (isAgain && this.#isThere(database, handle, entry.seq, epoch, body)) continue
         throw new SequenceConflict({ run: entry.run, expected: entry.seq, actual: handle.length })
       }
+      // the batch goes in whole or not at all: with one that is missing, none of it was there
+      this.#isUnsure = false
       handle.link = this.#chain.next(handle.link, handle.length, epoch, body)
       values.push(handle.id, handle.length, epoch, handle.link, body)
       handle.length++
@@ -356,18 +398,22 @@ class FileJournal implements SqliteJournal {
   #commit(database: Database, batch: ReadonlyArray<Entry>): void {
     try {
       database.exec("COMMIT")
-      this.#isUnsure = false
     } catch (error) {
       this.#isUnsure = true
       const last = batch.at(-1)
       const link = last === undefined ? undefined : this.#handles.get(last.run)?.link
       this.#reopen()
       const isThere = last !== undefined && this.#isWritten(last, link)
-      // what is there may not have reached the disk: moving it into the file makes sure
-      if (isThere && this.#up().row("PRAGMA wal_checkpoint(TRUNCATE)")?.[0] !== 0) throw error
+      if (isThere) this.#move()
       this.#isUnsure = false
       if (!isThere) throw error
     }
+  }
+
+  /** What is there after a commit that failed may not have reached the disk: moving it into the file makes sure. */
+  #move(): void {
+    const database = this.#up()
+    if (database.row("PRAGMA wal_checkpoint(TRUNCATE)")?.[0] !== 0) throw new JournalBusy({ path: this.path })
   }
 
   /** Whether the last message of a batch is there: then all of it is. */
@@ -555,7 +601,15 @@ class FileJournal implements SqliteJournal {
 
   /** The connection; opened again if it was lost. */
   #up(): Database {
-    if (this.#isDown) this.#reopen()
+    if (this.#isDown) {
+      try {
+        this.#reopen()
+      } catch (error) {
+        // the store was fit to be used: this will pass
+        const known = error instanceof TroupeError ? (error as JournalError) : openError(this.path, error)
+        throw known._tag === "StoreUnusable" ? new JournalBroken({ cause: known }) : known
+      }
+    }
     if (this.#database === undefined)
       throw new JournalBroken({ cause: new TypeError(`the store '${this.path}' is closed`) })
     return this.#database
@@ -567,9 +621,15 @@ class FileJournal implements SqliteJournal {
     this.#isDown = true
     this.#forgetRuns()
     const after = this.#connect()
+    try {
+      this.#lastRun = after.row(sql.lastRun)![0]
+    } catch (error) {
+      if (before === undefined) leave(this.#sqlite, after)
+      else after.close()
+      throw error
+    }
     this.#database = after
     this.#isDown = false
-    this.#lastRun = after.row(sql.lastRun)![0]
     try {
       before?.close()
     } catch {
@@ -587,19 +647,18 @@ class FileJournal implements SqliteJournal {
   #failed(error: unknown): JournalError {
     this.#database?.rollback()
     this.#forgetRuns()
-    if (error instanceof TroupeError) {
-      this.#refreshLastRun()
-      return error as JournalError
-    }
-    const known = journalError(this.path, error, this.#isUnsure)
-    if (known._tag === "JournalBroken" && !this.#isDown) {
+    const known = error instanceof TroupeError ? (error as JournalError) : journalError(this.path, error)
+    // a refusal is an answer; anything else leaves open what became of the commit before
+    const isRefused = known._tag === "StaleOwner" || known._tag === "SequenceConflict"
+    const told = this.#isUnsure && !isRefused ? new JournalBroken({ cause: known, isUnsure: true }) : known
+    if (told._tag === "JournalBroken" && !this.#isDown) {
       try {
         this.#reopen()
       } catch {
         // tried again with the next append
       }
     } else this.#refreshLastRun()
-    return known
+    return told
   }
 
   #refreshLastRun(): void {
@@ -615,7 +674,10 @@ class FileJournal implements SqliteJournal {
       return Exit.succeed(work(this.#up()))
     } catch (error) {
       if (error instanceof TroupeError) return Exit.fail(error as JournalError)
-      return Exit.fail(journalError(this.path, error))
+      const known = journalError(this.path, error)
+      // a connection that failed is not used again: a sync that is asked for twice says that all is well
+      if (known._tag === "JournalBroken" && this.#database !== undefined) this.#isDown = true
+      return Exit.fail(known)
     }
   }
 }

@@ -28,6 +28,27 @@ export const probe = (
   }
 }
 
+/** Connections that could not be closed without harm; they are kept, since one that is collected is closed too. */
+const kept: Array<Database> = []
+
+/**
+ * Closes a connection as the end of a process would: the log stays. The last connection to be closed moves the log into the file
+ * and removes it, and a store that was not given back in order would then look as if it had lost its log.
+ */
+export const leave = (sqlite: Sqlite, database: Database): void => {
+  let witness: Database
+  try {
+    witness = sqlite.open(database.path, { readOnly: true })
+    // reading takes a lock that keeps the other from being the last
+    witness.row("SELECT epoch FROM troupe_owner")
+  } catch {
+    kept.push(database)
+    return
+  }
+  database.close()
+  witness.close()
+}
+
 /** A file that nobody writes to, without locks, log or index. */
 const asItLies = (sqlite: Sqlite, path: string): Database => {
   const url = pathToFileURL(path)
