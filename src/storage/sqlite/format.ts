@@ -149,6 +149,8 @@ export const look = (path: string): Found => {
   if (header.readUInt32BE(68) !== applicationId) return refuse("foreign")
   const version = header.readUInt32BE(60)
   if (version > formatVersion) return refuse("newer", `format ${version}, this is ${formatVersion}`)
+  // every store of ours was version 1 before it had its name
+  if (version < 1) return refuse("corrupt", `format ${version}`)
   const log = statOf(`${path}-wal`)
   const hasLog = log !== undefined && log.size > 0
   const pageSize = header.readUInt16BE(16) === 1 ? 65_536 : header.readUInt16BE(16)

@@ -10,6 +10,7 @@ import { TroupeError } from "../../model/errors.ts"
 import type { WorkflowIR } from "../../model/ir.ts"
 import { deepFreeze, type Json } from "../../model/json.ts"
 import type { Message, RunStatus } from "../../model/messages.ts"
+import { hashOf as irHashOf } from "../../model/workflow.ts"
 import {
   JournalBroken,
   JournalBusy,
@@ -91,6 +92,8 @@ const statusOf = new Map(Object.entries(statusCodes).map(([status, code]) => [co
 interface Definition extends Omit<Origin, "submittedAt"> {
   readonly id: number
   readonly names: Names
+  /** What is written there is not what its hash says, or not there: runs of it cannot be read. */
+  readonly isDamaged: boolean
 }
 
 /** What the journal remembers of a run that is being written to. */
@@ -297,7 +300,8 @@ class FileJournal implements SqliteJournal {
   definition = (hash: string): Effect.Effect<WorkflowIR | undefined, JournalError> =>
     this.#attempt((database) => {
       const row = database.row(sql.definitionByHash, hash)
-      return row === undefined ? undefined : deepFreeze(JSON.parse(row[0]) as WorkflowIR)
+      const ir = row === undefined ? undefined : readDefinition(row[0], hash)
+      return ir === undefined ? undefined : deepFreeze(ir)
     })
 
   blame = (runs: ReadonlyArray<string>, epoch: number): Effect.Effect<ReadonlyArray<number>, JournalError> =>
@@ -426,7 +430,10 @@ class FileJournal implements SqliteJournal {
   /** Whether exactly this message stands at that place already. */
   #isThere(database: Database, handle: Handle, seq: number, epoch: number, body: string): boolean {
     if (seq > handle.length) return false
-    const [before] = seq === 0 ? [this.#chain.first(handle.run)] : (database.row(sql.linkAt, handle.id, seq - 1) ?? [])
+    const [before] =
+      seq === 0
+        ? [this.#first(handle.run, handle.definition, handle.submittedAt)]
+        : (database.row(sql.linkAt, handle.id, seq - 1) ?? [])
     const [there] = database.row(sql.linkAt, handle.id, seq) ?? []
     return before !== undefined && there === this.#chain.next(before, seq, epoch, body)
   }
@@ -440,13 +447,14 @@ class FileJournal implements SqliteJournal {
     const known = this.#handles.get(run) ?? this.#load(database, run)
     if (known !== undefined) return known
     if (message.type !== "run.submitted") throw new SequenceConflict({ run, expected: seq, actual: 0 })
+    const pinned = this.#pin(database, message, definition)
     const handle: Handle = {
       id: this.#lastRun + 1,
       run,
-      definition: this.#pin(database, message, definition),
+      definition: pinned,
       submittedAt: message.at,
       length: 0,
-      link: this.#chain.first(run),
+      link: this.#first(run, pinned, message.at),
       updatedAt: message.at
     }
     database.run(sql.insertRun, handle.id, run, handle.definition.id, message.at, message.at)
@@ -458,12 +466,13 @@ class FileJournal implements SqliteJournal {
   #load(database: Database, run: string): Handle | undefined {
     const row = database.row(sql.findRun, run)
     if (row === undefined) return undefined
-    const [id, definition, submittedAt] = row
-    const [seq, chain] = database.row(sql.lastMessage, id) ?? [-1, this.#chain.first(run)]
+    const [id, definitionId, submittedAt] = row
+    const definition = this.#definitionOf(database, definitionId)
+    const [seq, chain] = database.row(sql.lastMessage, id) ?? [-1, this.#first(run, definition, submittedAt)]
     const handle: Handle = {
       id,
       run,
-      definition: this.#definitionOf(database, definition),
+      definition,
       submittedAt,
       length: seq + 1,
       link: chain,
@@ -471,6 +480,10 @@ class FileJournal implements SqliteJournal {
     }
     this.#handles.set(run, handle)
     return handle
+  }
+
+  #first(run: string, definition: Definition, submittedAt: number): Link {
+    return this.#chain.first(run, { ...definition, submittedAt })
   }
 
   /** The definition of a run that is being submitted; written down the first time that it is seen. */
@@ -499,13 +512,15 @@ class FileJournal implements SqliteJournal {
   #definitionOf(database: Database, id: number): Definition {
     const known = this.#definitions.get(id)
     if (known !== undefined) return known
-    const [, hash, workflow, version, ir] = database.row(sql.definitionById, id)!
+    const [, hash, workflow, version, text] = database.row(sql.definitionById, id) ?? [id, "", "", null, ""]
+    const ir = text === null ? undefined : readDefinition(text, hash)
     const definition: Definition = {
       id,
       hash: hash === "" ? undefined : hash,
       workflow,
       version: version ?? undefined,
-      names: namesOf(ir === null ? undefined : (JSON.parse(ir) as WorkflowIR))
+      names: namesOf(ir),
+      isDamaged: text !== null && ir === undefined
     }
     if (this.#definitions.size >= definitionsMax) this.#definitions.clear()
     this.#definitions.set(id, definition)
@@ -543,7 +558,8 @@ class FileJournal implements SqliteJournal {
     const fetch = (hash: string) => this.#fetch(database, hash)
     const messages: Array<Message> = []
     const epochs: Array<number> = []
-    let before = this.#chain.first(run)
+    if (definition.isDamaged) throw new JournalCorrupt({ run, seq: 0, kind: "shape" })
+    let before = this.#chain.first(run, origin)
     let next = 0
     for (const [seq, epoch, chain, body] of database.rows(sql.readMessages, id)) {
       if (seq !== next) throw new JournalCorrupt({ run, seq: next, kind: "gap" })
@@ -573,7 +589,7 @@ class FileJournal implements SqliteJournal {
   #record(database: Database, row: Row): RunRecord {
     const [, run, definition, submittedAt, updatedAt, status, asleep, dueAt, blame, summary, noted, length] = row
     const { workflow, version, hash } = this.#definitionOf(database, definition)
-    const tasks = summary === null ? [] : (JSON.parse(summary) as Array<any>)
+    const tasks = summary === null ? [] : readSummary(summary)
     const error = typeof tasks.at(-1) === "object" ? tasks.pop() : undefined
     return {
       run,
@@ -679,6 +695,26 @@ class FileJournal implements SqliteJournal {
       if (known._tag === "JournalBroken" && this.#database !== undefined) this.#isDown = true
       return Exit.fail(known)
     }
+  }
+}
+
+/** A definition from its text; undefined if it is not the one that has this hash. */
+const readDefinition = (text: string, hash: string): WorkflowIR | undefined => {
+  try {
+    const ir = JSON.parse(text) as WorkflowIR
+    return irHashOf(ir) === hash ? ir : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** A note is not the record: one that cannot be read stands in the way of nothing. */
+const readSummary = (text: string): Array<any> => {
+  try {
+    const summary = JSON.parse(text) as unknown
+    return Array.isArray(summary) ? summary : []
+  } catch {
+    return []
   }
 }
 
