@@ -23,8 +23,10 @@ export class Place {
   /** The actor that lives here, once it does. */
   actor: AnyActorRef | undefined = undefined
   holdsSlot = false
-  /** When a wait is over. */
+  /** When what it waits for is due; 0 while it waits for no time. */
   dueAt = 0
+  /** The decision after which the task began anew, if one was made: its effects have a key of their own. */
+  generation = 0
   /** What the engine keeps about the attempt that is out. */
   attempt: unknown = undefined
   constructor(room: Room, path: string, task: CompiledTask | undefined, frame: Frame, isItem = false) {
@@ -67,6 +69,8 @@ export class Room {
   /** The actor of the whole run. */
   root: ActorRef<any, any> | undefined = undefined
   board: Board | undefined = undefined
+  /** The decision after which everything is new: 0 before any. */
+  generation = 0
   /** How the run ended, once it has. */
   outcome: Outcome | undefined = undefined
   readonly #slots: number
@@ -114,6 +118,18 @@ export class Room {
     }
   }
 
+  /** What waits for a slot, with its priority. */
+  get queue(): ReadonlyArray<readonly [Admission, number]> {
+    return this.#queue.toArray()
+  }
+
+  /** Goes on from a snapshot: slots that are taken, what waits for one, and whether any are given. */
+  restore(taken: number, isHeld: boolean, queue: ReadonlyArray<readonly [Admission, number]>): void {
+    this.#taken = taken
+    this.#held = isHeld
+    for (const [admission, priority] of queue) this.#queue.push(admission, priority)
+  }
+
   /** Gives back a slot that was admitted and not used. */
   release(): void {
     this.#taken--
@@ -153,10 +169,14 @@ export class Room {
         this.#held = false
         return
       case "timer.start":
+        place.dueAt = params.dueAt
         this.outbox.push({ type, place, dueAt: params.dueAt })
         return
-      case "attempt.abort":
       case "timer.stop":
+        place.dueAt = 0
+        this.outbox.push({ type, place })
+        return
+      case "attempt.abort":
         this.outbox.push({ type, place })
     }
   }

@@ -43,18 +43,21 @@ export interface AttemptsOptions {
   readonly epoch: number
 }
 
-/** An attempt that was asked for before this process was there. */
+/** When an attempt was asked for, and in which epoch: perhaps before this process was there. */
 export interface Earlier {
   readonly askedAt: number
-  /** The how-maniest call of this attempt it is. */
-  readonly delivery: number
+  readonly epoch: number
 }
 
 /** One call of a task body; also its own timeout, and what the body sees as its context. */
 export class Attempt extends Timer implements TaskContext {
-  readonly place: Place
+  /** Another one when its run was folded anew while it was out. */
+  place: Place
   readonly attempt: number
   readonly delivery: number
+  /** When it was asked for, and in which epoch. */
+  readonly askedAt: number
+  readonly epoch: number
   readonly #attempts: Attempts
   agent: string | undefined = undefined
   fiber: Fiber.Fiber<Json, unknown> | undefined = undefined
@@ -70,11 +73,13 @@ export class Attempt extends Timer implements TaskContext {
   /** Neighbours in the list of what its run has out. */
   next: Attempt | undefined = undefined
   previous: Attempt | undefined = undefined
-  constructor(place: Place, attempt: number, delivery: number, dueAt: number, attempts: Attempts) {
+  constructor(place: Place, attempt: number, { askedAt, epoch }: Earlier, dueAt: number, attempts: Attempts) {
     super(dueAt)
     this.place = place
     this.attempt = attempt
-    this.delivery = delivery
+    this.askedAt = askedAt
+    this.epoch = epoch
+    this.delivery = 1 + attempts.epoch - epoch
     this.#attempts = attempts
   }
   get fencingToken(): number {
@@ -90,7 +95,7 @@ export class Attempt extends Timer implements TaskContext {
     this.#attempts.timedOut(this)
   }
   get key(): string {
-    return `${this.place.room.run}/${this.place.path}`
+    return keyOf(this.place)
   }
   get run(): string {
     return this.place.room.run
@@ -108,6 +113,12 @@ export class Attempt extends Timer implements TaskContext {
     this.#controller ??= new AbortController()
     this.#controller.abort(reason)
   }
+}
+
+/** The idempotency key of what is done at a place: another one after somebody decided that it begins anew. */
+export const keyOf = ({ room, path, generation }: Place): string => {
+  const since = Math.max(room.generation, generation)
+  return since === 0 ? `${room.run}/${path}` : `${room.run}/${path}@${since}`
 }
 
 export class Attempts {
@@ -135,7 +146,8 @@ export class Attempts {
     const work = task.work!
     // a timeout that somebody chose goes on over restarts; the one that is there for all guards each call
     const since = earlier !== undefined && work.ir.timeoutMs !== undefined ? earlier.askedAt : now()
-    const attempt = new Attempt(place, number, earlier?.delivery ?? 1, since + work.timeoutMs, this)
+    const asked = earlier ?? { askedAt: place.room.now, epoch: this.epoch }
+    const attempt = new Attempt(place, number, asked, since + work.timeoutMs, this)
     place.attempt = attempt
     if (work.kind === "derive" || work.kind === "noop" || work.kind === "echo") {
       // nothing to wait for and nothing to cancel

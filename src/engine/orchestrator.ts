@@ -25,6 +25,7 @@ import type { JournalError } from "../storage/errors.ts"
 import type { JournalService } from "../storage/journal.ts"
 import { memoryJournal } from "../storage/memory.ts"
 import type { Allow } from "./builtin.ts"
+import { type DecisionOptions, retry, rollback, skip } from "./decide.ts"
 import { Engine, type EngineOptions } from "./engine.ts"
 import {
   overviewOf,
@@ -63,6 +64,8 @@ export interface OrchestratorOptions {
   readonly retainRuns?: number
   /** Messages of finished runs that stay in memory; default 100,000. The oldest runs go first. */
   readonly retainMessages?: number
+  /** Messages of a run between two snapshots, at least; a restart folds only what came after the last. Default 1,000. */
+  readonly snapshotEvery?: number
   /** Attempts that a restart brings back per second at most; default 20,000. */
   readonly startsPerSecond?: number
   /** Most messages that wait for one agent; default 1,000. */
@@ -113,6 +116,15 @@ export interface Run<O = any> {
   resume(cause?: Cause): Promise<boolean>
   /** From when it resolves, no attempt begins any more; running ones get their signal and a grace period, or none with `force`. False for a run that is over. */
   cancel(options?: CancelOptions): Promise<boolean>
+  /**
+   * Failed tasks begin anew, with all their attempts and a new idempotency key: the one at this path, or all. Rejects with
+   * `AmendmentRefused` when none failed, with `StateChanged` when the run is not as it was `seen`.
+   */
+  retry(task?: string, options?: DecisionOptions): Promise<void>
+  /** A task that failed, or is at work, gets this result, and the run goes on. */
+  skip(task: string, value?: Json, options?: DecisionOptions): Promise<void>
+  /** Back to where it was after message `to`: what came later stays in the history and counts no more; later effects have new keys. */
+  rollback(to: number, options?: DecisionOptions): Promise<void>
 }
 
 export interface CancelOptions extends Cause {
@@ -234,6 +246,21 @@ export class Orchestrator implements AsyncDisposable {
     return (await this.get(id)).cancel(options)
   }
 
+  /** Does failed tasks of a run again: `Run.retry`. */
+  async retry(id: string, task?: string, options?: DecisionOptions): Promise<void> {
+    return (await this.get(id)).retry(task, options)
+  }
+
+  /** Gives a task of a run its result: `Run.skip`. */
+  async skip(id: string, task: string, value?: Json, options?: DecisionOptions): Promise<void> {
+    return (await this.get(id)).skip(task, value, options)
+  }
+
+  /** Takes a run back: `Run.rollback`. */
+  async rollback(id: string, to: number, options?: DecisionOptions): Promise<void> {
+    return (await this.get(id)).rollback(to, options)
+  }
+
   /** Runs, newest first, in pages. */
   async list(
     options: ListOptions = {}
@@ -334,6 +361,7 @@ export const openEngine = (
       retainMessages: positive(options.retainMessages ?? 100_000, "retainMessages"),
       mailboxMax: positive(options.mailboxMax ?? mailboxCapacity, "mailboxMax"),
       graceMs: positive(options.graceMs ?? 5_000, "graceMs"),
+      snapshotEvery: Math.max(1, positive(options.snapshotEvery ?? 1_000, "snapshotEvery")),
       timeScale: options.timeScale ?? 1,
       newId: journal.isDurable ? orderedId : randomUUID,
       onDue: (id) => recovery?.due(id),
@@ -464,6 +492,15 @@ class RunHandle<O> implements Run<O> {
   }
   cancel({ force = false, ...cause }: CancelOptions = {}) {
     return this.#tell({ type: "run.cancelled", at: this.#engine.now(), force, ...said(cause) })
+  }
+  async retry(task?: string, options: DecisionOptions = {}) {
+    return retry(this.#engine, await this.#present(), task, options)
+  }
+  async skip(task: string, value: Json = null, options: DecisionOptions = {}) {
+    return skip(this.#engine, await this.#present(), task, toJson(value), options)
+  }
+  async rollback(to: number, options: DecisionOptions = {}) {
+    return rollback(this.#engine, await this.#present(), to, options)
   }
   /** The run in memory: while it waits it may have left. */
   async #present(): Promise<LiveRun> {

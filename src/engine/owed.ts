@@ -10,8 +10,8 @@ export interface OwedAttempt {
   readonly place: Place
   readonly attempt: number
   /** When the message was written that asked for it, and in which epoch. */
-  readonly askedAt: number
-  readonly epoch: number
+  askedAt: number
+  epoch: number
   isAborting: boolean
 }
 
@@ -45,6 +45,19 @@ export class Owed {
     }
   }
 
+  /** All attempts are asked for anew. */
+  renew(at: number, epoch: number): void {
+    for (const attempt of this.attempts.values()) {
+      attempt.askedAt = at
+      attempt.epoch = epoch
+    }
+  }
+
+  /** Who waits under a path: a task at work, or one between two attempts. */
+  find(path: string): Place | undefined {
+    return (this.attempts.get(path) ?? this.timers.get(path))?.place
+  }
+
   /** Where a message of the past went: to whoever waited for it then. Throws `JournalDiverged` when nobody did. */
   placeOf(message: Message, run: string, seq: number): Place | undefined {
     switch (message.type) {
@@ -56,6 +69,12 @@ export class Owed {
           throw new JournalDiverged({ run, seq, found: message.type, task: message.task })
         this.attempts.delete(message.task)
         return attempt.place
+      }
+      case "attempt.late": {
+        const attempt = this.attempts.get(message.task)
+        if (attempt?.attempt === message.attempt && attempt.place.actor?.getSnapshot().status !== "active")
+          this.attempts.delete(message.task)
+        return undefined
       }
       case "timer.fired": {
         const timer = this.timers.get(message.task)

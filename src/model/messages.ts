@@ -49,6 +49,17 @@ export interface AttemptAborted {
   readonly attempt: number
 }
 
+/** What came of an attempt after nobody waited for it any more: kept for people, it changes nothing. */
+export interface AttemptLate {
+  readonly type: "attempt.late"
+  readonly at: number
+  readonly task: string
+  readonly attempt: number
+  readonly outcome: "succeeded" | "failed" | "aborted"
+  readonly value?: Json
+  readonly failure?: Failure
+}
+
 export interface TimerFired {
   readonly type: "timer.fired"
   readonly at: number
@@ -71,15 +82,35 @@ export interface RunCancelled extends Cause {
   readonly force: boolean
 }
 
+/** Somebody decided that failures do not count, or gave results by hand. */
+export interface RunAmended extends Cause {
+  readonly type: "run.amended"
+  readonly at: number
+  /** Numbers of the messages that do not count any more: failures, and what was stopped because of them. */
+  readonly forget: ReadonlyArray<number>
+  /** Results given by hand, by the path of the task; the others begin anew. */
+  readonly give: { readonly [task: string]: Json }
+}
+
+/** Back to where the run was after message `to`: what was written since stays in the history and counts no more. */
+export interface RunRolledBack extends Cause {
+  readonly type: "run.rolledBack"
+  readonly at: number
+  readonly to: number
+}
+
 export type Message =
   | RunSubmitted
   | AttemptSucceeded
   | AttemptFailed
   | AttemptAborted
+  | AttemptLate
   | TimerFired
   | RunPaused
   | RunResumed
   | RunCancelled
+  | RunAmended
+  | RunRolledBack
 export type MessageType = Message["type"]
 
 /** How a task, or a run, ended. */

@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum kind { WRITE = 1, SYNC = 2, TRUNCATE = 4, OPEN = 8, NAME = 16, LOCK = 32, MAKE = 64, CLOSE = 128 };
+enum kind { WRITE = 1, SYNC = 2, TRUNCATE = 4, OPEN = 8, NAME = 16, LOCK = 32, MAKE = 64, CLOSE = 128, READ = 256 };
 enum mode { NONE, IO, FULL, DONE, SHORT, BUSY };
 
 /* 64 bytes, little endian; the fields below `seen` belong to the shim. */
@@ -73,6 +73,7 @@ REAL(open, int, const char *, int, ...)
 REAL(openat, int, int, const char *, int, ...)
 REAL(close, int, int)
 REAL(write, ssize_t, int, const void *, size_t)
+REAL(pread64, ssize_t, int, void *, size_t, off_t)
 REAL(pwrite64, ssize_t, int, const void *, size_t, off_t)
 REAL(ftruncate64, int, int, off_t)
 REAL(fsync, int, int)
@@ -89,7 +90,7 @@ REAL(nanosleep, int, const struct timespec *, struct timespec *)
 static void begin(void) {
   if (ready) return;
   ready = 1;
-  find_open(); find_openat(); find_close(); find_write(); find_pwrite64(); find_ftruncate64(); find_fsync(); find_fdatasync();
+  find_open(); find_openat(); find_close(); find_write(); find_pread64(); find_pwrite64(); find_ftruncate64(); find_fsync(); find_fdatasync();
   find_link(); find_rename(); find_unlink(); find_remove(); find_unlinkat(); find_mkdir(); find_fcntl64(); find_nanosleep();
   root = getenv("TROUPE_SHIM_ROOT");
   root_length = root ? strlen(root) : 0;
@@ -245,6 +246,16 @@ static ssize_t wrote(int fd, const void *data, size_t length, off_t offset, int 
 ssize_t write(int fd, const void *data, size_t length) { begin(); return wrote(fd, data, length, 0, 0); }
 ssize_t pwrite(int fd, const void *data, size_t length, off_t offset) { begin(); return wrote(fd, data, length, offset, 1); }
 ssize_t pwrite64(int fd, const void *data, size_t length, off_t offset) { begin(); return wrote(fd, data, length, offset, 1); }
+
+ssize_t pread64(int fd, void *data, size_t length, off_t offset) {
+  begin();
+  struct file *file = slots ? file_of(fd) : NULL;
+  if (!file || file->index) return real_pread64(fd, data, length, offset);
+  pthread_mutex_lock(&mutex);
+  enum mode mode = fate(file->path, file->slot, READ);
+  pthread_mutex_unlock(&mutex);
+  return mode == NONE ? real_pread64(fd, data, length, offset) : failure(mode);
+}
 
 static int cut(int fd, off_t length) {
   struct file *file = file_of(fd);

@@ -109,7 +109,7 @@ export const readLog = (file: string): ReadonlyArray<Step> => {
 // ── what fails ─────────────────────────────────────────────────────────────────────────────────────
 
 /** Calls, as bits. `name` is link, rename and unlink; `lock` is SQLite's lock for writing. */
-export const calls = { write: 1, sync: 2, truncate: 4, open: 8, name: 16, lock: 32 } as const
+export const calls = { write: 1, sync: 2, truncate: 4, open: 8, name: 16, lock: 32, read: 256 } as const
 
 /** `done`: it was done, and reported as failed; `short`: half of it, and no room for the rest. */
 export const failures = { eio: 1, enospc: 2, done: 3, short: 4, busy: 5 } as const

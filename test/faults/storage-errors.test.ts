@@ -43,6 +43,10 @@ describe.skipIf(shimMissing !== undefined)(
         { phases: ["work"], kinds: ["eio", "done"], lasting: [true], every: 1, counted: calls.sync | calls.open }
       ],
       [
+        "a store that cannot be read for a while, when it is opened or later, is read again: it is neither damaged nor in use",
+        { phases: ["first", "work"], kinds: ["eio"], lasting: both, every: 2, counted: calls.read }
+      ],
+      [
         "a close that cannot say so to the store lets go of it all the same, and leaves the log where it is",
         { phases: ["last"], kinds: ["eio", "enospc"], lasting: both, every: 2 }
       ],

@@ -50,7 +50,10 @@ const codes = {
   "timer.fired": 4,
   "run.paused": 5,
   "run.resumed": 6,
-  "run.cancelled": 7
+  "run.cancelled": 7,
+  "run.amended": 8,
+  "run.rolledBack": 9,
+  "attempt.late": 10
 } as const satisfies Record<Message["type"], number>
 
 /** The text of a message. `start` is when the run was submitted. */
@@ -81,13 +84,24 @@ export const encode = (message: Message, names: Names, start: number): string =>
       return JSON.stringify([code, ms, encodePath(message.task, names), ...tail(message.attempt, undefined)])
     case "timer.fired":
       return JSON.stringify([code, ms, encodePath(message.task, names)])
+    case "attempt.late": {
+      const { task, attempt, outcome, value, failure } = message
+      const what = value !== undefined ? [value] : failure !== undefined ? [null, failure] : []
+      return JSON.stringify([code, ms, encodePath(task, names), attempt, lateOutcomes.indexOf(outcome), ...what])
+    }
     case "run.paused":
     case "run.resumed":
       return JSON.stringify([code, ms, ...said(message)])
     case "run.cancelled":
       return JSON.stringify([code, ms, message.force, ...said(message)])
+    case "run.amended":
+      return JSON.stringify([code, ms, message.forget, message.give, ...said(message)])
+    case "run.rolledBack":
+      return JSON.stringify([code, ms, message.to, ...said(message)])
   }
 }
+
+const lateOutcomes = ["succeeded", "failed", "aborted"] as const
 
 const tail = (attempt: number, agent: string | undefined): ReadonlyArray<Json> =>
   agent === undefined ? (attempt === 1 ? [] : [attempt]) : [attempt, agent]
@@ -176,6 +190,26 @@ export const decode = (body: string, names: Names, origin: Origin, fetch: (hash:
       return frozen({ type: "run.resumed", at, ...cause(row, 2) })
     case codes["run.cancelled"]:
       return frozen({ type: "run.cancelled", at, force: row[2] as boolean, ...cause(row, 3) })
+    case codes["attempt.late"]:
+      return frozen({
+        type: "attempt.late",
+        at,
+        task: decodePath(row[2], names),
+        attempt: row[3] as number,
+        outcome: lateOutcomes[row[4]] ?? unreadable(),
+        ...(row.length === 6 ? { value: deepFreeze(row[5] as Json) } : {}),
+        ...(row.length === 7 ? { failure: deepFreeze(row[6] as Failure) } : {})
+      })
+    case codes["run.amended"]:
+      return frozen({
+        type: "run.amended",
+        at,
+        forget: deepFreeze(row[2] as ReadonlyArray<number>),
+        give: deepFreeze(row[3] as { readonly [task: string]: Json }),
+        ...cause(row, 4)
+      })
+    case codes["run.rolledBack"]:
+      return frozen({ type: "run.rolledBack", at, to: row[2] as number, ...cause(row, 3) })
     default:
       return unreadable()
   }

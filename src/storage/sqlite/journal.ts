@@ -28,7 +28,8 @@ import type {
   RunNote,
   RunPage,
   RunQuery,
-  RunRecord
+  RunRecord,
+  Snapshot
 } from "../journal.ts"
 import {
   type Chain,
@@ -94,6 +95,16 @@ interface Definition extends Omit<Origin, "submittedAt"> {
   readonly names: Names
   /** What is written there is not what its hash says, or not there: runs of it cannot be read. */
   readonly isDamaged: boolean
+}
+
+/** A run that is read. */
+interface Book {
+  readonly run: string
+  readonly id: number
+  readonly definition: Definition
+  readonly submittedAt: number
+  readonly length: number
+  readonly head: Link | null
 }
 
 /** What the journal remembers of a run that is being written to. */
@@ -257,12 +268,41 @@ class FileJournal implements SqliteJournal {
     }
   }
 
-  read = (run: string, from = 0): Effect.Effect<History, JournalError> =>
+  read = (run: string, from = 0, to = Number.MAX_SAFE_INTEGER): Effect.Effect<History, JournalError> =>
     this.#attempt((database) => {
       const row = database.row(sql.findRun, run)
       if (row === undefined) return { messages: [], epochs: [] }
       const [id, definition, submittedAt, length, head] = row
-      return this.#history(database, run, id, this.#definitionOf(database, definition), submittedAt, length, head, from)
+      return this.#history(
+        database,
+        { run, id, definition: this.#definitionOf(database, definition), submittedAt, length, head },
+        from,
+        to
+      )
+    })
+
+  keepSnapshot = ({ run, seq, body }: Snapshot, epoch: number): Effect.Effect<void, JournalError> =>
+    this.#attempt((database) =>
+      database.transaction(() => {
+        requireEpoch(database, epoch)
+        const handle = this.#handles.get(run) ?? this.#load(database, run)
+        if (handle === undefined) return
+        const [before] = database.row(sql.linkAt, handle.id, seq - 1) ?? [
+          this.#first(run, handle.definition, handle.submittedAt)
+        ]
+        database.run(sql.dropSnapshots, handle.id)
+        database.run(sql.putSnapshot, handle.id, seq, this.#chain.next(before, seq, 0, body), body)
+      })
+    )
+
+  snapshot = (run: string): Effect.Effect<Snapshot | undefined, JournalError> =>
+    this.#attempt((database) => {
+      const [id] = database.row(sql.findRun, run) ?? []
+      const [seq, chain, body] = id === undefined ? [] : (database.row(sql.lastSnapshot, id) ?? [])
+      if (seq === undefined) return undefined
+      const [before] = database.row(sql.linkAt, id, seq - 1) ?? []
+      // one that is damaged is not used: the messages are still there
+      return before !== undefined && this.#chain.next(before, seq, 0, body) === chain ? { run, seq, body } : undefined
     })
 
   find = (run: string): Effect.Effect<RunRecord | undefined, JournalError> =>
@@ -543,31 +583,27 @@ class FileJournal implements SqliteJournal {
 
   // ── reading ──────────────────────────────────────────────────────────────────────────────────────
 
-  /** The messages of a run, checked from the first on: a change anywhere shows at the message where it begins. */
+  /** Messages of a run, each checked against the one before it: a change shows at the message where it begins. */
   #history(
     database: Database,
-    run: string,
-    id: number,
-    definition: Definition,
-    submittedAt: number,
-    length: number,
-    head: Link | null,
-    from: number
+    { run, id, definition, submittedAt, length, head }: Book,
+    from: number,
+    to: number
   ): History {
     const origin: Origin = { ...definition, submittedAt }
     const fetch = (hash: string) => this.#fetch(database, hash)
     const messages: Array<Message> = []
     const epochs: Array<number> = []
     if (definition.isDamaged) throw new JournalCorrupt({ run, seq: 0, kind: "shape" })
-    let before = this.#chain.first(run, origin)
-    let next = 0
-    for (const [seq, epoch, chain, body] of database.rows(sql.readMessages, id)) {
-      if (seq !== next) throw new JournalCorrupt({ run, seq: next, kind: "gap" })
+    let [before] =
+      from === 0 ? [this.#chain.first(run, origin)] : (database.row(sql.linkAt, id, from - 1) ?? [undefined])
+    let next = from
+    for (const [seq, epoch, chain, body] of database.rows(sql.readMessages, id, from, to)) {
+      if (seq !== next || before === undefined) throw new JournalCorrupt({ run, seq: next, kind: "gap" })
       if (this.#chain.next(before, seq, epoch, body) !== chain) throw new JournalCorrupt({ run, seq, kind: "chain" })
       if (seq === length - 1 && head !== null && head !== chain) throw new JournalCorrupt({ run, seq, kind: "chain" })
       before = chain
       next++
-      if (seq < from) continue
       try {
         messages.push(decode(body, definition.names, origin, fetch))
       } catch {
@@ -576,7 +612,7 @@ class FileJournal implements SqliteJournal {
       epochs.push(epoch)
     }
     // a tail that was cut off: the note knows that there was more
-    if (next < length) throw new JournalCorrupt({ run, seq: next, kind: "gap" })
+    if (next < Math.min(length, to)) throw new JournalCorrupt({ run, seq: next, kind: "gap" })
     return { messages: Object.freeze(messages), epochs }
   }
 
