@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import type { Message } from "troupe"
 import { sqliteJournal } from "troupe/storage"
 import { afterAll, expect } from "vitest"
+import { hashOf } from "../src/model/workflow.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "troupe-removal-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -45,10 +46,10 @@ const act: fc.Arbitrary<Act> = fc.oneof(
 
 /** Two of the values are so large that they lie beside their messages; runs share them. */
 const values = ["a".repeat(70_000), "b".repeat(70_000), "small", { large: "a".repeat(70_000) }] as const
-const flows = [0, 1, 2].map((i) => ({
-  hash: `h${i}`,
-  ir: { ir: 1, name: `w${i}`, tasks: [{ id: "t", kind: "noop" }] } as const
-}))
+const flows = [0, 1, 2].map((i) => {
+  const ir = { ir: 1, name: `w${i}`, tasks: [{ id: "t", kind: "noop" }] } as const
+  return { hash: hashOf(ir), ir }
+})
 
 let files = 0
 
@@ -125,7 +126,7 @@ test.prop([fc.array(act, { maxLength: 40 })], { numRuns: 60 })(
       expect(
         messages.map((one) => (one.type === "run.submitted" ? one.input : (one as { value: unknown }).value))
       ).toEqual(known.values.slice(first).map((i) => values[i]))
-      expect((await Effect.runPromise(journal.find(id)))?.hash).toBe(`h${known.flow}`)
+      expect((await Effect.runPromise(journal.find(id)))?.hash).toBe(flows[known.flow]!.hash)
     }
     await Effect.runPromise(journal.close(epoch))
 
@@ -144,7 +145,7 @@ test.prop([fc.array(act, { maxLength: 40 })], { numRuns: 60 })(
       rows("SELECT hash FROM troupe_definitions")
         .map(({ hash }) => hash)
         .sort()
-    ).toEqual([...new Set([...model.values()].map(({ flow }) => `h${flow}`))].sort())
+    ).toEqual([...new Set([...model.values()].map(({ flow }) => flows[flow]!.hash))].sort())
     for (const table of ["messages", "snapshots"])
       expect(
         rows(`SELECT count(*) AS n FROM troupe_${table} WHERE run NOT IN (SELECT id FROM troupe_runs)`)[0]!.n

@@ -424,13 +424,13 @@ export const openEngine = (
     if (!journal.isDurable) return { engine, recovery }
     for (const workflow of options.workflows ?? []) engine.register(asWorkflow(workflow))
     const poison = new Poison(engine, recovery)
-    if (drives === "all") {
-      yield* recovery.begin(poison.look)
-      yield* poison.judge()
-      recovery.wake()
-      poison.try()
-      new Retention(engine, policy).open()
-    } else yield* poison.account()
+    // a store that cannot be read is given back, so that it can be opened again
+    const begun = drives === "all" ? Effect.andThen(recovery.begin(poison.look), poison.judge()) : poison.account()
+    yield* Effect.onError(begun, () => Effect.ignore(engine.close()))
+    if (drives !== "all") return { engine, recovery }
+    recovery.wake()
+    poison.try()
+    new Retention(engine, policy).open()
     return { engine, recovery }
   })
 

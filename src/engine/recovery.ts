@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { RunNotFound, RunPoisoned, TroupeError, VersionUnavailable } from "../model/errors.ts"
 import { isTerminal } from "../model/messages.ts"
-import { hashOf, type Workflow } from "../model/workflow.ts"
+import type { Workflow } from "../model/workflow.ts"
 import { JournalCorrupt, type JournalError } from "../storage/errors.ts"
 import type { JournalService, RunRecord } from "../storage/journal.ts"
 import { reachOf } from "./amend.ts"
@@ -133,8 +133,7 @@ export class Recovery {
       const { library } = this.#engine
       const known = library.known(hash)
       const ir = known?.workflow.ir ?? (yield* this.#journal.definition(hash))
-      if (ir === undefined || (known === undefined && hashOf(ir) !== hash))
-        return yield* Effect.fail(new JournalCorrupt({ run: id, seq: 0, kind: "shape" }))
+      if (ir === undefined) return yield* Effect.fail(new JournalCorrupt({ run: id, seq: 0, kind: "shape" }))
       const past = yield* this.past(id)
       // somebody else may have asked for it meanwhile
       const here = this.#engine.runs.get(id)

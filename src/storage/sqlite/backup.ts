@@ -10,7 +10,7 @@ import { TroupeError } from "../../model/errors.ts"
 import { BackupRefused, type JournalError, JournalFull } from "../errors.ts"
 import type { Backup } from "../journal.ts"
 import { journalError, type Sqlite } from "./database.ts"
-import { isRunning, sync } from "./format.ts"
+import { isRunning, sync, syncFolder } from "./format.ts"
 import { disown } from "./owner.ts"
 
 /** Paths that a backup of this process is on its way to. */
@@ -58,7 +58,7 @@ const make = async (sqlite: Sqlite, source: string, target: string): Promise<Bac
   } finally {
     for (const suffix of ["", "-journal", "-wal", "-shm"]) rmSync(draft + suffix, { force: true })
   }
-  sync(dirname(target))
+  syncFolder(dirname(target))
   return { path: target, bytes: statSync(target).size }
 }
 
