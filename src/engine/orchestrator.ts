@@ -425,7 +425,13 @@ export const openEngine = (
     for (const workflow of options.workflows ?? []) engine.register(asWorkflow(workflow))
     const poison = new Poison(engine, recovery)
     // a store that cannot be read is given back, so that it can be opened again
-    const begun = drives === "all" ? Effect.andThen(recovery.begin(poison.look), poison.judge()) : poison.account()
+    const begun =
+      drives === "all"
+        ? Effect.andThen(
+            recovery.begin(poison.look),
+            Effect.suspend(() => poison.judge())
+          )
+        : poison.account()
     yield* Effect.onError(begun, () => Effect.ignore(engine.close()))
     if (drives !== "all") return { engine, recovery }
     recovery.wake()

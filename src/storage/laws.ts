@@ -348,9 +348,10 @@ const lawsOfOne: ReadonlyArray<{ readonly name: string; readonly check: (journal
     name: "finished runs are counted; with the last run of a definition it goes, and comes back with the next",
     check: async (journal) => {
       const ir = { ir: 1, name: "w", tasks: [{ id: "t1", kind: "noop" }] } as const
+      const hash = hashOf(ir)
       const pinned = (run: string) => {
-        const [first] = entries(run, 0, [{ ...submitted(1), hash: "h" } as Message])
-        return { ...first!, definition: { hash: "h", ir } }
+        const [first] = entries(run, 0, [{ ...submitted(1), hash } as Message])
+        return { ...first!, definition: { hash, ir } }
       }
       await journal.append(["a", "b", "c", "d"].map(pinned))
       await journal.append(
@@ -360,7 +361,7 @@ const lawsOfOne: ReadonlyArray<{ readonly name: string; readonly check: (journal
       const { journal: store, epoch } = journal
       const look = async () => [
         await Effect.runPromise(store.finished()),
-        (await Effect.runPromise(store.definition("h"))) !== undefined
+        (await Effect.runPromise(store.definition(hash))) !== undefined
       ]
       same(await look(), [2, true])
       await Effect.runPromise(store.remove(["a", "b", "c"], epoch))
@@ -370,7 +371,7 @@ const lawsOfOne: ReadonlyArray<{ readonly name: string; readonly check: (journal
       same(await journal.append([pinned("a"), ...entries("a", 1, [done(1)])]), "written")
       same(
         [await look(), sorted(await journal.read("a"))],
-        [[0, true], sorted([{ ...submitted(1), hash: "h" } as Message, done(1)])]
+        [[0, true], sorted([{ ...submitted(1), hash } as Message, done(1)])]
       )
     }
   },
