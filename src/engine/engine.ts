@@ -27,7 +27,8 @@ import {
   OrchestratorClosed,
   RunNotFound,
   TroupeError,
-  toFailure
+  toFailure,
+  VersionUnavailable
 } from "../model/errors.ts"
 import { canonical, type Json } from "../model/json.ts"
 import type { Message, Outcome, RunAmended } from "../model/messages.ts"
@@ -75,6 +76,8 @@ export interface EngineOptions {
   /** Told about defects that no caller can be told about. */
   readonly onDefect: (error: unknown) => void
 }
+
+const nothing: ReadonlyArray<string> = []
 
 /** Kept for its hidden class; it belongs to the specimens (specimens.ts), which come first in every process. */
 const firstDelivery: Array<Delivery> = []
@@ -155,6 +158,10 @@ export class Engine {
     return this.#live + this.dormant.size
   }
 
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
   /** A run that is in memory; throws `RunNotFound`. */
   find(id: string): LiveRun {
     const run = this.runs.get(id)
@@ -164,9 +171,16 @@ export class Engine {
 
   /**
    * Submits a run; `run.whenWritten` tells when it is as durable as the journal makes it. `before` is the run that had this id
-   * before: with the same workflow and input it is the same run; with others it throws `IdempotencyMismatch`.
+   * before: with the same workflow and input it is the same run; with others it throws `IdempotencyMismatch`. With code that is
+   * `missing` here the run is written and parked until that is known.
    */
-  submit(workflow: Workflow, id: string, input: Json, before = this.runs.get(id)): LiveRun {
+  submit(
+    workflow: Workflow,
+    id: string,
+    input: Json,
+    before = this.runs.get(id),
+    missing: ReadonlyArray<string> = nothing
+  ): LiveRun {
     if (this.#isClosed) throw new OrchestratorClosed()
     if (before !== undefined) {
       if (!isSame(before, workflow, input)) throw new IdempotencyMismatch({ run: id })
@@ -182,7 +196,11 @@ export class Engine {
     const { isDurable } = this.options.journal
     const at = this.now()
     const run = this.#make(id, workflow, input, at)
-    if (isDurable) this.register(workflow)
+    if (missing.length > 0) {
+      run.parked = new VersionUnavailable({ run: id, workflow: workflow.name, hash: workflow.hash, missing })
+      run.owed = new Owed()
+      this.writer.note(run)
+    } else if (isDurable) this.register(workflow)
     this.#adopt(run)
     const { version } = workflow.ir
     const message: Message = {

@@ -7,6 +7,7 @@ import type * as Effect from "effect/Effect"
 import type { WorkflowIR } from "../model/ir.ts"
 import type { Message, RunStatus } from "../model/messages.ts"
 import type { JournalError } from "./errors.ts"
+import type { InboxService } from "./inbox.ts"
 
 /** One message of one run, at its place in the run's order (from 0). */
 export interface Entry {
@@ -102,6 +103,8 @@ export interface Claim {
 export interface JournalService {
   /** Whether what it holds outlives whoever writes to it. */
   readonly isDurable: boolean
+  /** Where other processes ask things of whoever owns the journal; only where others can reach it. */
+  readonly inbox?: InboxService
   /** Takes the journal over: whoever held it before can append no more. Refused while that one is alive in another process. */
   readonly claim: () => Effect.Effect<Claim, JournalError>
   /**

@@ -20,7 +20,10 @@ const troupe = (
   { stdin = "", env = {} as Record<string, string>, signalAfterMs = 0 } = {}
 ): Promise<{ code: number | null; stdout: string; stderr: string; json: () => any }> =>
   new Promise((resolve) => {
-    const child = spawn(process.execPath, [bin, ...args], { cwd: folder, env: { PATH: process.env.PATH, ...env } })
+    const child = spawn(process.execPath, [bin, ...args], {
+      cwd: mkdtempSync(join(folder, "cwd-")),
+      env: { PATH: process.env.PATH, ...env }
+    })
     let stdout = ""
     let stderr = ""
     child.stdout.on("data", (chunk) => (stdout += chunk))

@@ -11,6 +11,7 @@ import type { WorkflowIR } from "../../model/ir.ts"
 import { deepFreeze, type Json } from "../../model/json.ts"
 import type { Message, RunStatus } from "../../model/messages.ts"
 import { JournalBroken, JournalCorrupt, type JournalError, SequenceConflict, StoreUnusable } from "../errors.ts"
+import type { InboxService } from "../inbox.ts"
 import type {
   Claim,
   Entry,
@@ -38,9 +39,10 @@ import {
   payloadOf,
   seals
 } from "./codec.ts"
-import { type Database, journalError, type Row, Sqlite } from "./database.ts"
+import { closeQuietly, type Database, journalError, type Row, Sqlite } from "./database.ts"
 import { create, formatVersion, look, migrate, requireWritable } from "./format.ts"
-import { forget, leaseDefaultMs, type Ownership, release, renew, requireEpoch, take } from "./owner.ts"
+import { FileInbox } from "./inbox.ts"
+import { forget, leaseDefaultMs, leaveOpen, type Ownership, release, renew, requireEpoch, take } from "./owner.ts"
 import { probe } from "./probe.ts"
 import * as sql from "./statements.ts"
 
@@ -60,11 +62,14 @@ export interface SqliteOptions {
   readonly mustExist?: boolean
   /** Open a store that has lost its log as it is. */
   readonly acceptLoss?: boolean
+  /** Only look: nothing is made, written or brought up to date, and nobody can claim it. */
+  readonly readOnly?: boolean
 }
 
 /** A journal in a SQLite file, with what only files have. */
 export interface SqliteJournal extends JournalService {
   readonly path: string
+  readonly inbox: InboxService
   /** Lets go of the file as a killed process would: nothing is said, nothing is given back. For tests of what follows. */
   readonly abandon: () => void
 }
@@ -141,6 +146,7 @@ class FileJournal implements SqliteJournal {
   #isDown = false
   /** Says now and then that the owner is alive; real time, whatever clock the runs are on. */
   #heartbeat: NodeJS.Timeout | undefined = undefined
+  readonly inbox: InboxService = new FileInbox((work) => this.#attempt(work))
 
   constructor(sqlite: Sqlite, path: string, options: SqliteOptions) {
     this.#sqlite = sqlite
@@ -151,22 +157,25 @@ class FileJournal implements SqliteJournal {
   }
 
   open(): void {
-    const { mustExist = false, acceptLoss = false } = this.#options
+    const { mustExist = false, acceptLoss = false, readOnly = false } = this.#options
     const { path } = this
     let found = look(path)
     if (found.kind === "absent") {
-      if (mustExist) throw new StoreUnusable({ path, reason: "missing" })
+      if (mustExist || readOnly) throw new StoreUnusable({ path, reason: "missing" })
       create(this.#sqlite, path)
       found = look(path)
     }
     if (found.kind === "absent") throw new StoreUnusable({ path, reason: "missing" })
-    requireWritable(path)
+    if (!readOnly) requireWritable(path)
     probe(this.#sqlite, path, found, acceptLoss)
+    if (readOnly && found.version < formatVersion)
+      throw new StoreUnusable({ path, reason: "older", detail: `format ${found.version}, this is ${formatVersion}` })
     this.#database = this.#connect()
     if (found.version < formatVersion) migrate(this.#database)
   }
 
   claim = (): Effect.Effect<Claim, JournalError> => {
+    if (this.#options.readOnly === true) return Exit.fail(new StoreUnusable({ path: this.path, reason: "read-only" }))
     try {
       if (this.#database === undefined) this.open()
     } catch (error) {
@@ -175,6 +184,7 @@ class FileJournal implements SqliteJournal {
     return this.#attempt((database) => {
       const ownership = take(database, this.#leaseMs)
       this.#ownership = ownership
+      atExit(this)
       // the file itself must say that it is open, so that a log that is lost later is missed
       database.exec("PRAGMA wal_checkpoint(PASSIVE)")
       this.#forgetRuns()
@@ -211,14 +221,32 @@ class FileJournal implements SqliteJournal {
     this.#attempt((database) => {
       const ownership = this.#ownership
       clearInterval(this.#heartbeat)
-      if (ownership?.epoch === epoch) release(database, ownership)
+      owned.delete(this)
+      const isOwner = ownership?.epoch === epoch
+      if (isOwner) {
+        release(database, ownership)
+        // whoever still reads keeps the log alive; what is in the file already cannot be lost with it
+        database.exec("PRAGMA wal_checkpoint(PASSIVE)")
+      }
       this.#ownership = undefined
       this.#database = undefined
-      database.close()
+      if (isOwner || this.#options.readOnly === true) database.close()
+      else closeQuietly(this.#sqlite, database)
     })
+
+  /** The process ends and nobody has closed it: the driver will move the log into the file, so nobody must miss it later. */
+  leave = (): void => {
+    if (this.#ownership === undefined || this.#database === undefined || this.#isDown) return
+    try {
+      leaveOpen(this.#database, this.#ownership)
+    } catch {
+      // as if it had been killed
+    }
+  }
 
   abandon = (): void => {
     clearInterval(this.#heartbeat)
+    owned.delete(this)
     if (this.#ownership !== undefined) forget(this.#ownership.token)
     this.#ownership = undefined
     this.#database = undefined
@@ -583,7 +611,8 @@ class FileJournal implements SqliteJournal {
   // ── the connection ───────────────────────────────────────────────────────────────────────────────
 
   #connect(): Database {
-    return this.#sqlite.open(this.path, { isFull: this.#options.synchronous !== "normal" })
+    const { synchronous, readOnly = false } = this.#options
+    return this.#sqlite.open(this.path, { isFull: synchronous !== "normal", readOnly })
   }
 
   /** The connection; opened again if it was lost. */
@@ -651,6 +680,20 @@ class FileJournal implements SqliteJournal {
       return Exit.fail(journalError(this.path, error))
     }
   }
+}
+
+/** Journals that are owned by this process. */
+const owned = new Set<FileJournal>()
+let isListening = false
+
+const atExit = (journal: FileJournal): void => {
+  owned.add(journal)
+  if (isListening) return
+  isListening = true
+  // one listener for all of them: Node warns about many
+  process.on("exit", () => {
+    for (const one of owned) one.leave()
+  })
 }
 
 const hashOf = (text: string) => createHash("sha256").update(text).digest("base64url")

@@ -61,7 +61,7 @@ interface Owner {
 }
 
 /** The clock of the database: the same for all who open it on one machine. */
-const clock = "CAST(unixepoch('subsec') * 1000 AS INTEGER)"
+export const clock = "CAST(unixepoch('subsec') * 1000 AS INTEGER)"
 
 const ownerOf = (database: Database): { readonly owner: Owner; readonly now: number } => {
   const row = database.row(
@@ -138,6 +138,15 @@ export const renew = (database: Database, epoch: number, leaseMs: number): void 
 export const release = (database: Database, { epoch, token }: Ownership): void => {
   database.run("UPDATE troupe_owner SET clean = 1, crashes = 0 WHERE one = 1 AND epoch = ?", epoch)
   forget(token)
+}
+
+/**
+ * Says that the process ends without having given the file back: as after a crash, except that the log is in the file by then.
+ * Where somebody else keeps the log from going there, nothing is said, and it stays needed.
+ */
+export const leaveOpen = (database: Database, { epoch }: Ownership): void => {
+  const [isBusy] = database.row("PRAGMA wal_checkpoint(TRUNCATE)") ?? [1]
+  if (isBusy === 0) database.run("UPDATE troupe_owner SET clean = 2 WHERE one = 1 AND epoch = ? AND clean = 0", epoch)
 }
 
 /** Nobody of this process holds the file under this token any more. */
