@@ -43,6 +43,10 @@ const causeOptions = {
   why: { value: "TEXT", help: "why, kept in the history" }
 }
 
+const seenOption = {
+  seen: { value: "N", help: "only if the run still has N messages, as 'troupe show' said" }
+}
+
 /** A verb of a run as a command; each stands in `verbs` (engine/steering.ts) with what it takes. */
 const steering = (verb: VerbName, summary: string, done: string, more: Partial<CommandSpec> = {}): CommandSpec => ({
   summary,
@@ -138,9 +142,26 @@ export const commands = {
     example: "troupe events r-17 --follow",
     load: async () => (await import("./commands/events.ts")).events
   },
-  pause: steering("pause", "let no attempt of a run begin until it is resumed", "is paused"),
-  cancel: steering("cancel", "end a run", "is being cancelled", {
+  pause: steering("pause", "let no attempt of a run begin until it is resumed", "being paused"),
+  cancel: steering("cancel", "end a run", "being cancelled", {
     options: { force: { help: "do not wait for attempts that are at work" } }
+  }),
+  retry: steering("retry", "do failed tasks of a run again: all, or one", "going on", {
+    positionals: ["ID", "[TASK]"],
+    options: seenOption,
+    example: 'troupe retry r-17 charge --why "the bank is back"'
+  }),
+  skip: steering("skip", "give a task that failed, or is at work, its result", "going on", {
+    positionals: ["ID", "TASK", "[JSON]"],
+    options: seenOption,
+    example: `troupe skip r-17 quote '{"price": 12}' --why "asked by phone"`
+  }),
+  rollback: steering("rollback", "take a run back to where it was after a message", "going on", {
+    options: {
+      to: { value: "N", help: "the message, as 'troupe events' counts them" },
+      ...seenOption
+    },
+    example: 'troupe rollback r-17 --to 4 --why "wrong prices"'
   }),
   check: {
     summary: "list everything that is wrong with a workflow",

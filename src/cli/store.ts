@@ -88,7 +88,7 @@ const open = async (store: Store, { drives, mustExist = false, engine = {} }: Se
     const orchestrator = new Orchestrator(opened)
     return { ...opened, orchestrator, close: () => orchestrator.close() }
   } catch (error) {
-    await Effect.runPromise(Effect.ignore(journal.close(-1)))
+    await Effect.runPromise(Effect.ignore(journal.close(0)))
     throw error
   }
 }

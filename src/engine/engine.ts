@@ -141,7 +141,8 @@ export class Engine {
     this.#told.epoch = options.claim.epoch
     this.writer = new Writer({
       journal: options.journal,
-      epoch: options.claim.epoch,
+      // what is only written down says so: nobody has begun with what follows from it
+      epoch: options.isIdle === true ? -options.claim.epoch : options.claim.epoch,
       fork: this.fork,
       written: (batch) => this.#deliverAll(batch),
       refused: (delivery, error) => this.#refused(delivery, error),
@@ -414,6 +415,7 @@ export class Engine {
     if (owed === undefined || run.outcome !== undefined) return
     for (const { place, isAborting } of owed.attempts.values()) if (isAborting) this.#answerAbort(run, place)
     if (run.parked !== undefined || this.options.isIdle === true) return
+    owed.begin(this.now())
     run.owed = undefined
     for (const { place, attempt, askedAt, epoch, isAborting } of owed.attempts.values()) {
       // its end is on its way, and finds the place by itself

@@ -360,7 +360,7 @@ export const openEngine = (
     const journal = yield* journalOf(store)
     // a journal of our own is let go of when somebody else has it
     const claim = yield* Effect.tapError(journal.claim(), () =>
-      typeof store === "string" ? Effect.ignore(journal.close(-1)) : Effect.void
+      typeof store === "string" ? Effect.ignore(journal.close(0)) : Effect.void
     )
     let recovery: Recovery | undefined
     const settings: EngineOptions = {

@@ -5,6 +5,7 @@ import type { ScopeSnapshot } from "../actors/scope.ts"
 import type { Board } from "../model/board.ts"
 import { criticalPath } from "../model/dependencies.ts"
 import { type Failure, toFailure } from "../model/errors.ts"
+import { kindOf } from "../model/ir.ts"
 import type { Json } from "../model/json.ts"
 import type { RunStatus, TaskStatus } from "../model/messages.ts"
 import { durationsOf } from "../model/plan.ts"
@@ -291,7 +292,7 @@ const etaOf = (run: LiveRun, alive: Alive, now: number): Date | undefined => {
 
 /** How long each task may still take, by index, in the pace seen so far; and the estimates of all that is open together. */
 const leftOf = (
-  { compiled }: LiveRun,
+  { compiled, room: { timeScale } }: LiveRun,
   board: Board,
   alive: Alive,
   now: number
@@ -303,7 +304,9 @@ const leftOf = (
   let work = 0
   const left = compiled.tasks.map(({ ir }, task) => {
     if (board.isFinal(task)) return 0
-    const expected = ir.estimateMs === undefined ? (mean ?? estimates[task]!) : ir.estimateMs * pace
+    // how long a wait takes is not learned from the others
+    const usual = kindOf(ir) === "sleep" ? estimates[task]! / timeScale : (mean ?? estimates[task]!)
+    const expected = ir.estimateMs === undefined ? usual : ir.estimateMs * pace
     const running = alive.since.get(task)
     const rest =
       running === undefined

@@ -16,16 +16,19 @@ import type { Engine } from "./engine.ts"
 import type { Orchestrator, Run } from "./orchestrator.ts"
 import type { Recovery } from "./recovery.ts"
 
-export type FieldKind = "text" | "value" | "flag"
+export type FieldKind = "text" | "value" | "flag" | "count"
 
 export interface Verb {
-  /** What it takes beside the run, who and why. */
+  /** What it takes beside the run, who and why. On the command line, flags and counts are options, the others stand in this order. */
   readonly fields: { readonly [field: string]: { readonly kind: FieldKind; readonly isOptional?: boolean } }
   /** False when the run is over. */
   readonly perform: (run: Run, fields: Fields, cause: Cause) => Promise<boolean>
 }
 
 export type Fields = { readonly [field: string]: Json }
+
+/** How many messages the run had when somebody looked. */
+const seen = { kind: "count", isOptional: true } as const
 
 /** Each is a verb of `Run`. */
 export const verbs = {
@@ -34,9 +37,25 @@ export const verbs = {
   cancel: {
     fields: { force: { kind: "flag", isOptional: true } },
     perform: (run, { force }, cause) => run.cancel({ ...cause, force: force === true })
+  },
+  retry: {
+    fields: { task: { kind: "text", isOptional: true }, seen },
+    perform: (run, { task, ...more }, cause) => done(run.retry(task as string | undefined, { ...more, ...cause }))
+  },
+  skip: {
+    fields: { task: { kind: "text" }, value: { kind: "value", isOptional: true }, seen },
+    perform: (run, { task, value = null, ...more }, cause) =>
+      done(run.skip(task as string, value, { ...more, ...cause }))
+  },
+  rollback: {
+    fields: { to: { kind: "count" }, seen },
+    perform: (run, { to, ...more }, cause) => done(run.rollback(to as number, { ...more, ...cause }))
   }
 } as const satisfies { readonly [verb: string]: Verb }
 export type VerbName = keyof typeof verbs
+
+/** A verb that rejects rather than say no. */
+const done = (asked: Promise<unknown>): Promise<boolean> => asked.then(() => true)
 
 export const verbNamed = (name: string): Verb | undefined =>
   Object.hasOwn(verbs, name) ? verbs[name as VerbName] : undefined
@@ -112,7 +131,8 @@ const fieldsOf = (verb: string, { fields }: Verb, given: Readonly<Record<string,
 const isOfKind: Record<FieldKind, (value: unknown) => boolean> = {
   text: (value) => typeof value === "string",
   value: () => true,
-  flag: (value) => typeof value === "boolean"
+  flag: (value) => typeof value === "boolean",
+  count: (value) => Number.isInteger(value) && (value as number) >= 0
 }
 
 const refuse = (code: string, message: string) => new RequestRefused({ code, message })

@@ -77,7 +77,7 @@ export interface RunPage {
   readonly cursor: string | undefined
 }
 
-/** Messages of a run, and the epoch in which each was written. */
+/** Messages of a run, and the epoch in which each was written; negative where its writer performed nothing. */
 export interface History {
   readonly messages: ReadonlyArray<Message>
   readonly epochs: ReadonlyArray<number>
@@ -110,7 +110,8 @@ export interface JournalService {
   /**
    * Writes messages of any number of runs, and notes: all of them or, on any error, none. Each message must continue its run
    * without a gap. When it succeeds, everything written is as durable as this journal can make it. There is one writer, which
-   * runs each effect exactly once; a journal that needs no waiting may do the work at once and return an exit.
+   * runs each effect exactly once; a journal that needs no waiting may do the work at once and return an exit. An owner that
+   * only writes down and performs nothing gives its epoch with a minus, which the history keeps.
    */
   readonly append: (
     batch: ReadonlyArray<Entry>,

@@ -22,11 +22,13 @@ export const events: Command = async (given) => {
   await reading(store, async (reader) => {
     if (given.has("json")) {
       const messages = await from(reader, run, 0)
-      await tellJson({ run, events: messages.map((message, seq) => ({ seq, ...message })) })
+      await tellJson({ run, events: messages.map(valueOf) })
     } else await stream(reader, run, follows, print)
   })
   return exitCodes.ok
 }
+
+const valueOf = ({ at, ...message }: Message, seq: number) => ({ seq, at, ...message })
 
 /** Least pause between two looks, in milliseconds; a long history is looked at less often, so that following costs little. */
 const pauseMs = 50

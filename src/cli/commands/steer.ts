@@ -21,7 +21,7 @@ export const steer =
     const ok = answer.ok === true
     const { status } = await reading(store, async (reader) => (await Effect.runPromise(look(reader, run))).state)
     if (given.has("json")) await tellJson({ ok, run, status, owner: owner ?? null })
-    else if (ok) tell(`${green("✓")} run ${run} ${done}${status === "running" ? "" : `: it is ${status}`}`)
+    else if (ok) tell(`${green("✓")} run ${run} is ${status === "running" ? done : status}`)
     else tell(`${yellow("■")} run ${run} has ended already: it ${status}, and nothing was done`)
     return ok ? exitCodes.ok : exitCodes.failed
   }
@@ -32,6 +32,11 @@ const fieldsOf = (verb: VerbName, given: Given): Fields => {
   for (const [name, { kind }] of Object.entries(verbNamed(verb)!.fields)) {
     if (kind === "flag") {
       if (given.has(name)) fields[name] = true
+      continue
+    }
+    if (kind === "count") {
+      const count = given.whole(name, 0)
+      if (count !== undefined) fields[name] = count
       continue
     }
     const word = words.shift()

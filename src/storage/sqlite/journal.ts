@@ -222,7 +222,7 @@ class FileJournal implements SqliteJournal {
       const ownership = this.#ownership
       clearInterval(this.#heartbeat)
       owned.delete(this)
-      const isOwner = ownership?.epoch === epoch
+      const isOwner = ownership?.epoch === Math.abs(epoch)
       if (isOwner) {
         release(database, ownership)
         // whoever still reads keeps the log alive; what is in the file already cannot be lost with it

@@ -125,7 +125,7 @@ export const take = (database: Database, leaseMs: number): Ownership => {
 /** Throws `StaleOwner` unless the epoch is the present one. Belongs into the transaction that writes. */
 export const requireEpoch = (database: Database, epoch: number): void => {
   const [current] = database.row("SELECT epoch FROM troupe_owner WHERE one = 1")!
-  if (current !== epoch) throw new StaleOwner({ epoch, current })
+  if (current !== Math.abs(epoch)) throw new StaleOwner({ epoch, current })
 }
 
 /** Says that the owner is alive. */

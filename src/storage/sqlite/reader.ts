@@ -101,7 +101,7 @@ class Reader implements StoreReader {
     })
 
   close = (): void => {
-    Effect.runSync(Effect.ignore(this.#journal.close(-1)))
+    Effect.runSync(Effect.ignore(this.#journal.close(0)))
     this.#database.close()
   }
 
