@@ -1,9 +1,9 @@
 /** The commands: what each takes, says about itself, and where it is. A command that is listed works. */
 
-import type { VerbName } from "../engine/steering.ts"
 import { suggest } from "../model/ids.ts"
 import type { Given } from "./arguments.ts"
 import { bold, dim } from "./output.ts"
+import { causeOptions, fileStoreOption, jsonOption, steering } from "./steering.ts"
 
 export type Command = (given: Given) => Promise<number>
 
@@ -35,27 +35,10 @@ const allowOption = {
 const storeOption = {
   store: { value: "STORE", help: "where runs are written: memory, or sqlite:PATH (default: sqlite:.troupe/troupe.db)" }
 }
-const fileStoreOption = { store: { value: "STORE", help: "sqlite:PATH (default: sqlite:.troupe/troupe.db)" } }
 const scaleOption = { "var-scale": { value: "N", help: "divides the length of all waits by N" } }
-const jsonOption = { json: { help: "print one JSON value" } }
-const causeOptions = {
-  who: { value: "NAME", help: "who asks, kept in the history (default: your user name)" },
-  why: { value: "TEXT", help: "why, kept in the history" }
-}
-
 const seenOption = {
   seen: { value: "N", help: "only if the run still has N messages, as 'troupe show' said" }
 }
-
-/** A verb of a run as a command; each stands in `verbs` (engine/steering.ts) with what it takes. */
-const steering = (verb: VerbName, summary: string, done: string, more: Partial<CommandSpec> = {}): CommandSpec => ({
-  summary,
-  positionals: ["ID"],
-  example: `troupe ${verb} r-17 --why "the market is closed"`,
-  load: async () => (await import("./commands/steer.ts")).steer(verb, done),
-  ...more,
-  options: { ...more.options, ...causeOptions, ...fileStoreOption, ...jsonOption }
-})
 
 export const commands = {
   run: {

@@ -97,7 +97,7 @@ const settled = async ({ engine }: Session, id: string): Promise<void> => {
   engine.writer.note(run)
 }
 
-export const steering = (
+export const asking = (
   verb: VerbName,
   run: string,
   fields: Fields,

@@ -698,7 +698,7 @@ export class Engine {
     if (dueAt < this.now() + restMs || isWatched(this.root)) return
     const due = Number.isFinite(dueAt) ? dueAt : undefined
     this.writer.note({ ...noteOf(run), isAsleep: true, dueAt: due })
-    this.sleep(run.id, due, run.leave())
+    this.sleep(run.id, due, run.leave(), run.room.isHeld)
     this.#release(run, aborted)
     this.runs.delete(run.id)
     this.#live--
@@ -707,8 +707,8 @@ export class Engine {
   }
 
   /** A run waits in the journal. */
-  sleep(id: string, dueAt: number | undefined, waiting: Dormant["waiting"] = []): void {
-    const dormant: Dormant = { timer: undefined, waiting }
+  sleep(id: string, dueAt: number | undefined, waiting: Dormant["waiting"] = [], isPaused = false): void {
+    const dormant: Dormant = { timer: undefined, waiting, isPaused }
     if (dueAt !== undefined) dormant.timer = this.timers.start(dueAt, () => this.options.onDue(id))
     this.dormant.set(id, dormant)
   }
@@ -733,6 +733,7 @@ export class Engine {
 export interface Dormant {
   timer: Timer | undefined
   readonly waiting: Array<(end: Outcome | TroupeError) => void>
+  readonly isPaused: boolean
 }
 
 /** A run whose next wait ends sooner stays in memory. */

@@ -11,5 +11,7 @@ const moves = (run: LiveRun): boolean =>
 /** Whether a run that an engine drives goes on by itself, in memory or waiting in the journal. */
 export const goesOn = (engine: Engine, id: string): boolean => {
   const run = engine.runs.get(id)
-  return run === undefined ? engine.dormant.get(id)?.timer !== undefined : moves(run)
+  if (run !== undefined) return moves(run)
+  const dormant = engine.dormant.get(id)
+  return dormant?.timer !== undefined && !dormant.isPaused
 }
