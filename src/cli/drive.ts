@@ -55,11 +55,11 @@ export const drive = async (
   }
   process.on("SIGINT", onSignal)
   process.on("SIGTERM", onSignal)
-  try {
-    return await ending
-  } finally {
-    clearInterval(timer)
-    process.off("SIGINT", onSignal)
-    process.off("SIGTERM", onSignal)
-  }
+  const came = await ending
+  clearInterval(timer)
+  // after an interrupt they stay: somebody who is in a hurry may say it again
+  if (came === "interrupted") return came
+  process.off("SIGINT", onSignal)
+  process.off("SIGTERM", onSignal)
+  return came
 }

@@ -33,7 +33,11 @@ const troupe = (
     child.stdout.on("data", (chunk) => (stdout += chunk))
     child.stderr.on("data", (chunk) => (stderr += chunk))
     child.stdin.end(stdin)
-    const waiting = setInterval(() => signalOnce !== "" && existsSync(signalOnce) && child.kill("SIGINT"), 50)
+    const waiting = setInterval(() => {
+      if (signalOnce === "" || !existsSync(signalOnce)) return
+      clearInterval(waiting)
+      child.kill("SIGINT")
+    }, 50)
     child.on("close", (code) => {
       clearInterval(waiting)
       resolve({ code, stdout, stderr, json: () => JSON.parse(stdout) })

@@ -124,6 +124,9 @@ describe.concurrent("a run in a store", () => {
       4,
       { run: "r", status: "parked", error: { code: "VERSION_UNAVAILABLE", message: expect.stringContaining("'t'") } }
     ])
+    // nor does anybody need it to write something down
+    expect((await here.troupe("pause", "r", "--json")).json()).toMatchObject({ status: "paused" })
+    expect((await here.troupe("runs", "--json")).json().runs).toMatchObject([{ run: "r", status: "paused" }])
     const given = await here.troupe("resume", "r", "--workflow", file, "--jsonl")
     expect([given.code, given.lines()[0]]).toMatchObject([0, { status: "succeeded", output: 8 }])
   })
