@@ -6,7 +6,7 @@ import type { Fields, Request, VerbName } from "../engine/steering.ts"
 import { performer } from "../engine/steering.ts"
 import { isPlainRecord, type Json } from "../model/json.ts"
 import { OwnerGone, RequestRefused, StoreInUse } from "../storage/errors.ts"
-import { type FileStore, openSession, openStoreReader, type Session } from "./store.ts"
+import { type FileStore, openSession, openStoreReader } from "./store.ts"
 
 export type Answer = { readonly [key: string]: Json }
 
@@ -81,20 +81,10 @@ const alone = async (store: FileStore, request: Request, mustExist: boolean): Pr
   const session = await openSession(store, { drives: "nothing", mustExist })
   try {
     const { orchestrator, engine, recovery } = session
-    const answer = await performer(orchestrator, engine, recovery)(request)
-    await settled(session, request.run)
-    return answer as Answer
+    return (await performer(orchestrator, engine, recovery)(request)) as Answer
   } finally {
     await session.close()
   }
-}
-
-/** What follows from a message at once (a cancelled run ends) is written too, and lists shall show it. */
-const settled = async ({ engine }: Session, id: string): Promise<void> => {
-  const run = engine.runs.get(id)
-  if (run === undefined) return
-  while (run.pending > 0 && !engine.isClosed) await new Promise((resolve) => setImmediate(resolve))
-  engine.writer.note(run)
 }
 
 export const asking = (
