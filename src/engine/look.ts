@@ -37,7 +37,8 @@ export const look = (journal: Readable, run: string, at?: number): Effect.Effect
     const history = { messages: messages.slice(0, count), epochs: epochs.slice(0, count) }
     const engine = idleEngine(journal as JournalService)
     try {
-      const live = engine.fold(run, makeWorkflow(ir, new Map(), undefined), history, undefined)
+      const past = { first: messages[0], snapshot: undefined, history }
+      const live = engine.fold(run, makeWorkflow(ir, new Map(), undefined), past, undefined)
       // the past is looked at with the clock of the past
       const now = count < messages.length ? live.updatedAt : Date.now()
       const { path, ms } = pathLeft(live, now)
@@ -83,6 +84,7 @@ const idleEngine = (journal: JournalService): Engine =>
     retainMessages: Number.MAX_SAFE_INTEGER,
     mailboxMax: 0,
     graceMs: 0,
+    snapshotEvery: Number.MAX_SAFE_INTEGER,
     timeScale: 1,
     newId: () => "",
     onDue: () => {},

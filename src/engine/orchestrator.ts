@@ -358,7 +358,7 @@ export const openEngine = (
       return yield* Effect.fail(new InvalidOption({ option: "balance", value: balance, allowed: balances.join(", ") }))
     const startsPerSecond = positive(options.startsPerSecond ?? 20_000, "startsPerSecond")
     const journal = yield* journalOf(store)
-    // a journal of our own is let go of when somebody else has it
+    // a journal that we opened ourselves is not left open
     const claim = yield* Effect.tapError(journal.claim(), () =>
       typeof store === "string" ? Effect.ignore(journal.close(0)) : Effect.void
     )

@@ -123,22 +123,6 @@ export class Database {
   }
 }
 
-/**
- * Closes a connection of somebody who does not own the file. The last connection that closes moves the log into the file and
- * clears it away; after a crash of the owner it would then seem lost. One that may only read leaves it where it is.
- */
-export const closeQuietly = (sqlite: Sqlite, database: Database): void => {
-  let last: Database | undefined
-  try {
-    last = sqlite.open(database.path, { readOnly: true })
-    last.row("SELECT epoch FROM troupe_owner")
-  } catch {
-    // then there is nothing to take care of
-  }
-  database.close()
-  last?.close()
-}
-
 /** The primary result codes of SQLite that mean something to us (sqlite.org/rescode.html). */
 const results = { busy: 5, locked: 6, readonly: 8, ioerr: 10, corrupt: 11, full: 13, cantopen: 14, notadb: 26 } as const
 

@@ -26,7 +26,8 @@ export const formatVersion = 1
 
 /**
  * Format 1. `chain` is a checksum over the message and the chain before it, from the run's name on; `head` is the chain of the
- * run's message `length - 1` as of the last note, so that a tail that was cut off shows.
+ * run's message `length - 1` as of the last note, so that a tail that was cut off shows. `clean` is 1 after closing in order, 2 when
+ * the process ended by itself without closing, 0 while it is open, and after a kill.
  */
 const tables = `
 CREATE TABLE troupe_owner (

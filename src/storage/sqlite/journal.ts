@@ -39,10 +39,10 @@ import {
   payloadOf,
   seals
 } from "./codec.ts"
-import { closeQuietly, type Database, journalError, type Row, Sqlite } from "./database.ts"
+import { type Database, journalError, type Row, Sqlite } from "./database.ts"
 import { create, formatVersion, look, migrate, requireWritable } from "./format.ts"
 import { FileInbox } from "./inbox.ts"
-import { forget, leaseDefaultMs, leaveOpen, type Ownership, release, renew, requireEpoch, take } from "./owner.ts"
+import { forget, leaseDefaultMs, leave, type Ownership, release, renew, requireEpoch, take } from "./owner.ts"
 import { probe } from "./probe.ts"
 import * as sql from "./statements.ts"
 
@@ -172,6 +172,7 @@ class FileJournal implements SqliteJournal {
       throw new StoreUnusable({ path, reason: "older", detail: `format ${found.version}, this is ${formatVersion}` })
     this.#database = this.#connect()
     if (found.version < formatVersion) migrate(this.#database)
+    atExit(this.#leave)
   }
 
   claim = (): Effect.Effect<Claim, JournalError> => {
@@ -184,7 +185,6 @@ class FileJournal implements SqliteJournal {
     return this.#attempt((database) => {
       const ownership = take(database, this.#leaseMs)
       this.#ownership = ownership
-      atExit(this)
       // the file itself must say that it is open, so that a log that is lost later is missed
       database.exec("PRAGMA wal_checkpoint(PASSIVE)")
       this.#forgetRuns()
@@ -221,36 +221,33 @@ class FileJournal implements SqliteJournal {
     this.#attempt((database) => {
       const ownership = this.#ownership
       clearInterval(this.#heartbeat)
-      owned.delete(this)
-      const isOwner = ownership?.epoch === Math.abs(epoch)
-      if (isOwner) {
+      notAtExit(this.#leave)
+      if (ownership?.epoch === Math.abs(epoch)) {
         release(database, ownership)
         // whoever still reads keeps the log alive; what is in the file already cannot be lost with it
         database.exec("PRAGMA wal_checkpoint(PASSIVE)")
-      }
+      } else this.#leave()
       this.#ownership = undefined
       this.#database = undefined
-      if (isOwner || this.#options.readOnly === true) database.close()
-      else closeQuietly(this.#sqlite, database)
+      database.close()
     })
-
-  /** The process ends and nobody has closed it: the driver will move the log into the file, so nobody must miss it later. */
-  leave = (): void => {
-    if (this.#ownership === undefined || this.#database === undefined || this.#isDown) return
-    try {
-      leaveOpen(this.#database, this.#ownership)
-    } catch {
-      // as if it had been killed
-    }
-  }
 
   abandon = (): void => {
     clearInterval(this.#heartbeat)
-    owned.delete(this)
+    notAtExit(this.#leave)
     if (this.#ownership !== undefined) forget(this.#ownership.token)
     this.#ownership = undefined
     this.#database = undefined
     this.#isDown = true
+  }
+
+  /** The connection goes without having been closed in order, perhaps because the process ends. */
+  readonly #leave = (): void => {
+    try {
+      if (this.#database !== undefined) leave(this.#database, this.#ownership)
+    } catch {
+      // whoever cannot write this cannot merge the log either
+    }
   }
 
   read = (run: string, from = 0, to = Number.MAX_SAFE_INTEGER): Effect.Effect<History, JournalError> =>
@@ -682,18 +679,17 @@ class FileJournal implements SqliteJournal {
   }
 }
 
-/** Journals that are owned by this process. */
-const owned = new Set<FileJournal>()
-let isListening = false
-
-const atExit = (journal: FileJournal): void => {
-  owned.add(journal)
-  if (isListening) return
-  isListening = true
-  // one listener for all of them: Node warns about many
-  process.on("exit", () => {
-    for (const one of owned) one.leave()
-  })
+/** What is still to be said when the process ends; one listener for all journals. */
+const leaving = new Set<() => void>()
+const leaveAll = () => {
+  for (const one of leaving) one()
+}
+const atExit = (one: () => void): void => {
+  if (leaving.size === 0) process.on("exit", leaveAll)
+  leaving.add(one)
+}
+const notAtExit = (one: () => void): void => {
+  if (leaving.delete(one) && leaving.size === 0) process.off("exit", leaveAll)
 }
 
 const hashOf = (text: string) => createHash("sha256").update(text).digest("base64url")

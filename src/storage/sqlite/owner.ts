@@ -141,13 +141,15 @@ export const release = (database: Database, { epoch, token }: Ownership): void =
 }
 
 /**
- * Says that the process ends without having given the file back: as after a crash, except that the log is in the file by then.
- * Where somebody else keeps the log from going there, nothing is said, and it stays needed.
+ * Before a connection goes that was not closed in order: it may be the last one, and takes the log with it. A store that nobody
+ * else has open then says that its log was merged, not lost.
  */
-export const leaveOpen = (database: Database, { epoch }: Ownership): void => {
-  const [isBusy] = database.row("PRAGMA wal_checkpoint(TRUNCATE)") ?? [1]
-  if (isBusy === 0) database.run("UPDATE troupe_owner SET clean = 2 WHERE one = 1 AND epoch = ? AND clean = 0", epoch)
-}
+export const leave = (database: Database, own: Ownership | undefined): void =>
+  database.transaction(() => {
+    const { owner, now } = ownerOf(database)
+    if (owner.token !== own?.token && isAlive(owner, now)) return
+    database.run("UPDATE troupe_owner SET clean = 2 WHERE one = 1 AND clean = 0")
+  })
 
 /** Nobody of this process holds the file under this token any more. */
 export const forget = (token: string): void => {

@@ -9,7 +9,7 @@ import { TroupeError } from "../../model/errors.ts"
 import type { Json } from "../../model/json.ts"
 import { OwnerGone, OwnerSilent } from "../errors.ts"
 import type { JournalService } from "../journal.ts"
-import { closeQuietly, type Database, journalError, Sqlite } from "./database.ts"
+import { type Database, journalError, Sqlite } from "./database.ts"
 import { versionOf } from "./inbox.ts"
 import { type SqliteJournal, sqliteJournal } from "./journal.ts"
 import { clock, describeOwner } from "./owner.ts"
@@ -105,7 +105,10 @@ class Reader implements StoreReader {
     this.#database.close()
   }
 
-  /** The one thing that is written, over a connection that lives no longer than that. */
+  /**
+   * The one thing that is written, over a connection that lives no longer than that. It is never the last one, which would clear
+   * the log of a killed owner away: ours, which may only read, stays open.
+   */
   #put(request: string): number {
     return this.#reading(() => {
       const writing = this.#sqlite.open(this.path)
@@ -115,7 +118,7 @@ class Reader implements StoreReader {
           request
         )![0] as number
       } finally {
-        closeQuietly(this.#sqlite, writing)
+        writing.close()
       }
     })
   }
