@@ -38,14 +38,15 @@ export const drive = async (
     if (mayStop()) finish("rest")
   }
   for (const run of runs)
-    void run
-      .outcome()
-      .catch(() => {})
-      .then(() => {
+    run.outcome().then(
+      () => {
         open.delete(run.id)
         ended?.(run)
         if (open.size === 0) look()
-      })
+      },
+      // it has not ended: the store was closed, or it cannot be read any more
+      () => {}
+    )
   const timer = setInterval(look, lookMs)
   let interrupts = 0
   const onSignal = () => {

@@ -6,7 +6,12 @@ import type { LiveRun } from "./run.ts"
 export type Wait =
   | { readonly task: string; readonly for: "tasks"; readonly tasks: ReadonlyArray<string> }
   /** `retry` is the number of the attempt that follows the pause. */
-  | { readonly task: string; readonly for: "timer"; readonly dueAt: Date | undefined; readonly retry?: number }
+  | {
+      readonly task: string
+      readonly for: "timer" | "answer"
+      readonly dueAt: Date | undefined
+      readonly retry?: number
+    }
   | { readonly task: string; readonly for: "slot" }
   | { readonly task: string; readonly for: string }
 
@@ -54,6 +59,9 @@ const visit = (run: LiveRun, { scope }: ScopeSnapshot, found: Array<Wait>): void
           break
         case "ready":
           found.push({ task, for: "slot" })
+          break
+        case "waiting":
+          found.push({ ...timer, for: "answer" })
           break
         default:
           found.push({ ...timer, for: String(snapshot.value) })

@@ -266,6 +266,26 @@ describe.concurrent("a second process while another has the store", () => {
     })
   })
 
+  test("pauses what a resume drives, which then says once how each run stands and ends: exit 4", async () => {
+    const here = place()
+    await here.troupe("start", here.file("nap.json", nap(30_000)), "--id", "n")
+    await here.troupe("start", here.file("echo.json", echo), "--id", "e", "--input", "1")
+    const owner = here.go("resume", "--jsonl")
+    await until(owner.stdout, (text) => text.includes('"e"'))
+    await until(
+      () => here.troupe("pause", "n", "--json"),
+      ({ code }) => code === 0
+    )
+    const { code, lines } = await owner.done
+    expect([code, lines().map(({ run, status }) => [run, status])]).toEqual([
+      4,
+      [
+        ["e", "succeeded"],
+        ["n", "paused"]
+      ]
+    ])
+  })
+
   test("asks it to cancel, and the run ends there", async () => {
     const here = place()
     const owner = await withOwner(here)
@@ -388,6 +408,32 @@ describe.concurrent("stores that cannot be used: exit 5, one sentence, not a byt
     expect((await here.troupe("runs", "--store", "memory")).code).toBe(2)
     expect((await here.troupe("run", file, "--input", "3", "--store", "memory", "--json")).json().output).toBe(3)
     expect(readdirSync(here.folder)).toEqual(["echo.json"])
+  })
+})
+
+describe.concurrent("a damaged run", () => {
+  test("G27 is left alone and said, the others go on: exit 5", async () => {
+    const here = place()
+    const file = here.file("echo.json", echo)
+    for (const id of ["r1", "r2", "r3"]) await here.troupe("start", file, "--id", id, "--input", "1")
+    const database = new DatabaseSync(here.store)
+    database.exec("UPDATE troupe_messages SET body = replace(body, '1', '2') WHERE run = 2")
+    database.close()
+    const { code, lines, stderr } = await here.troupe("resume", "--jsonl")
+    expect([code, lines().map(({ run, status }) => [run, status])]).toEqual([
+      5,
+      [
+        ["r1", "succeeded"],
+        ["r3", "succeeded"]
+      ]
+    ])
+    expect(stderr).toContain("message 0 of run 'r2' is not what was written there")
+    const runs = (await here.troupe("runs", "--json")).json().runs
+    expect(runs.map(({ run, status }: any) => [run, status])).toEqual([
+      ["r3", "succeeded"],
+      ["r2", "quarantined"],
+      ["r1", "succeeded"]
+    ])
   })
 })
 

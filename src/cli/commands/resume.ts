@@ -75,23 +75,19 @@ const driveGroup = async ({ given, store, told, allow, workflows, id }: Journey,
   })
   try {
     const runs: Array<Run> = []
-    for (const one of ids) {
-      try {
+    for (const one of ids)
+      await told.unlessDamaged(async () => {
         const run = await session.orchestrator.get(one)
         runs.push(run)
         if (id !== undefined) await run.resume(causeOf(given))
-      } catch (error) {
-        if (!(error instanceof JournalCorrupt) || id !== undefined) throw error
-        told.damaged(error)
-      }
-    }
+      })
     const waiting = new Map(runs.map((run) => [run.id, run]))
     let telling: Promise<void> = Promise.resolve()
     const ending = await drive(session, {
       runs,
       ended: (run) => {
         waiting.delete(run.id)
-        telling = telling.then(async () => told.tell(await run.status()))
+        telling = telling.then(() => told.unlessDamaged(async () => told.tell(await run.status())))
       },
       interrupted: () =>
         say(
@@ -106,7 +102,8 @@ const driveGroup = async ({ given, store, told, allow, workflows, id }: Journey,
         )
     })
     await telling
-    if (ending === "rest") for (const run of waiting.values()) await told.tell(await run.status())
+    if (ending === "rest")
+      for (const run of waiting.values()) await told.unlessDamaged(async () => told.tell(await run.status()))
     return ending
   } finally {
     await session.close()
@@ -220,10 +217,16 @@ class Told {
     }
   }
 
-  damaged(error: JournalCorrupt): void {
-    this.#count++
-    this.#note(exitCodes.store)
-    say(`troupe: ${error.message}`)
+  /** A damaged run is said, and the others go on. */
+  async unlessDamaged(work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      if (!(error instanceof JournalCorrupt)) throw error
+      this.#count++
+      this.#note(exitCodes.store)
+      say(`troupe: ${error.message}`)
+    }
   }
 
   async end(): Promise<number> {

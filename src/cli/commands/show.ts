@@ -102,6 +102,7 @@ const waitLine = (wait: Wait): string => {
   if ("tasks" in wait) return `${task} for ${list(wait.tasks)}`
   if ("dueAt" in wait) {
     const until = wait.dueAt === undefined ? "" : ` until ${wait.dueAt.toISOString()}`
+    if (wait.for === "answer") return `${task} for an answer${until}`
     return wait.retry === undefined ? `${task}${until}` : `${task}${until}, then attempt ${wait.retry}`
   }
   return wait.for === "slot" ? `${task} for its turn` : `${task} for ${wait.for}`
