@@ -27,7 +27,7 @@ export const fold = (id: string, messages: ReadonlyArray<Message>): Folded | und
     const run = engine.fold(
       id,
       flows[first.workflow]!,
-      { first, snapshot: undefined, history: { messages, epochs: messages.map(() => 1) } },
+      { first, snapshot: undefined, history: { first: 0, messages, epochs: messages.map(() => 1) } },
       undefined
     )
     return {
