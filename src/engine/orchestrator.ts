@@ -382,7 +382,8 @@ export const openEngine = (
     for (const agent of options.agents ?? []) engine.router.join(agent)
     if (!journal.isDurable) return { engine, recovery }
     for (const workflow of options.workflows ?? []) engine.register(asWorkflow(workflow))
-    yield* recovery.begin()
+    // a store that cannot be read is given back, so that it can be opened again
+    yield* Effect.onError(recovery.begin(), () => Effect.ignore(engine.close()))
     recovery.wake()
     return { engine, recovery }
   })

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { TroupeError } from "../model/errors.ts"
 import type { Message } from "../model/messages.ts"
+import { hashOf } from "../model/workflow.ts"
 import type { Entry, JournalService, RunNote, RunQuery } from "./journal.ts"
 
 export interface Law {
@@ -357,15 +358,13 @@ const lawsOfOne: ReadonlyArray<{ readonly name: string; readonly check: (journal
     name: "definitions are kept by their hash, and runs say to which they are pinned",
     check: async (journal) => {
       const ir = { ir: 1, name: "w", tasks: [{ id: "t1", kind: "noop" }] } as const
-      const [first] = entries("a", 0, [{ ...submitted(1), hash: "h" } as Message])
-      same(
-        await journal.append([{ ...first!, definition: { hash: "h", ir } }, ...entries("a", 1, [done(1)])]),
-        "written"
-      )
-      same(await Effect.runPromise(journal.journal.definition("h")), ir)
+      const hash = hashOf(ir)
+      const [first] = entries("a", 0, [{ ...submitted(1), hash } as Message])
+      same(await journal.append([{ ...first!, definition: { hash, ir } }, ...entries("a", 1, [done(1)])]), "written")
+      same(await Effect.runPromise(journal.journal.definition(hash)), ir)
       same(await Effect.runPromise(journal.journal.definition("other")), undefined)
-      same([(await journal.find("a"))?.hash, (await journal.find("a"))?.workflow], ["h", "w"])
-      same(sorted(await journal.read("a")), sorted([{ ...submitted(1), hash: "h" } as Message, done(1)]))
+      same([(await journal.find("a"))?.hash, (await journal.find("a"))?.workflow], [hash, "w"])
+      same(sorted(await journal.read("a")), sorted([{ ...submitted(1), hash } as Message, done(1)]))
     }
   }
 ]

@@ -144,7 +144,7 @@ export const release = (database: Database, { epoch, token }: Ownership): void =
  * Before a connection goes that was not closed in order: it may be the last one, and takes the log with it. A store that nobody
  * else has open then says that its log was merged, not lost.
  */
-export const leave = (database: Database, own: Ownership | undefined): void =>
+export const markMerged = (database: Database, own: Ownership | undefined): void =>
   database.transaction(() => {
     const { owner, now } = ownerOf(database)
     if (owner.token !== own?.token && isAlive(owner, now)) return
