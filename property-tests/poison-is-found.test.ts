@@ -194,7 +194,7 @@ describe("G21 ordinary ends of the process", () => {
   )
 
   test.prop([many(6), fc.array(fc.integer({ min: 1, max: 30_000 }), { minLength: 3, maxLength: 15 })], { numRuns: 40 })(
-    "whatever their rhythm, whoever is left alone wrote nothing in the three lives before",
+    "whatever their rhythm, nobody is left alone without three of them since its last message",
     async (innocents, kills) => {
       const there = await lives({ innocents, culprits: [] })
       const known = new Set<string>()

@@ -28,6 +28,7 @@ import { memoryJournal } from "../storage/memory.ts"
 import type { Allow } from "./builtin.ts"
 import { type DecisionOptions, retry, rollback, skip } from "./decide.ts"
 import { Engine, type EngineOptions } from "./engine.ts"
+import { Inbox } from "./inbox.ts"
 import { Poison } from "./poison.ts"
 import {
   overviewOf,
@@ -44,6 +45,7 @@ import { Retention, type RetentionOptions, retentionPolicy } from "./retention.t
 import { type Agent, type AgentMessage, mailboxCapacity } from "./router.ts"
 import type { LiveRun } from "./run.ts"
 import { keepSpecimens } from "./specimens.ts"
+import { performer } from "./steering.ts"
 import { type ExportOptions, exportRun, importRun } from "./transfer.ts"
 
 export interface OrchestratorOptions {
@@ -371,6 +373,8 @@ const written = (run: LiveRun): Promise<LiveRun> =>
 export interface Opened {
   readonly engine: Engine
   readonly recovery: Recovery
+  /** What other processes ask for; where they can. */
+  readonly inbox?: Inbox
 }
 
 /**
@@ -433,11 +437,15 @@ export const openEngine = (
           )
         : poison.account()
     yield* Effect.onError(begun, () => Effect.ignore(engine.close()))
-    if (drives !== "all") return { engine, recovery }
-    recovery.wake()
-    poison.try()
-    new Retention(engine, policy).open()
-    return { engine, recovery }
+    if (drives === "all") {
+      recovery.wake()
+      poison.try()
+      new Retention(engine, policy).open()
+    }
+    if (journal.inbox === undefined) return { engine, recovery }
+    const inbox = new Inbox(journal.inbox, engine, performer(new Orchestrator({ engine, recovery }), engine, recovery))
+    inbox.open()
+    return { engine, recovery, inbox }
   })
 
 /** The journal that a store names. */
@@ -459,7 +467,7 @@ const journalOf = (
 }
 
 /** A UUID (version 7) that begins with the time: rows of one time stand together in the store's index. */
-const orderedId = (): string => {
+export const orderedId = (): string => {
   const random = randomUUID()
   const time = Date.now().toString(16).padStart(12, "0")
   return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(15)}`

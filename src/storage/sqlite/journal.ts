@@ -20,6 +20,7 @@ import {
   SequenceConflict,
   StoreUnusable
 } from "../errors.ts"
+import type { InboxService } from "../inbox.ts"
 import type {
   Backup,
   Claim,
@@ -51,6 +52,7 @@ import {
 } from "./codec.ts"
 import { type Database, journalError, openError, type Row, Sqlite } from "./database.ts"
 import { create, formatVersion, look, migrate, requireWritable, syncFolder, tidy } from "./format.ts"
+import { FileInbox } from "./inbox.ts"
 import {
   forget,
   leaseDefaultMs,
@@ -89,6 +91,7 @@ export interface SqliteOptions {
 export interface SqliteJournal extends JournalService {
   readonly path: string
   readonly backup: (path: string) => Effect.Effect<Backup, JournalError | BackupRefused>
+  readonly inbox: InboxService
   /** Lets go of the file as a killed process would: nothing is said, nothing is given back. For tests of what follows. */
   readonly abandon: () => void
 }
@@ -167,6 +170,7 @@ class FileJournal implements SqliteJournal {
   #isDown = false
   /** Says now and then that the owner is alive; real time, whatever clock the runs are on. */
   #heartbeat: NodeJS.Timeout | undefined = undefined
+  readonly inbox: InboxService = new FileInbox((work) => this.#attempt(work))
 
   constructor(sqlite: Sqlite, path: string, options: SqliteOptions) {
     this.#sqlite = sqlite
@@ -261,9 +265,12 @@ class FileJournal implements SqliteJournal {
   close = (epoch: number): Effect.Effect<void, JournalError> =>
     Effect.suspend(() => {
       if (this.#database === undefined) return Exit.void
-      const isOwn = this.#ownership?.epoch === epoch
+      const isOwn = this.#ownership?.epoch === Math.abs(epoch)
       const closed = this.#attempt((database) => {
-        if (isOwn) release(database, this.#ownership!)
+        if (!isOwn) return
+        release(database, this.#ownership!)
+        // whoever still reads keeps the log alive; what is in the file already cannot be lost with it
+        database.exec("PRAGMA wal_checkpoint(PASSIVE)")
       })
       // what cannot be said any more is not waited for: the next owner takes this one for killed
       this.#letGo(isOwn && Exit.isExit(closed) && Exit.isSuccess(closed))
