@@ -25,6 +25,7 @@ import {
   LimitExceeded,
   OrchestratorClosed,
   RunNotFound,
+  TransactionsUnsupported,
   TroupeError,
   toFailure
 } from "../model/errors.ts"
@@ -33,7 +34,7 @@ import type { Message, Outcome } from "../model/messages.ts"
 import { definition } from "../model/nested.ts"
 import type { Workflow } from "../model/workflow.ts"
 import { JournalCorrupt, type JournalError } from "../storage/errors.ts"
-import type { Claim, History, JournalService } from "../storage/journal.ts"
+import type { Claim, History, JournalService, Within } from "../storage/journal.ts"
 import { type Attempt, type AttemptEnd, Attempts } from "./attempts.ts"
 import type { Allow } from "./builtin.ts"
 import { Library } from "./library.ts"
@@ -129,6 +130,7 @@ export class Engine {
       allow: options.allow,
       graceMs: options.graceMs,
       epoch: options.claim.epoch,
+      cached: options.journal.cached,
       ended: (attempt, end) => this.#attemptEnded(attempt, end)
     })
     this.#told.epoch = options.claim.epoch
@@ -145,6 +147,10 @@ export class Engine {
   }
 
   readonly now = (): number => this.#clock.currentTimeMillisUnsafe()
+
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
 
   /** Runs that have not ended, in memory or not. */
   get live(): number {
@@ -168,6 +174,14 @@ export class Engine {
       if (!isSame(before, workflow, input)) throw new IdempotencyMismatch({ run: id })
       return before
     }
+    const delivery = this.begin(workflow, id, input)
+    this.writer.offer(delivery)
+    return delivery.live
+  }
+
+  /** A run that is about to be written, with its first message; its id is taken from now on. */
+  begin(workflow: Workflow, id: string, input: Json): Delivery {
+    if (this.#isClosed) throw new OrchestratorClosed()
     if (this.live >= this.options.runsMax)
       throw new LimitExceeded({
         limit: "runs",
@@ -189,8 +203,17 @@ export class Engine {
       ...(isDurable ? { hash: workflow.hash } : {}),
       input
     }
-    this.writer.offer(new Delivery(run, message, undefined, (error) => run.written(error)))
-    return run
+    return new Delivery(run, message, undefined, (error) => run.written(error))
+  }
+
+  /** What came of runs that were begun and written by somebody else than the writer: they go on, or never were. */
+  begun(batch: ReadonlyArray<Delivery>, error?: TroupeError): void {
+    if (this.#isClosed) return
+    for (const delivery of batch) {
+      delivery.live.pending++
+      if (error !== undefined) this.#refused(delivery, error)
+    }
+    if (error === undefined) this.#deliverAll(batch)
   }
 
   /** Makes a workflow known, and lets runs go on that waited for its code. */
@@ -451,7 +474,12 @@ export class Engine {
     const { place } = attempt
     const run = place.room.owner as LiveRun
     run.back(attempt)
-    this.writer.offer(new Delivery(run, messageOf(attempt, end, this.now()), place, undefined))
+    const at = this.now()
+    const delivery = new Delivery(run, messageOf(attempt, end, at), place, undefined)
+    if (end.type === "attempt.within") delivery.within = withinOf(delivery, attempt, end.perform, at)
+    else if (end.type === "attempt.succeeded" && attempt.cacheKey !== undefined)
+      delivery.remember = { key: attempt.cacheKey, expiresAt: at + place.task!.work!.cache!.ttlMs }
+    this.writer.offer(delivery)
   }
 
   #timerFired(run: LiveRun, place: Place): void {
@@ -586,15 +614,35 @@ const messageOf = ({ place, attempt, agent }: Attempt, end: AttemptEnd, at: numb
   const by = agent === undefined ? undefined : { agent }
   switch (end.type) {
     case "attempt.succeeded":
+      if (end.cached === true) return { type: end.type, at, task, attempt, value: end.value, cached: true }
       return by === undefined
         ? { type: end.type, at, task, attempt, value: end.value }
         : { type: end.type, at, task, attempt, value: end.value, ...by }
+    case "attempt.within":
+      // what a store without transactions writes
+      return { type: "attempt.failed", at, task, attempt, failure: unsupported, ...by }
     case "attempt.failed":
       return { type: end.type, at, task, attempt, failure: end.failure, ...by }
     case "attempt.aborted":
       return { type: end.type, at, task, attempt }
   }
 }
+
+const unsupported = Object.freeze(toFailure(new TransactionsUnsupported()))
+
+/** How an attempt that has yet to write its rows becomes a message. */
+const withinOf = (
+  delivery: Delivery,
+  attempt: Attempt,
+  perform: Extract<AttemptEnd, { type: "attempt.within" }>["perform"],
+  at: number
+): Within => ({
+  perform: (db) => messageOf(attempt, { type: "attempt.succeeded", value: perform(db) }, at),
+  refuse: (error) => messageOf(attempt, { type: "attempt.failed", failure: toFailure(error) }, at),
+  told: (message) => {
+    delivery.message = message
+  }
+})
 
 const isSame = (run: LiveRun, workflow: Workflow, input: Json) =>
   (run.workflow === workflow || run.workflow.hash === workflow.hash) &&

@@ -18,10 +18,12 @@ export {
   Journal,
   type JournalService,
   type Pinned,
+  type Remember,
   type RunNote,
   type RunPage,
   type RunQuery,
-  type RunRecord
+  type RunRecord,
+  type Within
 } from "./journal.ts"
 export { type Law, laws } from "./laws.ts"
 export { layerMemory, type MemoryOptions, memoryJournal } from "./memory.ts"

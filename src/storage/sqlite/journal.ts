@@ -6,21 +6,31 @@ import { createHash } from "node:crypto"
 import { resolve } from "node:path"
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { TroupeError } from "../../model/errors.ts"
+import { TransactionMisused, TroupeError } from "../../model/errors.ts"
 import type { WorkflowIR } from "../../model/ir.ts"
 import { deepFreeze, type Json } from "../../model/json.ts"
 import type { Message, RunStatus } from "../../model/messages.ts"
-import { JournalBroken, JournalCorrupt, type JournalError, SequenceConflict, StoreUnusable } from "../errors.ts"
+import type { Transaction } from "../../model/transaction.ts"
+import {
+  JournalBroken,
+  JournalBusy,
+  JournalCorrupt,
+  type JournalError,
+  SequenceConflict,
+  StoreUnusable
+} from "../errors.ts"
 import type {
   Claim,
   Entry,
   History,
   JournalService,
   Pinned,
+  Remember,
   RunNote,
   RunPage,
   RunQuery,
-  RunRecord
+  RunRecord,
+  Within
 } from "../journal.ts"
 import {
   type Chain,
@@ -42,6 +52,7 @@ import { create, formatVersion, look, migrate, requireWritable } from "./format.
 import { forget, leaseDefaultMs, type Ownership, release, renew, requireEpoch, take } from "./owner.ts"
 import { probe } from "./probe.ts"
 import * as sql from "./statements.ts"
+import { type Done, letWrite } from "./transaction.ts"
 
 export interface SqliteOptions {
   /** Path of the file; it and its folder are made where they are missing. */
@@ -128,6 +139,10 @@ class FileJournal implements SqliteJournal {
   /** Set while the fate of the last commit is unknown. */
   #isUnsure = false
   #isDown = false
+  /** Set while the application writes in a transaction of ours: nobody else may. */
+  #isOpen = false
+  /** What was written in a transaction of unknown fate, if it is there, has yet to reach the disk for sure. */
+  #mustSettle = false
   /** Says now and then that the owner is alive; real time, whatever clock the runs are on. */
   #heartbeat: NodeJS.Timeout | undefined = undefined
 
@@ -179,25 +194,67 @@ class FileJournal implements SqliteJournal {
     notes: ReadonlyArray<RunNote>,
     epoch: number
   ): Effect.Effect<void, JournalError> => {
-    try {
-      const database = this.#up()
-      const isAgain = this.#isUnsure
-      database.exec("BEGIN IMMEDIATE")
-      requireEpoch(database, epoch)
-      this.#write(database, batch, notes, epoch, isAgain)
-      this.#commit(database, batch)
-      this.#settle(notes)
-      return Exit.void
-    } catch (error) {
-      return Exit.fail(this.#failed(error))
+    if (this.#isOpen) return this.#inTheWay()
+    const ended: Ended = new Map()
+    for (;;) {
+      try {
+        const database = this.#up()
+        const isAgain = this.#isUnsure
+        database.exec("BEGIN IMMEDIATE")
+        requireEpoch(database, epoch)
+        if (!this.#write(database, batch, notes, epoch, isAgain, ended)) continue
+        this.#commit(database, batch)
+        this.#settle(notes)
+        return Exit.void
+      } catch (error) {
+        return Exit.fail(this.#failed(error))
+      }
     }
   }
+
+  transact = (work: (db: Transaction) => ReadonlyArray<Entry>, epoch: number): Effect.Effect<void, unknown> => {
+    if (this.#isOpen) return this.#inTheWay()
+    if (this.#isUnsure) return Exit.fail(new JournalBroken({ cause: "it is not known yet what was written last" }))
+    let isCommitting = false
+    let batch: ReadonlyArray<Entry> = []
+    try {
+      const database = this.#up()
+      database.exec("BEGIN IMMEDIATE")
+      requireEpoch(database, epoch)
+      const done = this.#letWrite(database, work)
+      if (!done.isDone) {
+        this.#undo(database)
+        return Exit.fail(done.error)
+      }
+      batch = done.value
+      this.#write(database, batch, [], epoch, false, new Map())
+      isCommitting = true
+      this.#commit(database, batch)
+      return Exit.void
+    } catch (error) {
+      const isUnsure = this.#isUnsure || (isCommitting && batch.length === 0)
+      this.#isUnsure = false
+      const known = this.#failed(error)
+      if (!isUnsure) return Exit.fail(known)
+      // whoever asks next opens the file again, and what is found there is on the disk
+      this.#isDown = true
+      this.#mustSettle = true
+      return Exit.fail(new JournalBroken({ cause: known, isUnsure }))
+    }
+  }
+
+  cached = (key: string, at: number): Effect.Effect<Json | undefined, JournalError> =>
+    this.#attempt((database) => {
+      const [expiresAt, kept] = database.row(sql.remembered, key, at) ?? []
+      return kept === undefined ? undefined : this.#unpack(key, expiresAt, kept)
+    })
 
   renew = (epoch: number): Effect.Effect<void, JournalError> =>
     this.#attempt((database) => database.transaction(() => renew(database, epoch, this.#leaseMs)))
 
-  close = (epoch: number): Effect.Effect<void, JournalError> =>
-    this.#attempt((database) => {
+  close = (epoch: number): Effect.Effect<void, JournalError> => {
+    if (this.#isOpen) return this.#inTheWay()
+    return this.#attempt((database) => {
       const ownership = this.#ownership
       clearInterval(this.#heartbeat)
       if (ownership?.epoch === epoch) release(database, ownership)
@@ -205,6 +262,7 @@ class FileJournal implements SqliteJournal {
       this.#database = undefined
       database.close()
     })
+  }
 
   abandon = (): void => {
     clearInterval(this.#heartbeat)
@@ -278,26 +336,40 @@ class FileJournal implements SqliteJournal {
 
   // ── writing ──────────────────────────────────────────────────────────────────────────────────────
 
-  /** Everything of a batch, inside its transaction. */
+  /** Everything of a batch, inside its transaction; false when the transaction was ended and it has to be begun again. */
   #write(
     database: Database,
     batch: ReadonlyArray<Entry>,
     notes: ReadonlyArray<RunNote>,
     epoch: number,
-    isAgain: boolean
-  ): void {
+    isAgain: boolean,
+    ended: Ended
+  ): boolean {
     const values: Array<Link> = []
+    let isSwept = false
     for (const entry of batch) {
       const handle = this.#handleFor(database, entry)
-      const body = this.#bodyOf(database, entry.message, handle)
+      const { within } = entry
+      if (within !== undefined && entry.seq !== handle.length) {
+        if (isAgain && this.#isDone(database, handle, entry, within, epoch)) continue
+        throw new SequenceConflict({ run: entry.run, expected: entry.seq, actual: handle.length })
+      }
+      const message = within === undefined ? entry.message : this.#perform(database, entry, within, ended)
+      if (message === undefined) return false
+      const body = this.#bodyOf(database, message, handle)
       if (entry.seq !== handle.length) {
         if (isAgain && this.#isThere(database, handle, entry.seq, epoch, body)) continue
         throw new SequenceConflict({ run: entry.run, expected: entry.seq, actual: handle.length })
       }
+      if (entry.remember !== undefined && message.type === "attempt.succeeded") {
+        this.#remember(database, entry.remember, message.value)
+        if (!isSwept) database.run(sql.sweepCache, message.at)
+        isSwept = true
+      }
       handle.link = this.#chain.next(handle.link, handle.length, epoch, body)
       values.push(handle.id, handle.length, epoch, handle.link, body)
       handle.length++
-      handle.updatedAt = entry.message.at
+      handle.updatedAt = message.at
       if (values.length === 5 * sql.rowsAtOnce) {
         database.statement(sql.insertMessages).run(...values)
         values.length = 0
@@ -308,6 +380,75 @@ class FileJournal implements SqliteJournal {
       single.run(values[i]!, values[i + 1]!, values[i + 2]!, values[i + 3]!, values[i + 4]!)
     if (batch.length <= smallBatch) this.#writeHeads(database, batch)
     for (const note of notes) this.#writeNote(database, note)
+    return true
+  }
+
+  /** Makes the message of an entry, with the rows that belong to it; undefined when that has ended the transaction of all. */
+  #perform(database: Database, entry: Entry, within: Within, ended: Ended): Message | undefined {
+    const before = ended.get(entry)
+    if (before !== undefined) {
+      const message = within.refuse(before)
+      within.told(message)
+      return message
+    }
+    database.run("SAVEPOINT troupe_entry")
+    const done = this.#letWrite(database, within.perform)
+    if (!database.raw.isTransaction) {
+      ended.set(entry, done.isDone ? undefined : done.error)
+      this.#undo(database)
+      return undefined
+    }
+    if (!done.isDone) database.run("ROLLBACK TO troupe_entry")
+    database.run("RELEASE troupe_entry")
+    const message = done.isDone ? done.value : within.refuse(done.error)
+    within.told(message)
+    return message
+  }
+
+  #letWrite<T>(database: Database, work: (db: Transaction) => T): Done<T> {
+    this.#isOpen = true
+    try {
+      return letWrite(database, work)
+    } finally {
+      this.#isOpen = false
+    }
+  }
+
+  /** Whether an entry was written before with what belongs to it: then its message is the one that is there. */
+  #isDone(database: Database, handle: Handle, { seq, message }: Entry, within: Within, epoch: number): boolean {
+    const [writtenIn, body] = database.row(sql.readMessage, handle.id, seq) ?? []
+    if (writtenIn !== epoch) return false
+    const { definition, submittedAt } = handle
+    const there = decode(body, definition.names, { ...definition, submittedAt }, (hash) => this.#fetch(database, hash))
+    if (!isEndOf(message, there)) return false
+    within.told(there)
+    return true
+  }
+
+  /** Nothing of an open transaction stays, nor of what was remembered of it. */
+  #undo(database: Database): void {
+    database.rollback()
+    this.#forgetRuns()
+    this.#refreshLastRun()
+  }
+
+  #inTheWay(): Effect.Effect<never, JournalError> {
+    return Exit.fail(new JournalBroken({ cause: new TransactionMisused({ how: "open" }) }))
+  }
+
+  /** Values are kept with a checksum, or a seal, over key and time: what was changed is as good as not there. */
+  #remember(database: Database, { key, expiresAt }: Remember, value: Json): void {
+    const text = JSON.stringify(value)
+    database.run(sql.remember, key, expiresAt, `${this.#sealOf(key, expiresAt, text)} ${text}`)
+  }
+
+  #unpack(key: string, expiresAt: number, kept: string): Json | undefined {
+    const text = kept.slice(kept.indexOf(" ") + 1)
+    return kept === `${this.#sealOf(key, expiresAt, text)} ${text}` ? deepFreeze(JSON.parse(text) as Json) : undefined
+  }
+
+  #sealOf(key: string, expiresAt: number, text: string): Link {
+    return this.#chain.next(this.#chain.first(key), expiresAt, 0, text)
   }
 
   /** The text of a message as it is written; large payloads are written elsewhere, once each. */
@@ -567,6 +708,7 @@ class FileJournal implements SqliteJournal {
     this.#isDown = true
     this.#forgetRuns()
     const after = this.#connect()
+    if (this.#mustSettle) this.#makeSure(after)
     this.#database = after
     this.#isDown = false
     this.#lastRun = after.row(sql.lastRun)![0]
@@ -574,6 +716,17 @@ class FileJournal implements SqliteJournal {
       before?.close()
     } catch {
       // it had failed before
+    }
+  }
+
+  /** Moves what is in the log into the file itself: then it is on the disk. */
+  #makeSure(database: Database): void {
+    try {
+      if (database.row("PRAGMA wal_checkpoint(TRUNCATE)")?.[0] !== 0) throw new JournalBusy({ path: this.path })
+      this.#mustSettle = false
+    } catch (error) {
+      database.close()
+      throw error
     }
   }
 
@@ -619,6 +772,16 @@ class FileJournal implements SqliteJournal {
     }
   }
 }
+
+/** Entries that have ended the transaction they were performed in, and with what error: they are not performed again. */
+type Ended = Map<Entry, unknown>
+
+/** Whether a message is an end of the attempt that another message is about. */
+const isEndOf = (of: Message, message: Message): boolean =>
+  (message.type === "attempt.succeeded" || message.type === "attempt.failed") &&
+  of.type === "attempt.failed" &&
+  message.task === of.task &&
+  message.attempt === of.attempt
 
 const hashOf = (text: string) => createHash("sha256").update(text).digest("base64url")
 
