@@ -123,8 +123,11 @@ export const migrate = (database: Database, steps: ReadonlyArray<string> = migra
 
 export type Found =
   | { readonly kind: "absent" }
-  /** `log` is whether there is a log beside the file, with something in it. */
-  | { readonly kind: "store"; readonly version: number; readonly log: boolean }
+  /**
+   * `log` is whether there is a log beside the file, with something in it. An empty one has been moved into the file to its end:
+   * nothing is lost then, as it may be when there is none.
+   */
+  | { readonly kind: "store"; readonly version: number; readonly log: boolean | "empty" }
 
 /** Looks at a file without opening it as a database. Throws `StoreUnusable` for everything that is not a store of ours. */
 export const look = (path: string): Found => {
@@ -152,7 +155,7 @@ export const look = (path: string): Found => {
   const size = header.readUInt32BE(28) * pageSize
   // with a log, pages may still be on their way from there into the file
   if (!hasLog && stats.size < size) return refuse("truncated", `${stats.size} of ${size} bytes`)
-  return { kind: "store", version, log: hasLog }
+  return { kind: "store", version, log: hasLog || (log !== undefined && "empty") }
 }
 
 /** Whether nobody has the right to write to it: that is asked for even where the user may do everything. */
@@ -168,7 +171,10 @@ export const requireWritable = (path: string): void => {
  * Nothing happens if somebody else was quicker.
  */
 export const create = (sqlite: Sqlite, path: string): void => {
-  mkdirSync(dirname(path), { recursive: true })
+  const outermost = mkdirSync(dirname(path), { recursive: true })
+  // a new folder lasts once the one around it was synced, like any name
+  if (outermost !== undefined)
+    for (let made = dirname(path); made.length >= outermost.length; made = dirname(made)) sync(dirname(made))
   sweep(path)
   const draft = `${path}.new-${process.pid}`
   rmSync(draft, { force: true })

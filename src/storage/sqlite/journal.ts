@@ -420,7 +420,7 @@ class FileJournal implements SqliteJournal {
     if (writtenIn !== epoch) return false
     const { definition, submittedAt } = handle
     const there = decode(body, definition.names, { ...definition, submittedAt }, (hash) => this.#fetch(database, hash))
-    if (!isEndOf(message, there)) return false
+    if (!isSameEnd(message, there)) return false
     within.told(there)
     return true
   }
@@ -776,12 +776,10 @@ class FileJournal implements SqliteJournal {
 /** Entries that have ended the transaction they were performed in, and with what error: they are not performed again. */
 type Ended = Map<Entry, unknown>
 
-/** Whether a message is an end of the attempt that another message is about. */
-const isEndOf = (of: Message, message: Message): boolean =>
-  (message.type === "attempt.succeeded" || message.type === "attempt.failed") &&
-  of.type === "attempt.failed" &&
-  message.task === of.task &&
-  message.attempt === of.attempt
+/** Whether two messages are both ends of one attempt; which end it was, only the one that was written knows. */
+const isSameEnd = (one: Message, other: Message): boolean =>
+  isEnd(one) && isEnd(other) && one.task === other.task && one.attempt === other.attempt
+const isEnd = (message: Message) => message.type === "attempt.succeeded" || message.type === "attempt.failed"
 
 const hashOf = (text: string) => createHash("sha256").update(text).digest("base64url")
 

@@ -14,13 +14,13 @@ export const probe = (
   { log }: Extract<Found, { kind: "store" }>,
   acceptsLoss: boolean
 ): void => {
-  const database = log ? sqlite.open(path, { readOnly: true }) : asItLies(sqlite, path)
+  const database = log === true ? sqlite.open(path, { readOnly: true }) : asItLies(sqlite, path)
   try {
     if (database.pragma("application_id") !== applicationId) throw new StoreUnusable({ path, reason: "foreign" })
     const version = database.pragma("user_version") as number
     if (version > formatVersion)
       throw new StoreUnusable({ path, reason: "newer", detail: `format ${version}, this is ${formatVersion}` })
-    if (log || acceptsLoss) return
+    if (log !== false || acceptsLoss) return
     const [clean] = database.row("SELECT clean FROM troupe_owner WHERE one = 1") ?? [1]
     if (clean === 0) throw new StoreUnusable({ path, reason: "no-wal" })
   } finally {
