@@ -29,7 +29,8 @@ const machines = {
       })
     }),
     events: [
-      ...plain("start", "cancel", "unknown"),
+      ...plain("start", "cancel", "shelve", "requeue", "unknown"),
+      fc.record({ type: fc.constant("complete"), value: fc.jsonValue() }),
       fc.record({ type: fc.constant("timer.fired"), at, task: fc.constant("t") }),
       fc.record({ type: fc.constant("attempt.succeeded"), at, task: fc.constant("t"), attempt, value: fc.jsonValue() }),
       fc.record({ type: fc.constant("attempt.failed"), at, task: fc.constant("t"), attempt, failure }),

@@ -64,8 +64,8 @@ interface Out extends Start {
 
 export type World = Awaited<ReturnType<typeof world>>
 
-/** `failures` says how often a task fails before it succeeds, by its path. */
-export const world = async (ir: WorkflowIR, failures: (path: string) => number = () => 0) => {
+/** `failures` says how often a task fails before it succeeds, by its path; with `listens` tasks end when their signal says so. */
+export const world = async (ir: WorkflowIR, failures: (path: string) => number = () => 0, listens = false) => {
   const journal = memoryJournal({ isDurable: true })
   const time = standing()
   let out: Array<Out> = []
@@ -74,13 +74,19 @@ export const world = async (ir: WorkflowIR, failures: (path: string) => number =
   const step = task("step", {
     in: type<Json>(),
     out: type<number>(),
-    run: (input, { key, attempt, delivery, fencingToken: epoch, task: path }) =>
+    run: (input, { key, attempt, delivery, fencingToken: epoch, task: path, signal }) =>
       new Promise<number>((resolve, reject) => {
         const start = { key, attempt, delivery, epoch }
         starts.push(start)
-        out.push({
+        const mine: Out = {
           ...start,
           end: () => (attempt > failures(path) ? resolve(valueOf(input)) : reject(new Error("planned")))
+        }
+        out.push(mine)
+        signal.addEventListener("abort", () => {
+          if (!listens) return
+          out = out.filter((one) => one !== mine)
+          reject(signal.reason)
         })
       })
   })
@@ -116,9 +122,10 @@ export const world = async (ir: WorkflowIR, failures: (path: string) => number =
     get out() {
       return out.length
     },
-    /** Ends one of the attempts that are out. */
-    endOne: async (pick: number) => {
-      const [one] = out.splice(pick % out.length, 1)
+    /** Ends one of the attempts that are out; one that is preferred, if there is such. */
+    endOne: async (pick: number, preferred: (path: string) => boolean = () => false) => {
+      const at = out.findIndex(({ key }) => preferred(key.slice(key.indexOf("/") + 1).replace(/@\d+$/, "")))
+      const [one] = out.splice(at === -1 ? pick % out.length : at, 1)
       one!.end()
       await settle()
     },
@@ -150,13 +157,16 @@ export interface Shape {
 }
 
 /** Graphs of all kinds of tasks: each waits for some of the earlier ones. */
-export const shapes = (most: number): fc.Arbitrary<ReadonlyArray<Shape>> =>
-  fc.integer({ min: 1, max: most }).chain((size) =>
+export const shapes = (most: number, least = 1): fc.Arbitrary<ReadonlyArray<Shape>> =>
+  fc.integer({ min: least, max: most }).chain((size) =>
     fc.tuple(
       ...Array.from({ length: size }, (_, i) =>
         fc.record({
           kind: fc.constantFrom(...kinds),
-          deps: i === 0 ? fc.constant([]) : fc.uniqueArray(fc.integer({ min: 0, max: i - 1 }), { maxLength: 3 })
+          deps:
+            i === 0
+              ? fc.constant([])
+              : fc.uniqueArray(fc.integer({ min: 0, max: i - 1 }), { maxLength: Math.min(i, 2) })
         })
       )
     )

@@ -25,6 +25,8 @@ export class Place {
   holdsSlot = false
   /** When a wait is over. */
   dueAt = 0
+  /** The decision after which the task began anew, if one was made: its effects have a key of their own. */
+  generation = 0
   /** What the engine keeps about the attempt that is out. */
   attempt: unknown = undefined
   constructor(room: Room, path: string, task: CompiledTask | undefined, frame: Frame, isItem = false) {
@@ -67,6 +69,8 @@ export class Room {
   /** The actor of the whole run. */
   root: ActorRef<any, any> | undefined = undefined
   board: Board | undefined = undefined
+  /** The decision after which everything is new: 0 before any. */
+  generation = 0
   /** How the run ended, once it has. */
   outcome: Outcome | undefined = undefined
   readonly #slots: number

@@ -25,6 +25,7 @@ import type { JournalError } from "../storage/errors.ts"
 import type { JournalService } from "../storage/journal.ts"
 import { memoryJournal } from "../storage/memory.ts"
 import type { Allow } from "./builtin.ts"
+import { type DecisionOptions, retry, rollback, skip } from "./decide.ts"
 import { Engine, type EngineOptions } from "./engine.ts"
 import { type OrchestratorTransaction, type Prepare, transaction } from "./outbox.ts"
 import {
@@ -114,6 +115,15 @@ export interface Run<O = any> {
   resume(cause?: Cause): Promise<boolean>
   /** From when it resolves, no attempt begins any more; running ones get their signal and a grace period, or none with `force`. False for a run that is over. */
   cancel(options?: CancelOptions): Promise<boolean>
+  /**
+   * Failed tasks begin anew, with all their attempts and a new idempotency key: the one at this path, or all. Rejects with
+   * `AmendmentRefused` when none failed, with `StateChanged` when the run is not as it was `seen`.
+   */
+  retry(task?: string, options?: DecisionOptions): Promise<void>
+  /** A task that failed, or is at work, gets this result, and the run goes on. */
+  skip(task: string, value?: Json, options?: DecisionOptions): Promise<void>
+  /** Back to where it was after message `to`: what came later stays in the history and counts no more; later effects have new keys. */
+  rollback(to: number, options?: DecisionOptions): Promise<void>
 }
 
 export interface CancelOptions extends Cause {
@@ -243,6 +253,21 @@ export class Orchestrator implements AsyncDisposable {
   /** Cancels a run by id: `Run.cancel`. */
   async cancel(id: string, options?: CancelOptions): Promise<boolean> {
     return (await this.get(id)).cancel(options)
+  }
+
+  /** Does failed tasks of a run again: `Run.retry`. */
+  async retry(id: string, task?: string, options?: DecisionOptions): Promise<void> {
+    return (await this.get(id)).retry(task, options)
+  }
+
+  /** Gives a task of a run its result: `Run.skip`. */
+  async skip(id: string, task: string, value?: Json, options?: DecisionOptions): Promise<void> {
+    return (await this.get(id)).skip(task, value, options)
+  }
+
+  /** Takes a run back: `Run.rollback`. */
+  async rollback(id: string, to: number, options?: DecisionOptions): Promise<void> {
+    return (await this.get(id)).rollback(to, options)
   }
 
   /** Runs, newest first, in pages. */
@@ -489,6 +514,15 @@ class RunHandle<O> implements Run<O> {
   }
   cancel({ force = false, ...cause }: CancelOptions = {}) {
     return this.#tell({ type: "run.cancelled", at: this.#engine.now(), force, ...said(cause) })
+  }
+  async retry(task?: string, options: DecisionOptions = {}) {
+    return retry(this.#engine, await this.#present(), task, options)
+  }
+  async skip(task: string, value: Json = null, options: DecisionOptions = {}) {
+    return skip(this.#engine, await this.#present(), task, toJson(value), options)
+  }
+  async rollback(to: number, options: DecisionOptions = {}) {
+    return rollback(this.#engine, await this.#present(), to, options)
   }
   /** The run in memory: while it waits it may have left. */
   async #present(): Promise<LiveRun> {

@@ -235,7 +235,9 @@ const lawsOfOne: ReadonlyArray<{ readonly name: string; readonly check: (journal
         { type: "timer.fired", at: 11, task: "" },
         { type: "run.paused", at: 12, who: "ann" },
         { type: "run.resumed", at: 13, why: "done" },
-        { type: "run.cancelled", at: 14, force: true }
+        { type: "run.amended", at: 14, forget: [3, 4], give: { "t3/x": [1] }, who: "ann", why: "it works now" },
+        { type: "run.rolledBack", at: 15, to: 3 },
+        { type: "run.cancelled", at: 16, force: true }
       ]
       same(await journal.append(entries("r", 0, messages)), "written")
       same(sorted(await journal.read("r")), sorted(messages))
