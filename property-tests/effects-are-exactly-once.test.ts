@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { fc, test } from "@fast-check/vitest"
+import { fc, test as propertyTest } from "@fast-check/vitest"
 import * as Effect from "effect/Effect"
 import { Orchestrator, task, type, workflow } from "troupe"
 import { type SqliteJournal, sqliteJournal } from "troupe/storage"
-import { afterAll, beforeAll, describe, expect } from "vitest"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { type Opened, openEngine } from "../src/engine/orchestrator.ts"
 import { standing } from "./world.ts"
 
@@ -94,7 +94,6 @@ const hashOf = (text: string, seed: number) => {
 const shop = async (seed: number) => {
   const path = join(folder, `${files++}.db`)
   const time = standing()
-  const performed: Array<string> = []
   const save = task("save", {
     in: type<number>(),
     out: type<string>(),
@@ -102,7 +101,6 @@ const shop = async (seed: number) => {
     run: async (_, { tx, key, attempt }) => {
       await turns(hashOf(key, seed + 1) % 4)
       return tx((db) => {
-        performed.push(key)
         db.run("INSERT INTO app (key) VALUES (?)", key)
         // 0 to 2 times, by its key; the row is there when it throws
         if (attempt <= hashOf(key, seed) % 3) throw new TypeError("planned")
@@ -122,7 +120,7 @@ const shop = async (seed: number) => {
     disk.unreachable = 0
     const kept = disk.faults
     disk.faults = []
-    journal = await sqliteJournal({ path })
+    journal = await sqliteJournal({ path, synchronous: "normal" })
     opened = await Effect.runPromise(
       openEngine({ store: journal, workflows: [order], onDefect: () => {}, graceMs: 0 }, time.context)
     )
@@ -142,7 +140,6 @@ const shop = async (seed: number) => {
   await new Orchestrator(opened!).transaction((tx) => tx.exec("CREATE TABLE app (key TEXT)"))
   return {
     order,
-    performed,
     kill,
     live,
     get isAlive() {
@@ -183,62 +180,67 @@ const shop = async (seed: number) => {
   }
 }
 
+/** Lets the orders be entered and come to their end, whatever the disk does on the way; looks again and again. */
+const play = async (seed: number, orders: ReadonlyArray<number>, faults: ReadonlyArray<Fault>) => {
+  const there = await shop(seed)
+  disk.faults = [...faults]
+  const entered = new Set<string>()
+  const isWhole = () => {
+    const { rows, results, runs } = there.look()
+    expect(rows.filter((key) => key.includes("/"))).toEqual(results)
+    expect(rows.filter((key) => !key.includes("/"))).toEqual(runs)
+    for (const id of entered) expect(runs).toContain(id)
+  }
+  const enter = (id: string, lines: number) =>
+    there.orchestrator
+      .transaction((tx) => {
+        const isNew = tx.get("SELECT key FROM app WHERE key = ?", id) === undefined
+        if (isNew) tx.run("INSERT INTO app (key) VALUES (?)", id)
+        return tx.submit(there.order, lines, { id })
+      })
+      .then(
+        () => entered.add(id),
+        () => {}
+      )
+  for (let round = 0; round < 300; round++) {
+    if (!there.isAlive) {
+      isWhole()
+      await there.live()
+    }
+    for (const [i, lines] of orders.entries()) if (!entered.has(`order-${i}`)) enter(`order-${i}`, lines)
+    await there.tick(2_000)
+    isWhole()
+    if (entered.size < orders.length || !there.isAlive) continue
+    // while the file is out of reach nobody can say
+    const page = await there.orchestrator.list().catch(() => undefined)
+    if (there.isAlive && page?.runs.every(({ status }) => status === "succeeded") === true) break
+  }
+  const keys = orders.flatMap((lines, i) => [
+    ...Array.from({ length: lines }, (_, line) => `order-${i}/lines[${line}]`),
+    `order-${i}/sum`,
+    `order-${i}/bill`
+  ])
+  const { rows, results } = there.look()
+  expect(results).toEqual([...keys].sort())
+  expect(rows).toEqual([...keys, ...orders.map((_, i) => `order-${i}`)].sort())
+  await there.end()
+}
+
 describe("F11, G05 however often commits fail, lie, or the process dies around them", () => {
-  test.prop(
+  propertyTest.prop(
     [
       fc.nat(1_000),
       fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 4 }),
       fc.array(fault, { maxLength: 40 })
     ],
-    { numRuns: 120 }
-  )(
-    "each row is there exactly once if its result or its run is in the journal, and not at all otherwise",
-    async (seed, orders, faults) => {
-      const there = await shop(seed)
-      disk.faults = [...faults]
-      const submitted = new Set<string>()
-      const isWhole = () => {
-        const { rows, results, runs } = there.look()
-        const entered = rows.filter((key) => !key.includes("/"))
-        expect(rows.filter((key) => key.includes("/"))).toEqual(results)
-        expect(entered).toEqual(runs)
-        for (const id of submitted) expect(runs).toContain(id)
-      }
-      for (let round = 0; round < 300; round++) {
-        if (!there.isAlive) {
-          isWhole()
-          await there.live()
-        }
-        for (const [i, lines] of orders.entries()) {
-          const id = `order-${i}`
-          if (submitted.has(id)) continue
-          there.orchestrator
-            .transaction((tx) => {
-              const isNew = tx.get("SELECT key FROM app WHERE key = ?", id) === undefined
-              if (isNew) tx.run("INSERT INTO app (key) VALUES (?)", id)
-              return tx.submit(there.order, lines, { id })
-            })
-            .then(
-              () => submitted.add(id),
-              () => {}
-            )
-        }
-        await there.tick(2_000)
-        isWhole()
-        if (submitted.size < orders.length || !there.isAlive) continue
-        const { runs } = await there.orchestrator.list()
-        if (there.isAlive && runs.every(({ status }) => status === "succeeded")) break
-      }
-      const keys = orders.flatMap((lines, i) => [
-        ...Array.from({ length: lines }, (_, line) => `order-${i}/lines[${line}]`),
-        `order-${i}/sum`,
-        `order-${i}/bill`
-      ])
-      const { rows, results } = there.look()
-      expect(results).toEqual([...keys].sort())
-      expect(rows).toEqual([...keys, ...orders.map((_, i) => `order-${i}`)].sort())
-      await there.end()
-    },
-    60_000
-  )
+    { numRuns: 80 }
+  )("each row is there exactly once if its result or its run is in the journal, and not at all otherwise", play, 60_000)
+
+  // counterexamples of this property, when it was new
+  test("a result that turns out to be written is read back, not worked out again", () =>
+    play(0, [1], ["ok", "ok", "ok", "lost"]))
+  test("G26 what may be written stays in doubt until it was looked for, also when the next commit fails for sure", () =>
+    play(0, [2], ["ok", "lost", "before"]))
+  test("a store that died right after it was made sure of can be opened again", () =>
+    play(0, [1], ["lost", "killedBefore"]))
 })

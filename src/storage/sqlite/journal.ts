@@ -136,12 +136,12 @@ class FileJournal implements SqliteJournal {
   #definitions = new Map<number, Definition>()
   #pinned = new WeakMap<Pinned, Definition>()
   #lastRun = 0
-  /** Set while the fate of the last commit is unknown. */
-  #isUnsure = false
+  /** Entries of which nobody knows whether they were written: a commit of theirs failed, and the file could not be looked at. */
+  readonly #unsure = new WeakSet<Entry>()
   #isDown = false
   /** Set while the application writes in a transaction of ours: nobody else may. */
   #isOpen = false
-  /** What was written in a transaction of unknown fate, if it is there, has yet to reach the disk for sure. */
+  /** What was written last, if it is there, has yet to reach the disk for sure. */
   #mustSettle = false
   /** Says now and then that the owner is alive; real time, whatever clock the runs are on. */
   #heartbeat: NodeJS.Timeout | undefined = undefined
@@ -194,29 +194,28 @@ class FileJournal implements SqliteJournal {
     notes: ReadonlyArray<RunNote>,
     epoch: number
   ): Effect.Effect<void, JournalError> => {
-    if (this.#isOpen) return this.#inTheWay()
+    if (this.#isOpen) return Exit.fail(inTheWay())
     const ended: Ended = new Map()
     for (;;) {
       try {
         const database = this.#up()
-        const isAgain = this.#isUnsure
         database.exec("BEGIN IMMEDIATE")
         requireEpoch(database, epoch)
-        if (!this.#write(database, batch, notes, epoch, isAgain, ended)) continue
-        this.#commit(database, batch)
+        const added = this.#write(database, batch, notes, epoch, ended)
+        if (added === undefined) continue
+        this.#commit(database, batch, added)
         this.#settle(notes)
         return Exit.void
       } catch (error) {
-        return Exit.fail(this.#failed(error))
+        return Exit.fail(this.#failed(error, batch))
       }
     }
   }
 
   transact = (work: (db: Transaction) => ReadonlyArray<Entry>, epoch: number): Effect.Effect<void, unknown> => {
-    if (this.#isOpen) return this.#inTheWay()
-    if (this.#isUnsure) return Exit.fail(new JournalBroken({ cause: "it is not known yet what was written last" }))
-    let isCommitting = false
+    if (this.#isOpen) return Exit.fail(inTheWay())
     let batch: ReadonlyArray<Entry> = []
+    let isCommitting = false
     try {
       const database = this.#up()
       database.exec("BEGIN IMMEDIATE")
@@ -227,19 +226,14 @@ class FileJournal implements SqliteJournal {
         return Exit.fail(done.error)
       }
       batch = done.value
-      this.#write(database, batch, [], epoch, false, new Map())
+      const added = this.#write(database, batch, [], epoch, new Map())
       isCommitting = true
-      this.#commit(database, batch)
+      this.#commit(database, batch, added)
       return Exit.void
     } catch (error) {
-      const isUnsure = this.#isUnsure || (isCommitting && batch.length === 0)
-      this.#isUnsure = false
-      const known = this.#failed(error)
-      if (!isUnsure) return Exit.fail(known)
-      // whoever asks next opens the file again, and what is found there is on the disk
-      this.#isDown = true
-      this.#mustSettle = true
-      return Exit.fail(new JournalBroken({ cause: known, isUnsure }))
+      const known = this.#failed(error, batch)
+      // without a run nothing tells whether the rows of the application are there
+      return Exit.fail(isCommitting && batch.length === 0 ? new JournalBroken({ cause: known, isUnsure: true }) : known)
     }
   }
 
@@ -252,9 +246,9 @@ class FileJournal implements SqliteJournal {
   renew = (epoch: number): Effect.Effect<void, JournalError> =>
     this.#attempt((database) => database.transaction(() => renew(database, epoch, this.#leaseMs)))
 
-  close = (epoch: number): Effect.Effect<void, JournalError> => {
-    if (this.#isOpen) return this.#inTheWay()
-    return this.#attempt((database) => {
+  close = (epoch: number): Effect.Effect<void, JournalError> =>
+    this.#attempt((database) => {
+      if (this.#isOpen) throw inTheWay()
       const ownership = this.#ownership
       clearInterval(this.#heartbeat)
       if (ownership?.epoch === epoch) release(database, ownership)
@@ -262,7 +256,6 @@ class FileJournal implements SqliteJournal {
       this.#database = undefined
       database.close()
     })
-  }
 
   abandon = (): void => {
     clearInterval(this.#heartbeat)
@@ -336,18 +329,22 @@ class FileJournal implements SqliteJournal {
 
   // ── writing ──────────────────────────────────────────────────────────────────────────────────────
 
-  /** Everything of a batch, inside its transaction; false when the transaction was ended and it has to be begun again. */
+  /**
+   * Everything of a batch, inside its transaction. Gives the last entry that was not there before; undefined when somebody ended
+   * the transaction and it has to be begun again.
+   */
   #write(
     database: Database,
     batch: ReadonlyArray<Entry>,
     notes: ReadonlyArray<RunNote>,
     epoch: number,
-    isAgain: boolean,
     ended: Ended
-  ): boolean {
+  ): Added | undefined {
     const values: Array<Link> = []
     let isSwept = false
+    let last: Entry | undefined
     for (const entry of batch) {
+      const isAgain = this.#unsure.has(entry)
       const handle = this.#handleFor(database, entry)
       const { within } = entry
       if (within !== undefined && entry.seq !== handle.length) {
@@ -355,7 +352,7 @@ class FileJournal implements SqliteJournal {
         throw new SequenceConflict({ run: entry.run, expected: entry.seq, actual: handle.length })
       }
       const message = within === undefined ? entry.message : this.#perform(database, entry, within, ended)
-      if (message === undefined) return false
+      if (message === undefined) return undefined
       const body = this.#bodyOf(database, message, handle)
       if (entry.seq !== handle.length) {
         if (isAgain && this.#isThere(database, handle, entry.seq, epoch, body)) continue
@@ -370,6 +367,7 @@ class FileJournal implements SqliteJournal {
       values.push(handle.id, handle.length, epoch, handle.link, body)
       handle.length++
       handle.updatedAt = message.at
+      last = entry
       if (values.length === 5 * sql.rowsAtOnce) {
         database.statement(sql.insertMessages).run(...values)
         values.length = 0
@@ -380,7 +378,7 @@ class FileJournal implements SqliteJournal {
       single.run(values[i]!, values[i + 1]!, values[i + 2]!, values[i + 3]!, values[i + 4]!)
     if (batch.length <= smallBatch) this.#writeHeads(database, batch)
     for (const note of notes) this.#writeNote(database, note)
-    return true
+    return { last }
   }
 
   /** Makes the message of an entry, with the rows that belong to it; undefined when that has ended the transaction of all. */
@@ -430,10 +428,6 @@ class FileJournal implements SqliteJournal {
     database.rollback()
     this.#forgetRuns()
     this.#refreshLastRun()
-  }
-
-  #inTheWay(): Effect.Effect<never, JournalError> {
-    return Exit.fail(new JournalBroken({ cause: new TransactionMisused({ how: "open" }) }))
   }
 
   /** Values are kept with a checksum, or a seal, over key and time: what was changed is as good as not there. */
@@ -494,19 +488,19 @@ class FileJournal implements SqliteJournal {
   }
 
   /** The commit itself; an error of it may hide a success, so the file is opened again and looked at. */
-  #commit(database: Database, batch: ReadonlyArray<Entry>): void {
+  #commit(database: Database, batch: ReadonlyArray<Entry>, added: Added | undefined): void {
     try {
       database.exec("COMMIT")
-      this.#isUnsure = false
+      for (const entry of batch) this.#unsure.delete(entry)
     } catch (error) {
-      this.#isUnsure = true
-      const last = batch.at(-1)
+      const last = added?.last
       const link = last === undefined ? undefined : this.#handles.get(last.run)?.link
+      const doubtful = batch.filter((entry) => !this.#unsure.has(entry))
+      for (const entry of doubtful) this.#unsure.add(entry)
+      this.#mustSettle = true
       this.#reopen()
-      const isThere = last !== undefined && this.#isWritten(last, link)
-      // what is there may not have reached the disk: moving it into the file makes sure
-      if (isThere && this.#up().row("PRAGMA wal_checkpoint(TRUNCATE)")?.[0] !== 0) throw error
-      this.#isUnsure = false
+      const isThere = last === undefined ? batch.length > 0 : this.#isWritten(last, link)
+      for (const entry of isThere ? batch : doubtful) this.#unsure.delete(entry)
       if (!isThere) throw error
     }
   }
@@ -708,26 +702,21 @@ class FileJournal implements SqliteJournal {
     this.#isDown = true
     this.#forgetRuns()
     const after = this.#connect()
-    if (this.#mustSettle) this.#makeSure(after)
     this.#database = after
-    this.#isDown = false
-    this.#lastRun = after.row(sql.lastRun)![0]
     try {
       before?.close()
     } catch {
       // it had failed before
     }
+    if (this.#mustSettle) this.#makeSure(after)
+    this.#lastRun = after.row(sql.lastRun)![0]
+    this.#isDown = false
   }
 
-  /** Moves what is in the log into the file itself: then it is on the disk. */
+  /** What was written last may be there and not have reached the disk: moving it into the file makes sure. */
   #makeSure(database: Database): void {
-    try {
-      if (database.row("PRAGMA wal_checkpoint(TRUNCATE)")?.[0] !== 0) throw new JournalBusy({ path: this.path })
-      this.#mustSettle = false
-    } catch (error) {
-      database.close()
-      throw error
-    }
+    if (database.row("PRAGMA wal_checkpoint(TRUNCATE)")?.[0] !== 0) throw new JournalBusy({ path: this.path })
+    this.#mustSettle = false
   }
 
   #forgetRuns(): void {
@@ -737,14 +726,20 @@ class FileJournal implements SqliteJournal {
   }
 
   /** What a failed append was; the connection is as good as new afterwards, or known to be down. */
-  #failed(error: unknown): JournalError {
+  #failed(error: unknown, batch: ReadonlyArray<Entry>): JournalError {
+    const known = this.#recovered(error)
+    if (known._tag === "StaleOwner" || known._tag === "SequenceConflict") return known
+    return batch.some((entry) => this.#unsure.has(entry)) ? new JournalBroken({ cause: known, isUnsure: true }) : known
+  }
+
+  #recovered(error: unknown): JournalError {
     this.#database?.rollback()
     this.#forgetRuns()
     if (error instanceof TroupeError) {
       this.#refreshLastRun()
       return error as JournalError
     }
-    const known = journalError(this.path, error, this.#isUnsure)
+    const known = journalError(this.path, error)
     if (known._tag === "JournalBroken" && !this.#isDown) {
       try {
         this.#reopen()
@@ -773,6 +768,11 @@ class FileJournal implements SqliteJournal {
   }
 }
 
+/** What a batch has added to the file: its last entry that was not there before. */
+interface Added {
+  readonly last: Entry | undefined
+}
+
 /** Entries that have ended the transaction they were performed in, and with what error: they are not performed again. */
 type Ended = Map<Entry, unknown>
 
@@ -780,6 +780,8 @@ type Ended = Map<Entry, unknown>
 const isSameEnd = (one: Message, other: Message): boolean =>
   isEnd(one) && isEnd(other) && one.task === other.task && one.attempt === other.attempt
 const isEnd = (message: Message) => message.type === "attempt.succeeded" || message.type === "attempt.failed"
+
+const inTheWay = () => new JournalBroken({ cause: new TransactionMisused({ how: "open" }) })
 
 const hashOf = (text: string) => createHash("sha256").update(text).digest("base64url")
 
