@@ -23,7 +23,7 @@ export class Place {
   /** The actor that lives here, once it does. */
   actor: AnyActorRef | undefined = undefined
   holdsSlot = false
-  /** When a wait is over. */
+  /** When what it waits for is due; 0 while it waits for no time. */
   dueAt = 0
   /** The decision after which the task began anew, if one was made: its effects have a key of their own. */
   generation = 0
@@ -118,6 +118,18 @@ export class Room {
     }
   }
 
+  /** What waits for a slot, with its priority. */
+  get queue(): ReadonlyArray<readonly [Admission, number]> {
+    return this.#queue.toArray()
+  }
+
+  /** Goes on from a snapshot: slots that are taken, what waits for one, and whether any are given. */
+  restore(taken: number, isHeld: boolean, queue: ReadonlyArray<readonly [Admission, number]>): void {
+    this.#taken = taken
+    this.#held = isHeld
+    for (const [admission, priority] of queue) this.#queue.push(admission, priority)
+  }
+
   /** Gives back a slot that was admitted and not used. */
   release(): void {
     this.#taken--
@@ -157,10 +169,14 @@ export class Room {
         this.#held = false
         return
       case "timer.start":
+        place.dueAt = params.dueAt
         this.outbox.push({ type, place, dueAt: params.dueAt })
         return
-      case "attempt.abort":
       case "timer.stop":
+        place.dueAt = 0
+        this.outbox.push({ type, place })
+        return
+      case "attempt.abort":
         this.outbox.push({ type, place })
     }
   }

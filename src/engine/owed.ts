@@ -70,6 +70,12 @@ export class Owed {
         this.attempts.delete(message.task)
         return attempt.place
       }
+      case "attempt.late": {
+        const attempt = this.attempts.get(message.task)
+        if (attempt?.attempt === message.attempt && attempt.place.actor?.getSnapshot().status !== "active")
+          this.attempts.delete(message.task)
+        return undefined
+      }
       case "timer.fired": {
         const timer = this.timers.get(message.task)
         if (timer === undefined) throw new JournalDiverged({ run, seq, found: message.type, task: message.task })

@@ -40,6 +40,8 @@ export class LiveRun {
   attempts = 0
   /** What it asked for and nobody does: while its messages are folded again, and while it may not go on. */
   owed: Owed | undefined = undefined
+  /** Messages from which on the next snapshot is due. */
+  snapshotAt = 0
   /** It only shows what would be. */
   isRehearsal = false
   /** How tasks ended that did not succeed, and waits that ended a workflow; collected only where somebody wants to know. */

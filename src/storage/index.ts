@@ -23,6 +23,7 @@ export {
   type RunPage,
   type RunQuery,
   type RunRecord,
+  type Snapshot,
   type Within
 } from "./journal.ts"
 export { type Law, laws } from "./laws.ts"

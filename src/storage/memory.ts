@@ -13,7 +13,8 @@ import {
   type Remember,
   type RunNote,
   type RunQuery,
-  type RunRecord
+  type RunRecord,
+  type Snapshot
 } from "./journal.ts"
 
 export interface MemoryOptions {
@@ -33,6 +34,7 @@ interface Book {
   readonly epochs: Array<number>
   note: RunNote | undefined
   noted: number
+  snapshot: Snapshot | undefined
   blame: number
 }
 
@@ -84,6 +86,7 @@ export const memoryJournal = ({
         epochs: [],
         note: undefined,
         noted: 0,
+        snapshot: undefined,
         blame: 0
       }
       books.set(run, book)
@@ -128,14 +131,19 @@ export const memoryJournal = ({
       if (epoch === current) crashes = -1
       return owned(epoch)
     },
-    read: (run, from = 0) =>
-      Effect.sync(() => {
-        const book = books.get(run)
-        return {
-          messages: Object.freeze(book?.messages.slice(from) ?? []),
-          epochs: Object.freeze(book?.epochs.slice(from) ?? [])
-        }
-      }),
+    read: (run, from = 0, to) => {
+      const book = books.get(run)
+      return Exit.succeed({
+        messages: Object.freeze(book?.messages.slice(from, to) ?? []),
+        epochs: Object.freeze(book?.epochs.slice(from, to) ?? [])
+      })
+    },
+    keepSnapshot: (snapshot, epoch) => {
+      const book = books.get(snapshot.run)
+      if (epoch === current && book !== undefined) book.snapshot = snapshot
+      return owned(epoch)
+    },
+    snapshot: (run) => Exit.succeed(books.get(run)?.snapshot),
     find: (run) => {
       const book = books.get(run)
       return Exit.succeed(book === undefined ? undefined : recordOf(book))

@@ -52,7 +52,8 @@ const codes = {
   "run.resumed": 6,
   "run.cancelled": 7,
   "run.amended": 8,
-  "run.rolledBack": 9
+  "run.rolledBack": 9,
+  "attempt.late": 10
 } as const satisfies Record<Message["type"], number>
 
 /** The text of a message. `start` is when the run was submitted. */
@@ -84,6 +85,11 @@ export const encode = (message: Message, names: Names, start: number): string =>
       return JSON.stringify([code, ms, encodePath(message.task, names), ...tail(message.attempt, undefined)])
     case "timer.fired":
       return JSON.stringify([code, ms, encodePath(message.task, names)])
+    case "attempt.late": {
+      const { task, attempt, outcome, value, failure } = message
+      const what = value !== undefined ? [value] : failure !== undefined ? [null, failure] : []
+      return JSON.stringify([code, ms, encodePath(task, names), attempt, lateOutcomes.indexOf(outcome), ...what])
+    }
     case "run.paused":
     case "run.resumed":
       return JSON.stringify([code, ms, ...said(message)])
@@ -95,6 +101,8 @@ export const encode = (message: Message, names: Names, start: number): string =>
       return JSON.stringify([code, ms, message.to, ...said(message)])
   }
 }
+
+const lateOutcomes = ["succeeded", "failed", "aborted"] as const
 
 const tail = (attempt: number, agent: string | undefined): ReadonlyArray<Json> =>
   agent === undefined ? (attempt === 1 ? [] : [attempt]) : [attempt, agent]
@@ -184,6 +192,16 @@ export const decode = (body: string, names: Names, origin: Origin, fetch: (hash:
       return frozen({ type: "run.resumed", at, ...cause(row, 2) })
     case codes["run.cancelled"]:
       return frozen({ type: "run.cancelled", at, force: row[2] as boolean, ...cause(row, 3) })
+    case codes["attempt.late"]:
+      return frozen({
+        type: "attempt.late",
+        at,
+        task: decodePath(row[2], names),
+        attempt: row[3] as number,
+        outcome: lateOutcomes[row[4]] ?? unreadable(),
+        ...(row.length === 6 ? { value: deepFreeze(row[5] as Json) } : {}),
+        ...(row.length === 7 ? { failure: deepFreeze(row[6] as Failure) } : {})
+      })
     case codes["run.amended"]:
       return frozen({
         type: "run.amended",
