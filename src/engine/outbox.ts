@@ -129,7 +129,7 @@ class Outbox {
     const { journal } = this.#engine.options
     const record = now(journal.find(id))
     if (record === undefined) return undefined
-    const [first] = now(journal.read(id)).messages
+    const [first] = now(journal.read(id, 0, 1)).messages
     return { hash: record.hash ?? "", input: first?.type === "run.submitted" ? first.input : null }
   }
 }

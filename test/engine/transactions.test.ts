@@ -133,6 +133,25 @@ describe("F11, G05 what a task writes with tx is there exactly once: with its re
   })
   let kept: unknown
 
+  test("an attempt whose time is over writes nothing, however late it answers", async () => {
+    const { orchestrator, rows } = await start()
+    let answer = (): void => {}
+    const late = task("late", {
+      in: type<null>(),
+      out: type<number>(),
+      timeout: "10ms",
+      run: async (_, { tx, key }) => {
+        await new Promise<void>((resolve) => (answer = resolve))
+        return tx((db) => book(db, key).changes)
+      }
+    })
+    const run = await orchestrator.submit(late, null)
+    expect((await run.outcome()).error).toMatchObject({ failure: { tag: "AttemptTimedOut" } })
+    answer()
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    expect(rows()).toEqual([])
+  })
+
   test("what it was given is dead after its end", async () => {
     const { orchestrator, rows } = await start()
     let leaked: Transaction | undefined
