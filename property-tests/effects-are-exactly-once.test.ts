@@ -243,4 +243,17 @@ describe("F11, G05 however often commits fail, lie, or the process dies around t
     play(0, [2], ["ok", "lost", "before"]))
   test("a store that died right after it was made sure of can be opened again", () =>
     play(0, [1], ["lost", "killedBefore"]))
+  test("only a transaction without a run cannot be told from the outside: it says that its rows may be there", async () => {
+    const there = await shop(0)
+    const write = (key: string) =>
+      there.orchestrator.transaction((tx) => void tx.run("INSERT INTO app VALUES (?)", key))
+    disk.faults = ["after", "before"]
+    await expect(write("a")).rejects.toMatchObject({ _tag: "JournalBroken", isUnsure: true })
+    await expect(write("b")).rejects.toMatchObject({ _tag: "JournalBroken", isUnsure: true })
+    await write("c")
+    disk.isFull = true
+    await expect(write("d")).rejects.toMatchObject({ _tag: "JournalFull" })
+    expect(there.look().rows).toEqual(["a", "c"])
+    await there.end()
+  })
 })

@@ -306,6 +306,8 @@ export class Orchestrator implements AsyncDisposable {
    * when it is opened again. With `drain` it waits first until the runs that are in memory have ended.
    */
   async close({ drain = false }: { readonly drain?: boolean } = {}): Promise<void> {
+    // never in the middle of a transaction that somebody else's code is in
+    await undefined
     if (drain)
       await Promise.all([...this.#engine.runs.values()].map((run) => new Promise((resolve) => run.whenEnded(resolve))))
     await Effect.runPromise(this.#engine.close())

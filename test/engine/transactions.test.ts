@@ -273,6 +273,23 @@ describe("F11, G05 what a task writes with tx is there exactly once: with its re
     expect((await orchestrator.list()).runs.map(({ run }) => run).sort()).toEqual(["later", "r"])
   })
 
+  test("who closes in the middle of it closes after it: the result is written, the store can be opened again", async () => {
+    const { orchestrator, path, rows } = await start()
+    let closed: Promise<void> | undefined
+    const work = body(({ tx, key }) =>
+      tx((db) => {
+        closed = orchestrator.close()
+        return book(db, key).changes
+      })
+    )
+    await orchestrator.execute(work, null, { id: "r" }).catch(() => {})
+    await closed
+    expect(rows()).toEqual(["r/work"])
+    const next = await Orchestrator.open({ store: `sqlite:${path}`, workflows: [work] })
+    open.push(next)
+    expect(await (await next.get("r")).result()).toBe(1)
+  })
+
   test("agents can do it too", async () => {
     const ada = {
       id: "ada",
