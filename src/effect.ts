@@ -2,6 +2,7 @@
  * The Effect face: the same workflows and the same engine, as a service with errors and requirements in the type.
  * Task bodies may return Effects; they run in the fiber of their attempt, with the services that the layer was given.
  */
+import { UnknownError } from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -15,6 +16,7 @@ import {
   type SubmitOptions,
   type WorkflowResult
 } from "./engine/orchestrator.ts"
+import type { OrchestratorTransaction } from "./engine/outbox.ts"
 import type { RunOverview, RunState } from "./engine/progress.ts"
 import {
   type IdempotencyMismatch,
@@ -28,6 +30,9 @@ import {
   type RunFailed,
   type RunNotFound,
   type SchemaMismatch,
+  type StatementRefused,
+  type TransactionMisused,
+  type TransactionsUnsupported,
   TroupeError
 } from "./model/errors.ts"
 import type { Cause, Message, TaskStatus } from "./model/messages.ts"
@@ -47,6 +52,7 @@ export type SubmitError =
   | IdempotencyMismatch
   | OrchestratorClosed
   | JournalError
+export type TransactionError = SubmitError | TransactionsUnsupported | TransactionMisused | StatementRefused
 export type RunError = RunFailed | RunCancelled | OrchestratorClosed
 
 /** One execution of a workflow. */
@@ -101,6 +107,20 @@ export const execute = <I, O>(
 ): Effect.Effect<O, SubmitError | RunError, Troupe> =>
   Effect.flatMap(submit(workflow, input, options), (run) =>
     Effect.onInterrupt(run.result, () => Effect.ignore(run.cancel({ force: true, why: "interrupted" })))
+  )
+
+/**
+ * Writes rows of the application and starts runs in one transaction: both are there, or neither. What `work` throws is the
+ * failure: an error of this package as it is, anything else inside an `UnknownError`.
+ */
+export const transaction = <A>(
+  work: (tx: OrchestratorTransaction) => A
+): Effect.Effect<A, TransactionError | UnknownError, Troupe> =>
+  Effect.flatMap(Troupe, ({ orchestrator }) =>
+    Effect.tryPromise({
+      try: () => orchestrator.transaction(work),
+      catch: (error) => (error instanceof TroupeError ? (error as TransactionError) : new UnknownError(error))
+    })
   )
 
 /** A run by id. */

@@ -13,6 +13,7 @@ export {
   type SubmitOptions,
   type WorkflowResult
 } from "./engine/orchestrator.ts"
+export type { OrchestratorTransaction } from "./engine/outbox.ts"
 export type { RunState, TaskCounts, TaskResult } from "./engine/progress.ts"
 export type { Agent, AgentMessage } from "./engine/router.ts"
 export type { AgentRecord, Balance, Registry } from "./model/agents.ts"
@@ -20,6 +21,7 @@ export {
   type Builder,
   type Env,
   type MapOptions,
+  type NodeCache,
   type NodeOptions,
   type RepeatOptions,
   type WorkflowOptions,
@@ -64,6 +66,15 @@ export {
 export type { ScheduledTask, SchedulingPolicy } from "./model/schedule.ts"
 export { type AnySchema, type } from "./model/schemas.ts"
 export { type CrewSpec, fromCrew, fromSteps, type Step, type StepWorkflow } from "./model/steps.ts"
-export { type RetryOptions, type TaskContext, type TaskDef, type TaskOptions, task } from "./model/task.ts"
+export {
+  type CacheOptions,
+  type RetryOptions,
+  type Returned,
+  type TaskContext,
+  type TaskDef,
+  type TaskOptions,
+  task
+} from "./model/task.ts"
+export type { InTransaction, SqlRow, SqlValue, StatementResult, Transaction } from "./model/transaction.ts"
 export { validate } from "./model/validate.ts"
 export type { Workflow } from "./model/workflow.ts"

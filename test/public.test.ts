@@ -29,6 +29,9 @@ test("names of troupe", async () => {
       "RunNotFound",
       "SchemaMismatch",
       "StateChanged",
+      "StatementRefused",
+      "TransactionMisused",
+      "TransactionsUnsupported",
       "TroupeError",
       "VersionUnavailable",
       "analyzeDependencies",
@@ -73,6 +76,7 @@ test("names of troupe/effect", async () => {
       "layer",
       "list",
       "submit",
+      "transaction",
     ]
   `)
 })

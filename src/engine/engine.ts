@@ -26,6 +26,7 @@ import {
   LimitExceeded,
   OrchestratorClosed,
   RunNotFound,
+  TransactionsUnsupported,
   TroupeError,
   toFailure,
   VersionUnavailable
@@ -35,7 +36,7 @@ import type { Message, Outcome, RunAmended } from "../model/messages.ts"
 import { definition } from "../model/nested.ts"
 import type { Workflow } from "../model/workflow.ts"
 import { JournalCorrupt, type JournalError } from "../storage/errors.ts"
-import type { Claim, History, JournalService, Snapshot } from "../storage/journal.ts"
+import type { Claim, History, JournalService, Snapshot, Within } from "../storage/journal.ts"
 import { counted } from "./amend.ts"
 import { type Attempt, type AttemptEnd, Attempts, keyOf } from "./attempts.ts"
 import type { Allow } from "./builtin.ts"
@@ -138,6 +139,7 @@ export class Engine {
       allow: options.allow,
       graceMs: options.graceMs,
       epoch: options.claim.epoch,
+      cached: options.journal.cached,
       ended: (attempt, end) => this.#attemptEnded(attempt, end)
     })
     this.#told.epoch = options.claim.epoch
@@ -189,6 +191,14 @@ export class Engine {
       if (!isSame(before, workflow, input)) throw new IdempotencyMismatch({ run: id })
       return before
     }
+    const delivery = this.begin(workflow, id, input, missing)
+    this.writer.offer(delivery)
+    return delivery.live
+  }
+
+  /** A run that is about to be written, with its first message; its id is taken from now on. */
+  begin(workflow: Workflow, id: string, input: Json, missing: ReadonlyArray<string> = nothing): Delivery {
+    if (this.#isClosed) throw new OrchestratorClosed()
     if (this.live >= this.options.runsMax)
       throw new LimitExceeded({
         limit: "runs",
@@ -214,8 +224,17 @@ export class Engine {
       ...(isDurable ? { hash: workflow.hash } : {}),
       input
     }
-    this.writer.offer(new Delivery(run, message, undefined, (error) => run.written(error)))
-    return run
+    return new Delivery(run, message, undefined, (error) => run.written(error))
+  }
+
+  /** What came of runs that were begun and written by somebody else than the writer: they go on, or never were. */
+  begun(batch: ReadonlyArray<Delivery>, error?: TroupeError): void {
+    if (this.#isClosed) return
+    for (const delivery of batch) {
+      delivery.live.pending++
+      if (error !== undefined) this.#refused(delivery, error)
+    }
+    if (error === undefined) this.#deliverAll(batch)
   }
 
   /** Makes a workflow known, and lets runs go on that waited for its code. */
@@ -636,9 +655,14 @@ export class Engine {
     const { place } = attempt
     const run = place.room.owner as LiveRun
     run.back(attempt)
-    const message = messageOf(attempt, end, this.now())
+    const at = this.now()
+    const message = messageOf(attempt, end, at)
     const isWanted = place.attempt === attempt && place.actor?.getSnapshot().status === "active"
-    this.writer.offer(new Delivery(run, isWanted ? message : lateOf(message), place, undefined))
+    const delivery = new Delivery(run, isWanted ? message : lateOf(message, end), place, undefined)
+    if (isWanted && end.type === "attempt.within") delivery.within = withinOf(delivery, attempt, end.perform, at)
+    if (end.type === "attempt.succeeded" && attempt.cacheKey !== undefined)
+      delivery.remember = { key: attempt.cacheKey, expiresAt: at + place.task!.work!.cache!.ttlMs }
+    this.writer.offer(delivery)
   }
 
   #timerFired(run: LiveRun, place: Place): void {
@@ -819,9 +843,13 @@ const messageOf = ({ place, attempt, agent }: Attempt, end: AttemptEnd, at: numb
   const by = agent === undefined ? undefined : { agent }
   switch (end.type) {
     case "attempt.succeeded":
+      if (end.cached === true) return { type: end.type, at, task, attempt, value: end.value, cached: true }
       return by === undefined
         ? { type: end.type, at, task, attempt, value: end.value }
         : { type: end.type, at, task, attempt, value: end.value, ...by }
+    case "attempt.within":
+      // what a store without transactions writes
+      return { type: "attempt.failed", at, task, attempt, failure: unsupported, ...by }
     case "attempt.failed":
       return { type: end.type, at, task, attempt, failure: end.failure, ...by }
     case "attempt.aborted":
@@ -829,10 +857,27 @@ const messageOf = ({ place, attempt, agent }: Attempt, end: AttemptEnd, at: numb
   }
 }
 
+const unsupported = Object.freeze(toFailure(new TransactionsUnsupported()))
+
+/** How an attempt that has yet to write its rows becomes a message. */
+const withinOf = (
+  delivery: Delivery,
+  attempt: Attempt,
+  perform: Extract<AttemptEnd, { type: "attempt.within" }>["perform"],
+  at: number
+): Within => ({
+  perform: (db) => messageOf(attempt, { type: "attempt.succeeded", value: perform(db) }, at),
+  refuse: (error) => messageOf(attempt, { type: "attempt.failed", failure: toFailure(error) }, at),
+  told: (message) => {
+    delivery.message = message
+  }
+})
 /** The end of an attempt that nobody waits for any more. */
-const lateOf = (message: Message): Message => {
+const lateOf = (message: Message, end: AttemptEnd): Message => {
   const { at, task, attempt } = message as Extract<Message, { type: "attempt.succeeded" }>
   const late = { type: "attempt.late", at, task, attempt } as const
+  // what it would have written is not written
+  if (end.type === "attempt.within") return { ...late, outcome: "aborted" }
   switch (message.type) {
     case "attempt.succeeded":
       return { ...late, outcome: "succeeded", value: message.value }

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import type { Inspect } from "../actors/create.ts"
 import { type Balance, balances, type Registry } from "../model/agents.ts"
 import { compileWorkflow } from "../model/compile.ts"
-import { InvalidOption, InvalidWorkflow, type TroupeError } from "../model/errors.ts"
+import { InvalidOption, InvalidWorkflow, TransactionMisused, type TroupeError } from "../model/errors.ts"
 import { requireId } from "../model/ids.ts"
 import type { TaskIR, WorkflowIR } from "../model/ir.ts"
 import { deepFreeze, type Json, toJson } from "../model/json.ts"
@@ -28,6 +28,7 @@ import type { Allow } from "./builtin.ts"
 import { type DecisionOptions, retry, rollback, skip } from "./decide.ts"
 import { Engine, type EngineOptions } from "./engine.ts"
 import { Inbox } from "./inbox.ts"
+import { type OrchestratorTransaction, type Prepare, transaction } from "./outbox.ts"
 import {
   overviewOf,
   type RunOverview,
@@ -227,6 +228,16 @@ export class Orchestrator implements AsyncDisposable {
     return resultOf<O>(run instanceof Promise ? await run : run)
   }
 
+  /**
+   * Writes rows of the application and starts runs, in one transaction: `tx.run(…); tx.submit(…)`. When it resolves, all of it is
+   * written and the runs go on; when `work` throws, nothing is, and it rejects with that. `work` must answer at once and touch
+   * nothing but `tx`. Stores that are not SQLite files refuse it with `TransactionsUnsupported`; a `JournalBroken` with
+   * `isUnsure` means that the rows may be there all the same, which happens only to transactions without runs.
+   */
+  transaction<A>(work: (tx: OrchestratorTransaction) => A): Promise<A> {
+    return transaction(this.#engine, prepared, work)
+  }
+
   /** Runs by id; rejects with `RunNotFound`. */
   async get<O = any>(id: string): Promise<Run<O>> {
     const run = await Effect.runPromise(this.#recovery.load(requireId("run", id)))
@@ -302,6 +313,8 @@ export class Orchestrator implements AsyncDisposable {
    * when it is opened again. With `drain` it waits first until the runs that are in memory have ended.
    */
   async close({ drain = false }: { readonly drain?: boolean } = {}): Promise<void> {
+    // never in the middle of a transaction that somebody else's code is in
+    await undefined
     if (drain)
       await Promise.all([...this.#engine.runs.values()].map((run) => new Promise((resolve) => run.whenEnded(resolve))))
     await Effect.runPromise(this.#engine.close())
@@ -333,6 +346,21 @@ export class Orchestrator implements AsyncDisposable {
       ? before.then((run) => engine.submit(workflow, id, input, engine.runs.get(id) ?? run))
       : engine.submit(workflow, id, input)
   }
+}
+
+/** A workflow and its input as `submit` wants them, checked at once. */
+const prepared: Prepare = (given, value, id) => {
+  const workflow = asWorkflow(given)
+  const check = standardCheck(workflow.input, `the input of workflow '${workflow.name}'`)
+  const checked = check === undefined ? value : check(value)
+  if (checked instanceof Promise) {
+    checked.catch(() => {})
+    throw new TransactionMisused({ how: "async" })
+  }
+  const input = toJson(checked)
+  compileWorkflow(definition(workflow.ir)).checkInput?.(input)
+  if (id !== undefined) requireId("run", id)
+  return { workflow, input }
 }
 
 const written = (run: LiveRun): Promise<LiveRun> =>

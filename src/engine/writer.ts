@@ -10,7 +10,7 @@ import type { Place } from "../actors/room.ts"
 import { OrchestratorClosed, StateChanged, TroupeError } from "../model/errors.ts"
 import type { Message } from "../model/messages.ts"
 import { JournalBroken, type JournalError, type StaleOwner } from "../storage/errors.ts"
-import type { Entry, JournalService, Pinned, RunNote } from "../storage/journal.ts"
+import type { Entry, JournalService, Pinned, Remember, RunNote, Within } from "../storage/journal.ts"
 import type { Past } from "./engine.ts"
 import type { LiveRun } from "./run.ts"
 
@@ -19,9 +19,12 @@ export class Delivery implements Entry {
   readonly live: LiveRun
   /** Its place in the run; given when its batch is written. */
   seq = -1
-  readonly message: Message
+  /** Another one once the transaction that writes it has made it. */
+  message: Message
   readonly place: Place | undefined
   readonly done: ((error?: TroupeError) => void) | undefined
+  within: Within | undefined = undefined
+  remember: Remember | undefined = undefined
   /** Set for decisions about the past: only valid as the next message after these, and with this to show in lists. */
   decision: Decision | undefined = undefined
   constructor(live: LiveRun, message: Message, place: Place | undefined, done: Delivery["done"]) {

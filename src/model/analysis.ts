@@ -200,6 +200,7 @@ const quickNeeds = ({ index }: Reading, find: Find, task: TaskIR): Array<number>
   if (
     task.when !== undefined ||
     task.resources !== undefined ||
+    "cache" in task ||
     (kind !== undefined && kind !== "noop" && kind !== "echo" && kind !== "derive")
   )
     return undefined
@@ -260,6 +261,7 @@ type Look = (special: ReadonlyArray<SpecialRoot>, under: string) => (reference: 
 
 /** The references that only some kinds have. */
 const readKind = (task: TaskIR, look: Look): void => {
+  if ("cache" in task) scan(task.cache?.key, look([], "/cache/key"))
   if (!("kind" in task)) return
   switch (task.kind) {
     case "map":
@@ -279,6 +281,7 @@ const readKind = (task: TaskIR, look: Look): void => {
 
 const readEach = (each: Each, look: Look): void => {
   scan(each.input, look(["item", "index"], "/each/input"))
+  if ("cache" in each) scan(each.cache?.key, look(["item", "index"], "/each/cache/key"))
   if ("kind" in each && (each.kind === "shell" || each.kind === "http"))
     scan(workSettings(each), look(["item", "index"], "/each"))
 }

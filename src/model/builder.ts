@@ -5,7 +5,7 @@
 import { type Duration, milliseconds } from "./duration.ts"
 import { InvalidOption, InvalidWorkflow, type Problem, type ProblemCode } from "./errors.ts"
 import { isId, suggest } from "./ids.ts"
-import type { Fragment, Reference, TaskIR, WorkflowConfig, WorkflowIR } from "./ir.ts"
+import type { Fragment, Reference, TaskIR, WorkflowConfig, WorkflowIR, WorkPolicy } from "./ir.ts"
 import { deepFreeze, type JsonObject, toJson } from "./json.ts"
 import { limits } from "./limits.ts"
 import {
@@ -19,7 +19,7 @@ import {
   type Wire
 } from "./recorder.ts"
 import type { AnySchema, InferInput, InferOutput } from "./schemas.ts"
-import { type TaskDef, type TaskOptions, workPolicy } from "./task.ts"
+import { type CacheOptions, type TaskDef, type TaskOptions, workPolicy } from "./task.ts"
 import { requireValid } from "./validate.ts"
 import { makeWorkflow, type PureFunction, type Workflow } from "./workflow.ts"
 
@@ -32,11 +32,18 @@ export interface NodeOptions<I, D> extends TaskOptions {
   readonly after?: ReadonlyArray<keyof D & string>
   /** Asked once all dependencies are final: does not hold, then the task is skipped and its result is undefined. */
   readonly when?: ($: Env<I, D>) => When
+  /** As the task has it, or with what the result depends on: `key: ($) => $.input.city`; the input when absent. */
+  readonly cache?: NodeCache<I, D>
   /** Name for people. */
   readonly label?: string
   readonly description?: string
   readonly expectedOutput?: string
   readonly metadata?: JsonObject
+}
+
+/** Where a result is remembered under a key of its own. In a fan-out the key may use `$.item` and `$.index`. */
+export interface NodeCache<I, D> extends CacheOptions {
+  readonly key?: ($: Env<I, D> & { readonly item: Ref<any>; readonly index: Ref<number> }) => unknown
 }
 
 /** A key that no task above has. */
@@ -248,7 +255,7 @@ class Draft {
         value: concurrency,
         allowed: "a whole number from 1"
       })
-    const work = isDef(each) ? this.#work(each, options, key) : { workflow: each.ir }
+    const work = isDef(each) ? this.#work(each, options, key, ["item", "index"]) : { workflow: each.ir }
     const item = input === undefined ? work : { ...work, input: toMapping(input(this.#env(["item", "index"]))) }
     const fields = {
       kind: "map",
@@ -360,9 +367,12 @@ class Draft {
   }
 
   /** The fields of a task that say what executes it; policies given at this place win over those of the task. */
-  #work(def: TaskDef, options: Options, key: string): object {
+  #work(def: TaskDef, options: Options, key: string, special: ReadonlyArray<string> = []): object {
     if (options === none) return plainFields(def).work
-    return workFields(def, { ...def.options, ...taskOptions(options) }, `task '${key}'`)
+    const fields = workFields(def, { ...def.options, ...taskOptions(options) }, `task '${key}'`)
+    const keyOf = (options.cache as { readonly key?: Lambda } | undefined)?.key
+    if (keyOf === undefined) return fields
+    return { ...fields, cache: { ...(fields as WorkPolicy).cache, key: toMapping(keyOf(this.#env(special))) } }
   }
 
   /** A new draft with one task more. Continuing an older draft copies what it sees first. */
@@ -478,14 +488,15 @@ const plainFields = (def: TaskDef) => {
 const plain = new WeakMap<TaskDef, { readonly work: object; readonly common: object }>()
 
 const workFields = (def: TaskDef, options: TaskOptions, subject: string): object => {
-  const { type, timeoutMs, retry } = workPolicy(options, subject)
+  const { type, timeoutMs, retry, cache } = workPolicy(options, subject)
   const source =
     def.needs.length === 0 ? { task: def.name } : { needs: def.needs.length === 1 ? def.needs[0]! : def.needs }
   return {
     ...source,
     ...(type === undefined ? {} : { type }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    ...(retry === undefined ? {} : { retry })
+    ...(retry === undefined ? {} : { retry }),
+    ...(cache === undefined ? {} : { cache })
   }
 }
 
@@ -498,7 +509,7 @@ const commonFields = (options: TaskOptions, subject: string): object => {
   }
 }
 
-const optionKeys = ["timeout", "retry", "priority", "estimate", "resources", "type"] as const
+const optionKeys = ["timeout", "retry", "cache", "priority", "estimate", "resources", "type"] as const
 const taskOptions = (options: Options): TaskOptions =>
   Object.fromEntries(optionKeys.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])))
 

@@ -60,6 +60,8 @@ export interface CompiledWork {
   readonly timeoutMs: number
   /** Settings with references (`argv`, `url`, `body` …), put together at the time of the attempt. */
   readonly settings: Resolver | undefined
+  /** How long a value may be given again, and what it depends on: the input when there is no key. */
+  readonly cache: { readonly ttlMs: number; readonly key: Resolver | undefined } | undefined
   readonly checkIn: Check | undefined
   readonly checkOut: Check | undefined
 }
@@ -170,6 +172,7 @@ const compileWork = (task: TaskIR, tools: Tools): CompiledWork | undefined => {
     "expand" in task ||
     task.retry !== undefined ||
     task.timeoutMs !== undefined ||
+    task.cache !== undefined ||
     task.in !== undefined ||
     task.out !== undefined ||
     task.type !== undefined
@@ -200,10 +203,16 @@ const ownWork = (task: TaskIR, { resolve, resolveItem }: Tools): CompiledWork | 
       workKind === "shell" || workKind === "http"
         ? (kind === "map" ? resolveItem : resolve)(workSettings(work))
         : undefined,
+    cache: cacheOf(work, kind === "map" ? resolveItem : resolve),
     checkIn: jsonSchemaCheck(work.in, `the input of task '${task.id}'`),
     checkOut: jsonSchemaCheck(work.out, `the result of task '${task.id}'`)
   }
 }
+
+const cacheOf = ({ cache }: Work, resolve: Resolve): CompiledWork["cache"] =>
+  cache === undefined
+    ? undefined
+    : { ttlMs: cache.ttlMs, key: cache.key === undefined ? undefined : resolve(cache.key) }
 
 const stripExpand = (work: Work): Work => {
   const { expand: _, ...rest } = work as ExpandTask

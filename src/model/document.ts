@@ -69,6 +69,7 @@ const policy = {
   type: optional(Schema.Literals(["compute", "io", "network", "hybrid"])),
   timeoutMs: optional(PositiveMilliseconds),
   retry: optional(Retry),
+  cache: optional(Schema.Struct({ ttlMs: PositiveMilliseconds, key: optional(Mapping) })),
   in: optional(JsonSchemaDocument),
   out: optional(JsonSchemaDocument)
 }

@@ -412,6 +412,68 @@ export class VersionUnavailable extends TroupeError {
   }
 }
 
+/** `ctx.tx` or `orchestrator.transaction` was used where runs are not written to a SQLite file. */
+export class TransactionsUnsupported extends TroupeError {
+  readonly _tag = "TransactionsUnsupported"
+  readonly code = "TRANSACTIONS_UNSUPPORTED"
+  readonly retryable = false
+  constructor() {
+    super(
+      'transactions need runs that are written to a SQLite file, and this is none: Orchestrator.open({ store: "sqlite:path/to/file.db" })'
+    )
+  }
+}
+
+const misuses = {
+  misplaced: "what tx() gives was not returned as it is by the attempt that asked for it: return ctx.tx(…) itself",
+  async:
+    "a promise or an Effect came up inside a transaction: wait before it begins; the function, and the checks of results and inputs inside, must answer at once",
+  over: "the transaction is over: use what tx() hands to its function only until that function returns",
+  ended:
+    "a statement ended the transaction by itself (ON CONFLICT ROLLBACK in a table, or RAISE(ROLLBACK) in a trigger): nothing of it was written; use ABORT there",
+  open: "the store was asked for something else in the middle of a transaction: do that before or after it",
+  planner:
+    "a task that plans further tasks (expand) cannot give its plan out of a transaction: write in a task of its own"
+} as const
+
+/** A transaction was used in a way that cannot work; nothing of it was written. */
+export class TransactionMisused extends TroupeError {
+  readonly _tag = "TransactionMisused"
+  readonly code = "TRANSACTION_MISUSED"
+  readonly retryable = false
+  readonly how: keyof typeof misuses
+  constructor({ how }: { how: keyof typeof misuses }) {
+    super(misuses[how])
+    this.how = how
+  }
+}
+
+const refusals = {
+  ours: (word: string) =>
+    `'${word}' belongs to Troupe, whose names begin with 'troupe_': read runs through the orchestrator, call tables of your own something else, and bind values instead of writing them into the text`,
+  control: (word: string) =>
+    `${word} would end the transaction or change the connection, which belong to Troupe: leave it out (throw to undo everything; a column of that name can stand in double quotes)`,
+  several: () =>
+    "there is more than one statement in the text: call run() for each, or exec() for statements without values"
+} as const
+
+/** A statement that is not allowed in a transaction; it was not executed. */
+export class StatementRefused extends TroupeError {
+  readonly _tag = "StatementRefused"
+  readonly code = "STATEMENT_REFUSED"
+  readonly retryable = false
+  readonly why: keyof typeof refusals
+  /** The word that it was refused for. */
+  readonly word: string
+  readonly sql: string
+  constructor({ why, word, sql }: { why: keyof typeof refusals; word: string; sql: string }) {
+    super(`the statement ${JSON.stringify(sql.slice(0, 80))} was refused: ${refusals[why](word)}`)
+    this.why = why
+    this.word = word
+    this.sql = sql.slice(0, 1_000)
+  }
+}
+
 /** A statechart uses a feature that compiled charts do not have. */
 export class ChartUnsupported extends TroupeError {
   readonly _tag = "ChartUnsupported"

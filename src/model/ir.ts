@@ -164,10 +164,19 @@ export interface WorkPolicy {
   /** An attempt that takes longer is aborted and counts as failed; default one hour. */
   readonly timeoutMs?: number
   readonly retry?: RetryPolicy
+  /** Equal work with equal data is not done again for a while. */
+  readonly cache?: CachePolicy
   /** Checks the input of an attempt. */
   readonly in?: JsonSchema
   /** Checks its result. */
   readonly out?: JsonSchema
+}
+
+/** How long the result of a success may be given again, in every run of the store. Failures are never remembered. */
+export interface CachePolicy {
+  readonly ttlMs: number
+  /** What the result depends on, beside what does the work; the input when absent. In a fan-out it may use `item` and `index`. */
+  readonly key?: Mapping
 }
 
 /** Code that is bound by name, with `workflow()` or `load()`. */

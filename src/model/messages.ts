@@ -30,6 +30,8 @@ export interface AttemptSucceeded {
   readonly attempt: number
   readonly value: Json
   readonly agent?: string
+  /** The value was remembered from an earlier attempt with the same key; nobody was called. */
+  readonly cached?: true
 }
 
 export interface AttemptFailed {

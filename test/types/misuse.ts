@@ -96,3 +96,9 @@ const named = b
   .returns(($) => $.br)
 const either: string | number = await t.execute(named, { s: "", n: 1, deep: { k: [] } })
 export { anything, either, number, other, wrong }
+// @ts-expect-error 34 a transaction with a result of another type
+task("saved", { in: z.string(), out: z.number(), run: (x, { tx }) => tx((db) => db.get("SELECT 1") === undefined) })
+// @ts-expect-error 35 a transaction inside another value
+task("nested", { in: z.string(), out: z.object({ n: z.number() }), run: (x, { tx }) => ({ n: tx(() => 1) }) })
+// @ts-expect-error 36 a cache without a time to live
+task("kept", { in: z.string(), out: z.string(), cache: {}, run: (x) => x })

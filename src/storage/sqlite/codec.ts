@@ -64,7 +64,8 @@ export const encode = (message: Message, names: Names, start: number): string =>
     case "run.submitted":
       return JSON.stringify([code, message.input])
     case "attempt.succeeded": {
-      const { task, value, attempt, agent } = message
+      const { task, value, attempt, agent, cached } = message
+      if (cached === true) return JSON.stringify([code, ms, encodePath(task, names), value, attempt, agent ?? null, 1])
       if (agent === undefined && attempt === 1) {
         const at = names.index.get(task)
         // most rows by far: the same text, put together by hand
@@ -169,7 +170,8 @@ export const decode = (body: string, names: Names, origin: Origin, fetch: (hash:
         task: decodePath(row[2], names),
         attempt: row[4] ?? 1,
         value: deepFreeze(row[3] as Json),
-        ...by(row[5])
+        ...by(row[5]),
+        ...(row[6] === 1 ? { cached: true as const } : undefined)
       })
     case codes["attempt.failed"]:
       return frozen({

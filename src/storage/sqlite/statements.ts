@@ -15,6 +15,12 @@ export const blob = "SELECT body FROM troupe_blobs WHERE hash = ?"
 export const dropBlob = "UPDATE troupe_blobs SET uses = uses - 1 WHERE hash = ?"
 export const sweepBlobs = "DELETE FROM troupe_blobs WHERE hash = ? AND uses <= 0"
 
+export const remember = "INSERT OR REPLACE INTO troupe_cache (key, expires_at, value) VALUES (?, ?, ?)"
+export const remembered = "SELECT expires_at, value FROM troupe_cache WHERE key = ? AND expires_at > ?"
+/** A few of those that are over, with each batch that remembers something. */
+export const sweepCache =
+  "DELETE FROM troupe_cache WHERE key IN (SELECT key FROM troupe_cache WHERE expires_at <= ? ORDER BY expires_at LIMIT 100)"
+
 export const writeNote =
   "UPDATE troupe_runs SET status = ?, asleep = ?, due_at = ?, updated_at = ?, length = ?, head = ?, summary = ? WHERE id = ?"
 export const quarantine = "UPDATE troupe_runs SET status = ?, asleep = 0, due_at = NULL, summary = ? WHERE id = ?"
@@ -24,6 +30,7 @@ export const addBlame = "UPDATE troupe_runs SET blame = blame + 1 WHERE name = ?
 export const findRun = "SELECT id, definition, submitted_at, length, head, first FROM troupe_runs WHERE name = ?"
 export const lastMessage = "SELECT seq, chain FROM troupe_messages WHERE run = ? ORDER BY seq DESC LIMIT 1"
 export const linkAt = "SELECT chain FROM troupe_messages WHERE run = ? AND seq = ?"
+export const readMessage = "SELECT epoch, body FROM troupe_messages WHERE run = ? AND seq = ?"
 export const readMessages =
   "SELECT seq, epoch, chain, body FROM troupe_messages WHERE run = ? AND seq >= ? AND seq < ? ORDER BY seq"
 export const putSnapshot = "INSERT INTO troupe_snapshots (run, seq, chain, body) VALUES (?, ?, ?, ?)"
