@@ -10,8 +10,8 @@ import { Deadlock, toFailure } from "../model/errors.ts"
 import type { Json } from "../model/json.ts"
 import type { Outcome } from "../model/messages.ts"
 import { createChild } from "./create.ts"
-import { emitTo, sleepLogic, stepChart, taskLogic } from "./leaf.ts"
-import type { Place, Room } from "./room.ts"
+import { emitTo, gateLogic, sleepLogic, stepChart, taskLogic } from "./leaf.ts"
+import type { GatePlace, Place, Room } from "./room.ts"
 
 const chart = compile<WorkflowContext, WorkflowEvent, WorkflowInput, Outcome>(workflowMachine)
 
@@ -95,6 +95,16 @@ export class Scope {
     place.dueAt = this.room.now + durationMs / this.room.timeScale
     const actor = createChild(sleepLogic, this.self, id, place, "sleep")
     this.#adopt(id, index, place, actor)
+  }
+
+  /** Opens a gate; what was said to it before is its answer. */
+  startGate(id: string, index: number, place: GatePlace, withinMs: number | undefined): void {
+    if (this.isDraining) return
+    place.dueAt = withinMs === undefined ? Number.POSITIVE_INFINITY : this.room.now + withinMs / this.room.timeScale
+    const actor = createChild(gateLogic, this.self, id, place, "gate")
+    this.#adopt(id, index, place, actor)
+    const early = this.room.gates.take(place)
+    if (early !== undefined) actor.send(early)
   }
 
   /** Starts an actor that has children itself. */
@@ -271,6 +281,7 @@ const cancelledAlone = {
 /** An actor that threw: a defect of ours, kept inside its task. */
 const crashed = (scope: Scope, child: Child, error: unknown): Outcome => {
   scope.room.command("attempt.abort", none, child.place)
+  if (scope.room.hasOpenGates) scope.room.gates.closed(child.place.path, "ended")
   if (child.place.holdsSlot) scope.room.command("slot.release", none, child.place)
   return { status: "failed", task: child.place.path, failure: { ...toFailure(error), retryable: false } }
 }

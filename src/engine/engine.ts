@@ -36,6 +36,7 @@ import { JournalCorrupt, type JournalError } from "../storage/errors.ts"
 import type { Claim, History, JournalService } from "../storage/journal.ts"
 import { type Attempt, type AttemptEnd, Attempts } from "./attempts.ts"
 import type { Allow } from "./builtin.ts"
+import { deliverSaying } from "./gates.ts"
 import { Library } from "./library.ts"
 import { Owed } from "./owed.ts"
 import { noteOf } from "./progress.ts"
@@ -209,6 +210,7 @@ export class Engine {
 
   /** Sends a message of an operator to a run; `done` hears when it is written and delivered. */
   tell(run: LiveRun, message: Message, done: (error?: TroupeError) => void): void {
+    if (this.#isClosed) return done(new OrchestratorClosed())
     this.writer.offer(new Delivery(run, message, undefined, done))
   }
 
@@ -274,8 +276,8 @@ export class Engine {
         live.pending--
         this.#told.at = message.at
         this.#told.seq = seq
-        this.#deliver(live, message, place)
-        delivery.done?.()
+        const tooLate = this.#deliver(live, message, place)
+        delivery.done?.(tooLate)
       } catch (error) {
         // a defect of ours: it ends this run and no other
         this.options.onDefect(error)
@@ -297,8 +299,10 @@ export class Engine {
     this.#live--
   }
 
-  #deliver(run: LiveRun, message: Message, given: Place | undefined): void {
+  /** Gives why a message came too late to mean anything, where whoever sent it should know. */
+  #deliver(run: LiveRun, message: Message, given: Place | undefined): TroupeError | undefined {
     const { room } = run
+    let tooLate: TroupeError | undefined
     // whoever is owed something has no other address than a path
     const place = run.owed === undefined ? given : run.owed.placeOf(message, run.id, this.#told.seq)
     room.now = message.at
@@ -311,7 +315,12 @@ export class Engine {
       case "attempt.failed":
       case "attempt.aborted":
       case "timer.fired":
-        place!.actor?.send(message)
+        place?.actor?.send(message)
+        break
+      case "gate.answered":
+      case "gate.rejected":
+      case "signal.received":
+        tooLate = deliverSaying(run, message)
         break
       case "run.paused":
         room.root?.send({ type: "pause" })
@@ -327,7 +336,8 @@ export class Engine {
     room.admit()
     this.#perform(run)
     if (room.outcome !== undefined && run.outcome === undefined) this.#finish(run, room.outcome)
-    else if (run.timers !== noTimers && run.out === undefined) this.#mayLeave(run)
+    else if (run.timers !== noTimers || room.hasOpenGates) this.rest(run)
+    return tooLate
   }
 
   #open(run: LiveRun): void {
@@ -522,8 +532,10 @@ export class Engine {
   // ── runs that wait leave memory ──────────────────────────────────────────────────────────────────
 
   /** A run that only waits, and long enough, leaves memory: what is left of it is an id and a time. */
-  #mayLeave(run: LiveRun): void {
-    if (!this.options.journal.isDurable || run.owed !== undefined || run.pending > 0 || run.room.waiting > 0) return
+  rest(run: LiveRun): void {
+    if (run.outcome !== undefined || run.isGone || run.out !== undefined || run.pending > 0) return
+    if (!this.options.journal.isDurable || run.owed !== undefined || run.room.waiting > 0) return
+    if (run.timers.size === 0 && !run.room.hasOpenGates) return
     let dueAt = Number.POSITIVE_INFINITY
     for (const timer of run.timers.values()) dueAt = Math.min(dueAt, timer.dueAt)
     if (dueAt < this.now() + restMs || isWatched(this.root)) return

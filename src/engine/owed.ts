@@ -23,6 +23,7 @@ export interface OwedTimer {
 export class Owed {
   readonly attempts = new Map<string, OwedAttempt>()
   readonly timers = new Map<string, OwedTimer>()
+  readonly #stopped = new Set<string>()
 
   /** A command that is not performed for now. */
   take(command: Command, askedAt: number, epoch: number): void {
@@ -41,7 +42,7 @@ export class Owed {
         this.timers.set(path, { place, dueAt: command.dueAt })
         return
       case "timer.stop":
-        this.timers.delete(path)
+        if (this.timers.delete(path)) this.#stopped.add(path)
     }
   }
 
@@ -59,6 +60,8 @@ export class Owed {
       }
       case "timer.fired": {
         const timer = this.timers.get(message.task)
+        // it fired in the moment in which it was stopped, and was written: nobody waits for it any more
+        if (timer === undefined && this.#stopped.has(message.task)) return undefined
         if (timer === undefined) throw new JournalDiverged({ run, seq, found: message.type, task: message.task })
         this.timers.delete(message.task)
         return timer.place
