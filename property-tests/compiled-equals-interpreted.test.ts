@@ -30,7 +30,8 @@ const machines = {
       })
     }),
     events: [
-      ...plain("start", "cancel", "unknown"),
+      ...plain("start", "cancel", "shelve", "requeue", "unknown"),
+      fc.record({ type: fc.constant("complete"), value: fc.jsonValue() }),
       fc.record({ type: fc.constant("timer.fired"), at, task: fc.constant("t") }),
       fc.record({ type: fc.constant("attempt.succeeded"), at, task: fc.constant("t"), attempt, value: fc.jsonValue() }),
       fc.record({ type: fc.constant("attempt.failed"), at, task: fc.constant("t"), attempt, failure }),
@@ -43,10 +44,13 @@ const machines = {
     input: fc.record({
       path: fc.string(),
       dueAt: fc.oneof(at, fc.constant(Number.POSITIVE_INFINITY)),
+      waitMs: at,
       otherwise: fc.option(fc.jsonValue(), { nil: undefined })
     }),
     events: [
-      ...plain("timer.fired", "cancel", "start", "unknown"),
+      ...plain("timer.fired", "cancel", "start", "shelve", "unknown"),
+      fc.record({ type: fc.constant("requeue"), at }),
+      fc.record({ type: fc.constant("complete"), value: fc.jsonValue() }),
       fc.record({ type: fc.constant("gate.answered"), at, task: fc.string(), value: fc.jsonValue() }),
       fc.record({ type: fc.constant("signal.received"), at, name: fc.string(), value: fc.jsonValue() }),
       fc.record(

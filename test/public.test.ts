@@ -6,6 +6,7 @@ const names = async (module: Promise<object>) => Object.keys(await module).sort(
 test("names of troupe", async () => {
   expect(await names(import("../src/index.ts"))).toMatchInlineSnapshot(`
     [
+      "AmendmentRefused",
       "AttemptTimedOut",
       "ChartUnsupported",
       "Deadlock",
@@ -29,6 +30,7 @@ test("names of troupe", async () => {
       "RunFailed",
       "RunNotFound",
       "SchemaMismatch",
+      "StateChanged",
       "TroupeError",
       "VersionUnavailable",
       "analyzeDependencies",

@@ -63,6 +63,7 @@ export class Gates {
 
   opened(gate: OpenGate): void {
     this.#open.set(gate.path, gate)
+    this.#ended.delete(gate.path)
     if (gate.signal === undefined) return
     const listening = this.#listening.get(gate.signal)
     if (listening === undefined) this.#listening.set(gate.signal, new Set([gate]))
@@ -71,10 +72,9 @@ export class Gates {
 
   closed(path: string, became: GateEnd): void {
     const gate = this.#open.get(path)
-    if (gate === undefined) return
     this.#open.delete(path)
     this.#ended.set(path, became)
-    if (gate.signal === undefined) return
+    if (gate?.signal === undefined) return
     const listening = this.#listening.get(gate.signal)
     listening?.delete(gate)
     if (listening?.size === 0) this.#listening.delete(gate.signal)

@@ -16,7 +16,7 @@ export type Located =
 
 /** The gate of that path; undefined when the workflow has none. */
 export const locate = (room: Room, compiled: CompiledWorkflow, path: string): Located | undefined => {
-  const gate = room.hasOpenGates ? room.gates.open.get(path) : undefined
+  const gate = room.gateAt(path)
   if (gate !== undefined) return { state: "open", gates: [gate.task], gate }
   const became = room.gates.endOf(path)
   if (became !== undefined) return { state: "ended", became }

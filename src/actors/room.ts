@@ -31,6 +31,8 @@ export class Place {
   holdsSlot = false
   /** When a wait is over. */
   dueAt = 0
+  /** The decision after which the task began anew, if one was made: its effects have a key of their own. */
+  generation = 0
   /** What the engine keeps about the attempt that is out. */
   attempt: unknown = undefined
   constructor(room: Room, path: string, task: CompiledTask | undefined, frame: Frame, isItem = false) {
@@ -51,6 +53,8 @@ export class GatePlace extends Place implements OpenGate {
   declare readonly task: CompiledTask
   readonly show: Json | undefined
   readonly otherwise: Json | undefined
+  /** How long it waits, each time that it opens; Infinity when it waits for ever. */
+  waitMs = Number.POSITIVE_INFINITY
   readonly signal: string | undefined
   readonly checkOut: Check | undefined
   constructor(
@@ -67,6 +71,11 @@ export class GatePlace extends Place implements OpenGate {
     this.otherwise = otherwise === undefined ? undefined : (otherwise(frame) ?? null)
     // a default that is no answer would be found out after the deadline; better now
     if (this.otherwise !== undefined) checkOut?.(this.otherwise)
+  }
+  /** It has opened: what was said to it before is its answer. */
+  hearEarly(): void {
+    const early = this.room.gates.take(this)
+    if (early !== undefined) this.actor?.send(early)
   }
 }
 
@@ -97,6 +106,8 @@ export class Room {
   /** The actor of the whole run. */
   root: ActorRef<any, any> | undefined = undefined
   board: Board | undefined = undefined
+  /** The decision after which everything is new: 0 before any. */
+  generation = 0
   /** How the run ended, once it has. */
   outcome: Outcome | undefined = undefined
   readonly #slots: number
@@ -129,6 +140,10 @@ export class Room {
   get gates(): Gates {
     this.#gates ??= new Gates()
     return this.#gates
+  }
+  /** The place of an open gate. */
+  gateAt(path: string): GatePlace | undefined {
+    return this.#gates?.open.get(path) as GatePlace | undefined
   }
   get hasOpenGates(): boolean {
     return this.#gates !== undefined && this.#gates.open.size > 0
@@ -197,6 +212,7 @@ export class Room {
         this.#held = false
         return
       case "gate.open":
+        place.dueAt = params.dueAt
         this.gates.opened(place as GatePlace)
         return
       case "gate.close":

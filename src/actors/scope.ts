@@ -100,11 +100,11 @@ export class Scope {
   /** Opens a gate; what was said to it before is its answer. */
   startGate(id: string, index: number, place: GatePlace, withinMs: number | undefined): void {
     if (this.isDraining) return
-    place.dueAt = withinMs === undefined ? Number.POSITIVE_INFINITY : this.room.now + withinMs / this.room.timeScale
+    if (withinMs !== undefined) place.waitMs = withinMs / this.room.timeScale
+    place.dueAt = this.room.now + place.waitMs
     const actor = createChild(gateLogic, this.self, id, place, "gate")
     this.#adopt(id, index, place, actor)
-    const early = this.room.gates.take(place)
-    if (early !== undefined) actor.send(early)
+    place.hearEarly()
   }
 
   /** Starts an actor that has children itself. */
@@ -281,7 +281,7 @@ const cancelledAlone = {
 /** An actor that threw: a defect of ours, kept inside its task. */
 const crashed = (scope: Scope, child: Child, error: unknown): Outcome => {
   scope.room.command("attempt.abort", none, child.place)
-  if (scope.room.hasOpenGates) scope.room.gates.closed(child.place.path, "ended")
+  if (scope.room.gateAt(child.place.path) !== undefined) scope.room.gates.closed(child.place.path, "ended")
   if (child.place.holdsSlot) scope.room.command("slot.release", none, child.place)
   return { status: "failed", task: child.place.path, failure: { ...toFailure(error), retryable: false } }
 }

@@ -52,7 +52,8 @@ export interface Earlier {
 
 /** One call of a task body; also its own timeout, and what the body sees as its context. */
 export class Attempt extends Timer implements TaskContext {
-  readonly place: Place
+  /** Another one when its run was folded anew while it was out. */
+  place: Place
   readonly attempt: number
   readonly delivery: number
   readonly #attempts: Attempts
@@ -90,7 +91,7 @@ export class Attempt extends Timer implements TaskContext {
     this.#attempts.timedOut(this)
   }
   get key(): string {
-    return `${this.place.room.run}/${this.place.path}`
+    return keyOf(this.place)
   }
   get run(): string {
     return this.place.room.run
@@ -108,6 +109,12 @@ export class Attempt extends Timer implements TaskContext {
     this.#controller ??= new AbortController()
     this.#controller.abort(reason)
   }
+}
+
+/** The idempotency key of what is done at a place: another one after somebody decided that it begins anew. */
+export const keyOf = ({ room, path, generation }: Place): string => {
+  const since = Math.max(room.generation, generation)
+  return since === 0 ? `${room.run}/${path}` : `${room.run}/${path}@${since}`
 }
 
 export class Attempts {

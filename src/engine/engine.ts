@@ -11,7 +11,7 @@ import type { AnyActorRef } from "xstate"
 import { createRoot, type Inspect, isWatched } from "../actors/create.ts"
 import { WorkflowDirector, withDefaults } from "../actors/directors.ts"
 import { registryLogic } from "../actors/registry.ts"
-import { type Command, Place, Room } from "../actors/room.ts"
+import { type Command, GatePlace, Place, Room } from "../actors/room.ts"
 import { type ScopeInput, scopeLogic } from "../actors/scope.ts"
 import { supervisor } from "../actors/supervisor.ts"
 import { compile } from "../machines/compile.ts"
@@ -29,19 +29,20 @@ import {
   toFailure
 } from "../model/errors.ts"
 import { canonical, type Json } from "../model/json.ts"
-import type { Message, Outcome } from "../model/messages.ts"
+import type { Message, Outcome, RunAmended } from "../model/messages.ts"
 import { definition } from "../model/nested.ts"
 import type { Workflow } from "../model/workflow.ts"
 import { JournalCorrupt, type JournalError } from "../storage/errors.ts"
 import type { Claim, History, JournalService } from "../storage/journal.ts"
-import { type Attempt, type AttemptEnd, Attempts } from "./attempts.ts"
+import { counted } from "./amend.ts"
+import { type Attempt, type AttemptEnd, Attempts, keyOf } from "./attempts.ts"
 import type { Allow } from "./builtin.ts"
 import { deliverSaying } from "./gates.ts"
 import { Library } from "./library.ts"
 import { Owed } from "./owed.ts"
 import { noteOf } from "./progress.ts"
 import { Router } from "./router.ts"
-import { LiveRun, noTimers } from "./run.ts"
+import { type End, LiveRun, noTimers } from "./run.ts"
 import { type Timer, Timers } from "./timers.ts"
 import { Delivery, Writer } from "./writer.ts"
 
@@ -271,12 +272,14 @@ export class Engine {
   #deliverAll(batch: ReadonlyArray<Delivery>): void {
     if (firstDelivery.length === 0 && batch.length > 0) firstDelivery.push(batch[0]!)
     for (const delivery of batch) {
-      const { live, message, place, seq } = delivery
+      const { live, message, place, seq, decision } = delivery
       try {
         live.pending--
         this.#told.at = message.at
         this.#told.seq = seq
-        const tooLate = this.#deliver(live, message, place)
+        let tooLate: TroupeError | undefined
+        if (decision === undefined) tooLate = this.#deliver(live, message, place)
+        else this.#rebuild(live, message, decision.history)
         delivery.done?.(tooLate)
       } catch (error) {
         // a defect of ours: it ends this run and no other
@@ -304,7 +307,7 @@ export class Engine {
     const { room } = run
     let tooLate: TroupeError | undefined
     // whoever is owed something has no other address than a path
-    const place = run.owed === undefined ? given : run.owed.placeOf(message, run.id, this.#told.seq)
+    const place = run.owed === undefined ? given : this.#placeOf(run, run.owed, message)
     room.now = message.at
     run.updatedAt = message.at
     switch (message.type) {
@@ -324,20 +327,27 @@ export class Engine {
         break
       case "run.paused":
         room.root?.send({ type: "pause" })
-        this.writer.note(run)
+        if (!run.isFolding) this.writer.note(run)
         break
       case "run.resumed":
         room.root?.send({ type: "resume" })
-        this.writer.note(run)
+        if (!run.isFolding) this.writer.note(run)
         break
       case "run.cancelled":
         room.root?.send({ type: "cancel", reason: message.why ?? "", force: message.force })
     }
+    if (run.ends !== undefined) noteEnd(run.ends, message, place, this.#told.seq)
+    this.#rest(run)
+    return tooLate
+  }
+
+  /** Once a message is delivered: what now starts, what is to be done, whether the run has ended or only waits. */
+  #rest(run: LiveRun): void {
+    const { room } = run
     room.admit()
     this.#perform(run)
     if (room.outcome !== undefined && run.outcome === undefined) this.#finish(run, room.outcome)
-    else if (run.timers !== noTimers || room.hasOpenGates) this.rest(run)
-    return tooLate
+    else if (run.timers !== noTimers || room.hasOpenGates) this.mayLeave(run)
   }
 
   #open(run: LiveRun): void {
@@ -400,33 +410,132 @@ export class Engine {
     for (const { place, dueAt } of owed.timers.values()) this.#startTimer(run, place, dueAt)
   }
 
-  /** Folds what was written about a run: the same walk, with nothing performed. */
-  fold(id: string, workflow: Workflow, { messages, epochs }: History, parked: TroupeError | undefined): LiveRun {
-    const [first] = messages
+  /** A run from what was written about it, with what it is owed still owed. */
+  fold(id: string, workflow: Workflow, history: History, parked: TroupeError | undefined): LiveRun {
+    const [first] = history.messages
     if (first?.type !== "run.submitted") throw new JournalCorrupt({ run: id, seq: 0, kind: "shape" })
     const run = this.#make(id, workflow, first.input, first.at)
-    run.owed = new Owed()
     run.parked = parked
-    run.isFolding = true
-    run.restored(messages.length)
+    run.restored(history.messages.length)
     this.#adopt(run)
+    this.#fold(run, history)
+    return run
+  }
+
+  /** What would become of a run with this history, without touching it: how its tasks ended, or why it cannot be. */
+  rehearse(run: LiveRun, history: History): Rehearsal {
+    const dry = this.#make(`${run.id}~`, run.workflow, run.input, run.submittedAt)
+    dry.ends = []
+    dry.isRehearsal = true
+    this.#fold(dry, history)
+    const { owed = new Owed(), ends, parked } = dry
+    dry.room.leave()
+    this.root.send({ type: "supervisor.stop", id: dry.id })
+    return { ends, problem: parked, owed }
+  }
+
+  /** The walk with nothing performed, over the messages that count. */
+  #fold(run: LiveRun, { messages, epochs }: History): void {
+    const owed = new Owed()
+    run.owed = owed
+    run.isFolding = true
+    const told = this.#told
+    const shelved = new Map<string, { readonly place: Place; readonly by: number }>()
     try {
-      for (let i = 0; i < messages.length; i++) {
-        this.#told.at = messages[i]!.at
-        this.#told.seq = i
-        this.#told.epoch = epochs[i] ?? 0
-        this.#deliver(run, messages[i]!, undefined)
+      for (const { seq, message, forgottenBy } of counted(messages)) {
+        told.at = message.at
+        told.seq = seq
+        told.epoch = epochs[seq] ?? 0
+        if (forgottenBy !== undefined) {
+          const place = this.#placeOf(run, owed, message)
+          if (place === undefined || (message.type === "timer.fired" && !(place instanceof GatePlace))) continue
+          place.actor?.send({ type: "shelve" })
+          shelved.set(place.path, { place, by: forgottenBy })
+          this.#rest(run)
+          continue
+        }
+        if (message.type === "run.amended") this.#amend(owed, message, seq, shelved)
+        if (message.type === "run.rolledBack") {
+          run.room.generation = seq
+          owed.renew(message.at, told.epoch)
+        }
+        this.#deliver(run, message, undefined)
       }
     } catch (error) {
       run.parked =
         error instanceof TroupeError
           ? error
-          : new JournalDiverged({ run: id, seq: this.#told.seq, found: String(error), task: "" })
+          : new JournalDiverged({ run: run.id, seq: told.seq, found: String(error), task: "" })
     } finally {
       run.isFolding = false
-      this.#told.epoch = this.options.claim.epoch
+      told.epoch = this.options.claim.epoch
     }
-    return run
+  }
+
+  /** Where a message of the past went. */
+  #placeOf({ id, room }: LiveRun, owed: Owed, message: Message): Place | undefined {
+    return message.type === "gate.rejected" ? room.gateAt(message.task) : owed.placeOf(message, id, this.#told.seq)
+  }
+
+  /** Somebody decided: what was shelved for it begins anew, or has the result that was given. */
+  #amend(
+    owed: Owed,
+    { give }: RunAmended,
+    seq: number,
+    shelved: Map<string, { readonly place: Place; readonly by: number }>
+  ): void {
+    for (const [path, { place, by }] of shelved) {
+      if (by !== seq) continue
+      shelved.delete(path)
+      place.generation = seq
+      if (Object.hasOwn(give, path)) place.actor?.send({ type: "complete", value: give[path] } as never)
+      else {
+        place.actor?.send({ type: "requeue", at: this.#told.at } as never)
+        if (place instanceof GatePlace) place.hearEarly()
+      }
+    }
+    for (const [path, value] of Object.entries(give)) owed.find(path)?.actor?.send({ type: "complete", value } as never)
+  }
+
+  /** A decision about the past: the run is folded anew; what is out and still wanted stays out. */
+  #rebuild(run: LiveRun, message: Message, history: History): void {
+    const out = new Map<string, Attempt>()
+    for (let attempt = run.out; attempt !== undefined; attempt = attempt.next) out.set(attempt.place.path, attempt)
+    for (const timer of run.timers.values()) this.timers.stop(timer)
+    run.timers = noTimers
+    if (run.outcome === undefined) {
+      run.room.leave()
+      this.root.send({ type: "supervisor.stop", id: run.id })
+    } else {
+      this.#finished.splice(this.#finished.indexOf(run), 1)
+      this.#finishedMessages -= history.messages.length
+      this.#live++
+    }
+    run.revive()
+    run.room = this.#roomOf(run)
+    const { epoch } = this.options.claim
+    this.#fold(run, { messages: [...history.messages, message], epochs: [...history.epochs, epoch] })
+    for (const [path, attempt] of out) {
+      const owed = run.owed?.attempts.get(path)
+      if (owed === undefined || owed.attempt !== attempt.attempt || keyOf(owed.place) !== attempt.key) {
+        run.back(attempt)
+        this.attempts.abandon(attempt, aborted)
+        continue
+      }
+      // it goes on where it is, and its end finds the new place
+      run.owed!.attempts.delete(path)
+      attempt.place = owed.place
+      owed.place.attempt = attempt
+      if (owed.isAborting) this.attempts.abort(attempt, aborted)
+    }
+    this.performOwed(run)
+    if (run.outcome === undefined) this.writer.note(run)
+  }
+
+  #roomOf(run: LiveRun): Room {
+    const room = new Room(run.id, run.compiled.concurrency, this.options.timeScale)
+    room.owner = run
+    return room
   }
 
   #performOne(run: LiveRun, command: Command): void {
@@ -482,6 +591,7 @@ export class Engine {
     this.#release(run, aborted)
     run.owed = undefined
     run.finish(outcome)
+    if (run.isRehearsal) return
     if (!run.isFolding) this.writer.note(run)
     this.#live--
     this.#finished.push(run)
@@ -532,7 +642,7 @@ export class Engine {
   // ── runs that wait leave memory ──────────────────────────────────────────────────────────────────
 
   /** A run that only waits, and long enough, leaves memory: what is left of it is an id and a time. */
-  rest(run: LiveRun): void {
+  mayLeave(run: LiveRun): void {
     if (run.outcome !== undefined || run.isGone || run.out !== undefined || run.pending > 0) return
     if (!this.options.journal.isDurable || run.owed !== undefined || run.room.waiting > 0) return
     if (run.timers.size === 0 && !run.room.hasOpenGates) return
@@ -586,6 +696,27 @@ interface Told {
   at: number
   seq: number
   epoch: number
+}
+
+/** What would become of a run. */
+export interface Rehearsal {
+  readonly ends: ReadonlyArray<End>
+  /** Why it cannot be. */
+  readonly problem: TroupeError | undefined
+  /** What it would be owed at the end. */
+  readonly owed: Owed
+}
+
+/** Notes a message with which a task, or a whole workflow, came to a bad end. */
+const noteEnd = (ends: Array<End>, message: Message, place: Place | undefined, seq: number): void => {
+  const snapshot = place?.actor?.getSnapshot() as { status: string; output?: Outcome; value?: string } | undefined
+  if (snapshot === undefined || place === undefined) return
+  if (message.type === "timer.fired" && "scope" in snapshot) {
+    ends.push({ seq, task: place.path, status: "timeout" })
+    return
+  }
+  const status = snapshot.status === "done" ? snapshot.output?.status : undefined
+  if (status === "failed" || status === "cancelled") ends.push({ seq, task: place.path, status })
 }
 
 /** Not a possible id of a run. */

@@ -25,6 +25,7 @@ import type { JournalError } from "../storage/errors.ts"
 import type { JournalService } from "../storage/journal.ts"
 import { memoryJournal } from "../storage/memory.ts"
 import type { Allow } from "./builtin.ts"
+import { type DecisionOptions, retry, rollback, skip } from "./decide.ts"
 import { Engine, type EngineOptions } from "./engine.ts"
 import { answer, reject, signal } from "./gates.ts"
 import {
@@ -127,6 +128,15 @@ export interface Run<O = any, G = any> {
    * next one is. Rejects with `GateUnknown` when no gate listens to that name, else as `answer` does.
    */
   signal(name: string, value?: unknown, cause?: Cause): Promise<void>
+  /**
+   * Failed tasks begin anew, with all their attempts and a new idempotency key: the one at this path, or all. Rejects with
+   * `AmendmentRefused` when none failed, with `StateChanged` when the run is not as it was `seen`.
+   */
+  retry(task?: string, options?: DecisionOptions): Promise<void>
+  /** A task that failed, or is at work, gets this result, and the run goes on. */
+  skip(task: string, value?: Json, options?: DecisionOptions): Promise<void>
+  /** Back to where it was after message `to`: what came later stays in the history and counts no more; later effects have new keys. */
+  rollback(to: number, options?: DecisionOptions): Promise<void>
 }
 
 export interface CancelOptions extends Cause {
@@ -265,6 +275,21 @@ export class Orchestrator implements AsyncDisposable {
   /** Tells a run by id what happened outside: `Run.signal`. */
   async signal(id: string, name: string, value?: unknown, cause?: Cause): Promise<void> {
     return (await this.get(id)).signal(name, value, cause)
+  }
+
+  /** Does failed tasks of a run again: `Run.retry`. */
+  async retry(id: string, task?: string, options?: DecisionOptions): Promise<void> {
+    return (await this.get(id)).retry(task, options)
+  }
+
+  /** Gives a task of a run its result: `Run.skip`. */
+  async skip(id: string, task: string, value?: Json, options?: DecisionOptions): Promise<void> {
+    return (await this.get(id)).skip(task, value, options)
+  }
+
+  /** Takes a run back: `Run.rollback`. */
+  async rollback(id: string, to: number, options?: DecisionOptions): Promise<void> {
+    return (await this.get(id)).rollback(to, options)
   }
 
   /** Runs, newest first, in pages. */
@@ -505,6 +530,15 @@ class RunHandle<O, G> implements Run<O, G> {
   }
   signal(name: string, value?: unknown, cause: Cause = {}) {
     return signal(this.#engine, () => this.#present(), name, value, said(cause))
+  }
+  async retry(task?: string, options: DecisionOptions = {}) {
+    return retry(this.#engine, await this.#present(), task, options)
+  }
+  async skip(task: string, value: Json = null, options: DecisionOptions = {}) {
+    return skip(this.#engine, await this.#present(), task, toJson(value), options)
+  }
+  async rollback(to: number, options: DecisionOptions = {}) {
+    return rollback(this.#engine, await this.#present(), to, options)
   }
   /** The run in memory: while it waits it may have left. */
   async #present(): Promise<LiveRun> {

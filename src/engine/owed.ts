@@ -10,8 +10,8 @@ export interface OwedAttempt {
   readonly place: Place
   readonly attempt: number
   /** When the message was written that asked for it, and in which epoch. */
-  readonly askedAt: number
-  readonly epoch: number
+  askedAt: number
+  epoch: number
   isAborting: boolean
 }
 
@@ -44,6 +44,19 @@ export class Owed {
       case "timer.stop":
         if (this.timers.delete(path)) this.#stopped.add(path)
     }
+  }
+
+  /** All attempts are asked for anew. */
+  renew(at: number, epoch: number): void {
+    for (const attempt of this.attempts.values()) {
+      attempt.askedAt = at
+      attempt.epoch = epoch
+    }
+  }
+
+  /** Who waits under a path: a task at work, or one between two attempts. */
+  find(path: string): Place | undefined {
+    return (this.attempts.get(path) ?? this.timers.get(path))?.place
   }
 
   /** Where a message of the past went: to whoever waited for it then. Throws `JournalDiverged` when nobody did. */

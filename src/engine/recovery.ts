@@ -67,7 +67,7 @@ export class Recovery {
               const run = yield* Effect.result(this.load(id))
               if (run._tag === "Success") {
                 starts += run.success.attempts
-                this.#engine.rest(run.success)
+                this.#engine.mayLeave(run.success)
               } else this.#engine.options.onDefect(run.failure)
             }
             const leastMs = (1_000 * starts) / this.#startsPerSecond - (this.#engine.now() - since)

@@ -15,6 +15,13 @@ export const noTimers: ReadonlyMap<Place, Timer> = new Map()
 
 type Written = (error?: TroupeError) => void
 
+/** A message with which something came to a bad end. */
+export interface End {
+  readonly seq: number
+  readonly task: string
+  readonly status: "failed" | "cancelled" | "timeout"
+}
+
 export class LiveRun {
   readonly id: string
   /** Another one when its code turns up later. */
@@ -22,7 +29,8 @@ export class LiveRun {
   readonly compiled: CompiledWorkflow
   readonly input: Json
   readonly submittedAt: number
-  readonly room: Room
+  /** Another one when the run was folded anew. */
+  room: Room
   /** The attempts that are out, as a list: joining and leaving it allocates nothing. */
   out: Attempt | undefined = undefined
   timers: ReadonlyMap<Place, Timer> = noTimers
@@ -32,6 +40,10 @@ export class LiveRun {
   attempts = 0
   /** What it asked for and nobody does: while its messages are folded again, and while it may not go on. */
   owed: Owed | undefined = undefined
+  /** It only shows what would be. */
+  isRehearsal = false
+  /** How tasks ended that did not succeed, and waits that ended a workflow; collected only where somebody wants to know. */
+  ends: Array<End> | undefined = undefined
   /** Its messages are being folded again. */
   isFolding = false
   /** Deliveries on their way to it. */
@@ -110,6 +122,13 @@ export class LiveRun {
     const waiting = this.#waitingForWrite
     this.#waitingForWrite = undefined
     if (waiting !== undefined) for (const one of waiting) one(error)
+  }
+
+  /** It is alive again: somebody decided anew about what had ended it. */
+  revive(): void {
+    this.outcome = undefined
+    this.endedAt = undefined
+    this.attempts = 0
   }
 
   finish(outcome: Outcome): void {

@@ -7,10 +7,10 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Place } from "../actors/room.ts"
-import { OrchestratorClosed, TroupeError } from "../model/errors.ts"
+import { OrchestratorClosed, StateChanged, TroupeError } from "../model/errors.ts"
 import type { Message } from "../model/messages.ts"
 import { JournalBroken, type JournalError, type StaleOwner } from "../storage/errors.ts"
-import type { Entry, JournalService, Pinned, RunNote } from "../storage/journal.ts"
+import type { Entry, History, JournalService, Pinned, RunNote } from "../storage/journal.ts"
 import type { LiveRun } from "./run.ts"
 
 /** Something for a run, with who wants to know that it is written and delivered. For the journal it is an entry. */
@@ -21,6 +21,8 @@ export class Delivery implements Entry {
   readonly message: Message
   readonly place: Place | undefined
   readonly done: ((error?: TroupeError) => void) | undefined
+  /** Set for decisions about the past: only valid as the next message after these, and with this to show in lists. */
+  decision: Decision | undefined = undefined
   constructor(live: LiveRun, message: Message, place: Place | undefined, done: Delivery["done"]) {
     this.live = live
     this.message = message
@@ -33,6 +35,12 @@ export class Delivery implements Entry {
   get definition(): Pinned | undefined {
     return this.message.type === "run.submitted" ? this.live.workflow : undefined
   }
+}
+
+/** What a decision about the past was made on. */
+export interface Decision {
+  readonly history: History
+  readonly note: RunNote
 }
 
 export interface WriterOptions {
@@ -149,11 +157,10 @@ export class Writer {
       }
       let batch = this.#unsure
       if (batch === undefined) {
-        batch = this.#inbox
-        this.#inbox = []
-        for (const delivery of batch) delivery.seq = delivery.live.next()
+        batch = this.#numbered()
+        if (batch.length === 0) continue
       }
-      const notes = this.#dirty.size === 0 ? noNotes : this.#takeNotes()
+      const notes = this.#notesWith(batch)
       const written = this.#options.journal.append(batch, notes, this.#options.epoch)
       if (!Exit.isExit(written)) {
         const given = batch
@@ -169,6 +176,33 @@ export class Writer {
       if (!this.#settle(batch, notes, written as Exit.Exit<void, JournalError>)) return
       if (++this.#turns % turnsMax === 0) return this.#later()
     }
+  }
+
+  /** Gives what waits its numbers; a decision that was made on another state than the present one is refused. */
+  #numbered(): ReadonlyArray<Delivery> {
+    const batch = this.#inbox
+    this.#inbox = []
+    let refused = false
+    for (const delivery of batch) {
+      const { live, decision } = delivery
+      if (decision !== undefined) {
+        const expected = decision.history.messages.length
+        if (live.length !== expected || live.pending > 1) {
+          refused = true
+          live.pending--
+          this.#options.refused(delivery, new StateChanged({ run: live.id, expected, actual: live.length }))
+          continue
+        }
+      }
+      delivery.seq = live.next()
+    }
+    return refused ? batch.filter(({ seq }) => seq >= 0) : batch
+  }
+
+  #notesWith(batch: ReadonlyArray<Delivery>): ReadonlyArray<RunNote> {
+    const notes = this.#dirty.size === 0 ? noNotes : this.#takeNotes()
+    const decided = batch.flatMap(({ decision }) => (decision === undefined ? [] : [decision.note]))
+    return decided.length === 0 ? notes : [...notes, ...decided]
   }
 
   /** What came of an append; false when there is nothing to go on with for now. */

@@ -3,7 +3,8 @@
  * nothing here. The deadline is a durable timer of the engine.
  *
  *     waiting ─answered, signal─► answered        waiting ─timer─► timedOut | defaulted
- *        │ └─────rejected───────► rejected           └────cancel─► cancelled
+ *      ▲ │ └─────rejected───────► rejected           └────cancel─► cancelled
+ *      └─requeue─ shelved: somebody decided that its bad end does not count
  */
 import type { Failure, GateEnd } from "../model/errors.ts"
 import type { Json } from "../model/json.ts"
@@ -15,6 +16,8 @@ export interface GateInput {
   readonly path: string
   /** When it waits no longer; Infinity when it waits for ever. */
   readonly dueAt: number
+  /** How long it waits, each time that it opens. */
+  readonly waitMs: number
   /** The answer when nobody gives one in time; undefined fails the gate. */
   readonly otherwise: Json | undefined
 }
@@ -30,6 +33,12 @@ export type GateEvent =
   | TimerFired
   | { readonly type: "start" }
   | { readonly type: "cancel" }
+  /** Its bad end, which somebody later decided not to count. */
+  | { readonly type: "shelve" }
+  /** That decision: it waits anew. */
+  | { readonly type: "requeue"; readonly at: number }
+  /** Or its answer is given by hand. */
+  | { readonly type: "complete"; readonly value: Json }
 
 export const gateMachine = setup({
   types: {
@@ -44,15 +53,18 @@ export const gateMachine = setup({
   },
   actions: {
     takeAnswer: assign({
-      outcome: ({ event }) => ({ status: "succeeded", value: (event as GateAnswered | SignalReceived).value })
+      outcome: ({ event }) => ({ status: "succeeded", value: (event as Extract<GateEvent, { value: Json }>).value })
     }),
     takeDefault: assign({ outcome: ({ context }) => ({ status: "succeeded", value: context.otherwise! }) }),
     noteRejection: assign({
       outcome: ({ context, event }) => failed(context.path, rejected(context.path, event as GateRejected))
     }),
     noteTimeout: assign({ outcome: ({ context }) => failed(context.path, timedOut(context.path)) }),
+    beginAnew: assign({
+      dueAt: ({ context, event }) => (event as Extract<GateEvent, { type: "requeue" }>).at + context.waitMs
+    }),
     giveUp: assign({ outcome: { status: "cancelled", reason: "" } }),
-    "gate.open": command(),
+    "gate.open": command<{ dueAt: number }>(),
     "gate.close": command<{ became: GateEnd }>(),
     "timer.start": command<{ dueAt: number }>(),
     "timer.stop": command()
@@ -62,6 +74,7 @@ export const gateMachine = setup({
   context: ({ input }) => ({
     path: input.path,
     dueAt: input.dueAt,
+    waitMs: input.waitMs,
     otherwise: input.otherwise,
     outcome: undefined
   }),
@@ -78,7 +91,7 @@ export const gateMachine = setup({
       ]
     },
     waiting: {
-      entry: "gate.open",
+      entry: { type: "gate.open", params: ({ context }) => ({ dueAt: context.dueAt }) },
       on: {
         "gate.answered": { target: "answered", actions: ["takeAnswer", "timer.stop"] },
         "signal.received": { target: "answered", actions: ["takeAnswer", "timer.stop"] },
@@ -87,7 +100,23 @@ export const gateMachine = setup({
           { guard: "hasDefault", target: "defaulted", actions: "takeDefault" },
           { target: "timedOut", actions: "noteTimeout" }
         ],
+        shelve: { target: "shelved", actions: "timer.stop" },
         cancel: { target: "cancelled", actions: ["giveUp", "timer.stop"] }
+      }
+    },
+    shelved: {
+      entry: { type: "gate.close", params: { became: "rejected" } },
+      on: {
+        requeue: [
+          {
+            guard: "hasDeadline",
+            target: "waiting",
+            actions: ["beginAnew", { type: "timer.start", params: ({ context }) => ({ dueAt: context.dueAt }) }]
+          },
+          { target: "waiting" }
+        ],
+        complete: { target: "answered", actions: "takeAnswer" },
+        cancel: { target: "cancelled", actions: "giveUp" }
       }
     },
     answered: { type: "final", entry: { type: "gate.close", params: { became: "answered" } } },

@@ -3,11 +3,13 @@
  *
  *     ready ─start─► attempting ─succeeded─► succeeded
  *       ▲                │ │ └──failed────► failed
- *       └─fired─ backingOff│
- *                       cancel ─► aborting ─► cancelled
+ *       ├─fired─ backingOff│
+ *       │               cancel ─► aborting ─► cancelled
+ *       └─requeue─ shelved: somebody decided that its failure does not count
  */
 import { pauseAfter, type Retry } from "../model/backoff.ts"
 import type { Failure } from "../model/errors.ts"
+import type { Json } from "../model/json.ts"
 import type { AttemptAborted, AttemptFailed, AttemptSucceeded, Outcome, TimerFired } from "../model/messages.ts"
 import { assign, command, setup } from "./machine.ts"
 
@@ -33,6 +35,12 @@ export type TaskEvent =
   | TimerFired
   | { readonly type: "start" }
   | { readonly type: "cancel" }
+  /** The end of its attempt, which somebody later decided not to count. */
+  | { readonly type: "shelve" }
+  /** That decision: it begins anew. */
+  | { readonly type: "requeue" }
+  /** Or its result is given by hand. */
+  | { readonly type: "complete"; readonly value: Json }
 
 export const taskMachine = setup({
   types: { context: {} as TaskContext, events: {} as TaskEvent, input: {} as TaskInput, output: {} as Outcome },
@@ -55,6 +63,13 @@ export const taskMachine = setup({
       })
     }),
     giveUp: assign({ outcome: { status: "cancelled", reason: "" } }),
+    beginAnew: assign({ attempt: 0, failure: undefined }),
+    accept: assign({
+      outcome: ({ event }) => ({
+        status: "succeeded",
+        value: (event as Extract<TaskEvent, { type: "complete" }>).value
+      })
+    }),
     "attempt.start": command<{ attempt: number }>(),
     "attempt.abort": command(),
     "timer.start": command<{ dueAt: number }>(),
@@ -95,18 +110,29 @@ export const taskMachine = setup({
           },
           { guard: "isCurrent", target: "failed", actions: ["noteFailure", "fail", "slot.release"] }
         ],
+        shelve: { target: "shelved", actions: "slot.release" },
+        complete: { target: "succeeded", actions: ["accept", "attempt.abort", "slot.release"] },
         cancel: "aborting"
       }
     },
     backingOff: {
       on: {
         "timer.fired": { target: "ready", actions: "slot.request" },
+        complete: { target: "succeeded", actions: ["accept", "timer.stop"] },
         cancel: { target: "cancelled", actions: ["giveUp", "timer.stop"] }
+      }
+    },
+    shelved: {
+      on: {
+        requeue: { target: "ready", actions: ["beginAnew", "slot.request"] },
+        complete: { target: "succeeded", actions: "accept" },
+        cancel: { target: "cancelled", actions: "giveUp" }
       }
     },
     aborting: {
       entry: "attempt.abort",
       on: {
+        shelve: { target: "cancelled", actions: ["giveUp", "slot.release"] },
         "attempt.succeeded": { guard: "isCurrent", target: "succeeded", actions: ["succeed", "slot.release"] },
         "attempt.failed": { guard: "isCurrent", target: "cancelled", actions: ["giveUp", "slot.release"] },
         "attempt.aborted": { guard: "isCurrent", target: "cancelled", actions: ["giveUp", "slot.release"] }

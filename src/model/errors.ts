@@ -400,6 +400,35 @@ export class Deadlock extends TroupeError {
   }
 }
 
+/** The run is not any more as it was when somebody decided; nothing was written. */
+export class StateChanged extends TroupeError {
+  readonly _tag = "StateChanged"
+  readonly code = "STATE_CHANGED"
+  readonly run: string
+  /** Messages that the run had when it was looked at. */
+  readonly expected: number
+  readonly actual: number
+  constructor({ run, expected, actual }: { run: string; expected: number; actual: number }) {
+    super(`run '${run}' has ${actual} messages by now, not ${expected}: look at it again, then decide`)
+    this.run = run
+    this.expected = expected
+    this.actual = actual
+  }
+}
+
+/** What somebody wants to undo or do again cannot be; nothing was written. */
+export class AmendmentRefused extends TroupeError {
+  readonly _tag = "AmendmentRefused"
+  readonly code = "AMENDMENT_REFUSED"
+  readonly run: string
+  readonly reason: string
+  constructor({ run, reason }: { run: string; reason: string }) {
+    super(`run '${run}' stays as it is: ${reason}`)
+    this.run = run
+    this.reason = reason
+  }
+}
+
 /** What was written about a run cannot have come from its definition as it is here: the run is parked before anything happens. */
 export class JournalDiverged extends TroupeError {
   readonly _tag = "JournalDiverged"

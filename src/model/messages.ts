@@ -96,6 +96,23 @@ export interface RunCancelled extends Cause {
   readonly force: boolean
 }
 
+/** Somebody decided that failures do not count, or gave results by hand. */
+export interface RunAmended extends Cause {
+  readonly type: "run.amended"
+  readonly at: number
+  /** Numbers of the messages that do not count any more: failures, and what was stopped because of them. */
+  readonly forget: ReadonlyArray<number>
+  /** Results given by hand, by the path of the task; the others begin anew. */
+  readonly give: { readonly [task: string]: Json }
+}
+
+/** Back to where the run was after message `to`: what was written since stays in the history and counts no more. */
+export interface RunRolledBack extends Cause {
+  readonly type: "run.rolledBack"
+  readonly at: number
+  readonly to: number
+}
+
 export type Message =
   | RunSubmitted
   | AttemptSucceeded
@@ -108,6 +125,8 @@ export type Message =
   | RunPaused
   | RunResumed
   | RunCancelled
+  | RunAmended
+  | RunRolledBack
 export type MessageType = Message["type"]
 
 /** How a task, or a run, ended. */

@@ -654,6 +654,54 @@ describe("K01 gates and restarts", () => {
   })
 })
 
+describe("what people decide about a gate that ended badly", () => {
+  const flow = () => asking({ withinMs: 10 * day, otherwise: "fail", signal: "go", out: { type: "number" } })
+  const failing = {
+    rejected: async (run: Run) => run.reject("ok", "no"),
+    "timed out": async (_: Run, clock: StandingClock) => clock.advance(10 * day)
+  }
+
+  test.each(["rejected", "timed out"] as const)(
+    "%s, then retried: it asks again, for as long as the first time, over a restart too",
+    async (how) => {
+      const clock = new StandingClock()
+      const store = memoryJournal({ isDurable: true })
+      const workflows = [await flow()]
+      const first = await clock.open({ store, workflows })
+      const run: Run = await first.orchestrator.submit(workflows[0]!, null, { id: "r" })
+      await clock.advance(day)
+      await failing[how](run, clock)
+      expect(await run.outcome()).toMatchObject({ status: "failed", failedTask: "ok" })
+      await run.retry("ok", { who: "ann" })
+      const dueAt = new Date(clock.now + 10 * day)
+      expect((await run.status()).gates).toMatchObject([{ gate: "ok", dueAt }])
+      await settle()
+      await first.kill()
+      const second = await clock.open({ store, workflows })
+      const again = await second.orchestrator.get("r")
+      expect((await again.status()).gates).toMatchObject([{ gate: "ok", dueAt }])
+      await clock.advance(10 * day - 1)
+      expect((await again.status()).status).toBe("waiting")
+      await again.answer("ok", 1)
+      expect(await again.result()).toBe(1)
+      await second.orchestrator.close()
+    }
+  )
+
+  test("a result given by hand, and a rollback to before the answer", async () => {
+    await using orchestrator = await Orchestrator.open()
+    const run: Run = await orchestrator.submit(await flow(), null)
+    await run.reject("ok", "no")
+    await run.skip("ok", 5)
+    expect(await run.result()).toBe(5)
+    await expect(run.answer("ok", 7)).rejects.toMatchObject({ became: "answered" })
+    await run.rollback(0)
+    expect((await run.status()).gates).toMatchObject([{ gate: "ok" }])
+    await run.signal("go", 6)
+    expect(await run.result()).toBe(6)
+  })
+})
+
 describe("gates in documents", () => {
   const problemsOf = (gate: JsonObject, ...more: ReadonlyArray<JsonObject>) =>
     validate({ ir: 1, name: "w", tasks: [{ id: "ok", kind: "gate", ...gate }, ...more] } as never)

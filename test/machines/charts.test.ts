@@ -26,6 +26,9 @@ describe("@xstate/graph can walk every machine, and every state can be reached",
         { type: "start" },
         { type: "cancel" },
         { type: "timer.fired", at: 1, task: "t" },
+        { type: "shelve" },
+        { type: "requeue" },
+        { type: "complete", value: 1 },
         { type: "attempt.aborted", at: 1, task: "t", attempt: 1 },
         ...[1, 2].flatMap((attempt) => [
           { type: "attempt.succeeded", at: 1, task: "t", attempt, value: 1 },
@@ -40,13 +43,16 @@ describe("@xstate/graph can walk every machine, and every state can be reached",
         [
           otherwise === undefined ? "gate" : "gate with a default",
           gateMachine,
-          { path: "g", dueAt: 5, otherwise },
+          { path: "g", dueAt: 5, waitMs: 5, otherwise },
           [
             { type: "timer.fired", at: 5, task: "g" },
             { type: "cancel" },
             { type: "gate.answered", at: 1, task: "g", value: 1 },
             { type: "signal.received", at: 1, name: "s", value: 1 },
-            { type: "gate.rejected", at: 1, task: "g", reason: "no" }
+            { type: "gate.rejected", at: 1, task: "g", reason: "no" },
+            { type: "shelve" },
+            { type: "requeue", at: 7 },
+            { type: "complete", value: 2 }
           ]
         ] as const
     ),
@@ -158,15 +164,16 @@ describe("F08 legal transitions of a task", () => {
 
 describe("a gate has one outcome, whatever comes first", () => {
   const at = (snapshot: any, event: object) => transition(gateMachine, snapshot, event as never)
-  const asked = (dueAt: number, otherwise?: number) => initialTransition(gateMachine, { path: "g", dueAt, otherwise })
+  const asked = (dueAt: number, otherwise?: number) =>
+    initialTransition(gateMachine, { path: "g", dueAt, waitMs: dueAt, otherwise })
   const names = (commands: ReadonlyArray<any>) => commands.map(({ type, params }) => [type, params])
 
   test("it opens, with a timer only where there is a deadline", () => {
     expect(names(asked(5)[1])).toEqual([
       ["timer.start", { dueAt: 5 }],
-      ["gate.open", undefined]
+      ["gate.open", { dueAt: 5 }]
     ])
-    expect(names(asked(Number.POSITIVE_INFINITY)[1])).toEqual([["gate.open", undefined]])
+    expect(names(asked(Number.POSITIVE_INFINITY)[1])).toEqual([["gate.open", { dueAt: Number.POSITIVE_INFINITY }]])
   })
   test("an answer stops the timer, closes the gate, and is the value; what comes later means nothing", () => {
     const [after, commands] = at(asked(5)[0], { type: "gate.answered", at: 1, task: "g", value: 0 })
@@ -176,6 +183,16 @@ describe("a gate has one outcome, whatever comes first", () => {
     ])
     expect(after.output).toEqual({ status: "succeeded", value: 0 })
     expect(at(after, { type: "gate.rejected", at: 2, task: "g", reason: "no" })[0].output).toEqual(after.output)
+  })
+  test("what somebody decided not to count: it waits anew, as long as the first time", () => {
+    const [shelved] = at(asked(5)[0], { type: "shelve" })
+    const [again, commands] = at(shelved, { type: "requeue", at: 100 })
+    expect([shelved.value, again.value]).toEqual(["shelved", "waiting"])
+    expect(names(commands)).toEqual([
+      ["timer.start", { dueAt: 105 }],
+      ["gate.open", { dueAt: 105 }]
+    ])
+    expect(at(shelved, { type: "complete", value: 7 })[0].output).toEqual({ status: "succeeded", value: 7 })
   })
   test("a default may be any value, null too", () => {
     expect(at(asked(5, null as never)[0], { type: "timer.fired", at: 5, task: "g" })[0].output).toEqual({

@@ -51,9 +51,11 @@ const codes = {
   "run.paused": 5,
   "run.resumed": 6,
   "run.cancelled": 7,
-  "gate.answered": 8,
-  "gate.rejected": 9,
-  "signal.received": 10
+  "run.amended": 8,
+  "run.rolledBack": 9,
+  "gate.answered": 10,
+  "gate.rejected": 11,
+  "signal.received": 12
 } as const satisfies Record<Message["type"], number>
 
 /** The text of a message. `start` is when the run was submitted. */
@@ -95,6 +97,10 @@ export const encode = (message: Message, names: Names, start: number): string =>
       return JSON.stringify([code, ms, ...said(message)])
     case "run.cancelled":
       return JSON.stringify([code, ms, message.force, ...said(message)])
+    case "run.amended":
+      return JSON.stringify([code, ms, message.forget, message.give, ...said(message)])
+    case "run.rolledBack":
+      return JSON.stringify([code, ms, message.to, ...said(message)])
   }
 }
 
@@ -219,6 +225,16 @@ export const decode = (body: string, names: Names, origin: Origin, fetch: (hash:
       return frozen({ type: "run.resumed", at, ...cause(row, 2) })
     case codes["run.cancelled"]:
       return frozen({ type: "run.cancelled", at, force: row[2] as boolean, ...cause(row, 3) })
+    case codes["run.amended"]:
+      return frozen({
+        type: "run.amended",
+        at,
+        forget: deepFreeze(row[2] as ReadonlyArray<number>),
+        give: deepFreeze(row[3] as { readonly [task: string]: Json }),
+        ...cause(row, 4)
+      })
+    case codes["run.rolledBack"]:
+      return frozen({ type: "run.rolledBack", at, to: row[2] as number, ...cause(row, 3) })
     default:
       return unreadable()
   }

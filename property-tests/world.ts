@@ -1,0 +1,251 @@
+/**
+ * A world for one run: a journal that outlives its owners, a clock that the test moves, tasks that end when the test says so.
+ * `crash` leaves an owner as a killed process would; `live` opens the next one.
+ */
+import { fc } from "@fast-check/vitest"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type { TaskIR, Workflow, WorkflowIR } from "troupe"
+import { load, Orchestrator, task, type } from "troupe"
+import { memoryJournal } from "troupe/storage"
+import { type Opened, openEngine } from "../src/engine/orchestrator.ts"
+import { canonical, deepFreeze, type Json } from "../src/model/json.ts"
+
+/** A clock that stands until it is told to move. */
+export const standing = (start = 1_000_000) => {
+  let now = start
+  const sleepers = new Set<{ readonly at: number; readonly wake: () => void }>()
+  const nanos = () => BigInt(now) * 1_000_000n
+  const clock = {
+    currentTimeMillisUnsafe: () => now,
+    currentTimeMillis: Effect.sync(() => now),
+    currentTimeNanosUnsafe: nanos,
+    currentTimeNanos: Effect.sync(nanos),
+    monotonicTimeNanosUnsafe: nanos,
+    monotonicTimeNanos: Effect.sync(nanos),
+    sleep: (duration: Duration.Duration) =>
+      Effect.callback<void>((resume) => {
+        const sleeper = { at: now + Duration.toMillis(duration), wake: () => resume(Effect.void) }
+        sleepers.add(sleeper)
+        return Effect.sync(() => void sleepers.delete(sleeper))
+      })
+  } as Clock.Clock
+  return {
+    context: Context.make(Clock.Clock, clock) as Context.Context<never>,
+    now: () => now,
+    /** Wakes in order whoever sleeps until then; `settle` lets each do what it woke for. */
+    move: async (ms: number, settle: () => Promise<void>) => {
+      const until = now + ms
+      for (;;) {
+        const next = [...sleepers].sort((a, b) => a.at - b.at)[0]
+        if (next === undefined || next.at > until) break
+        now = Math.max(now, next.at)
+        sleepers.delete(next)
+        next.wake()
+        await settle()
+      }
+      now = until
+    }
+  }
+}
+
+export interface Start {
+  readonly key: string
+  readonly attempt: number
+  readonly delivery: number
+  readonly epoch: number
+}
+
+interface Out extends Start {
+  readonly end: () => void
+}
+
+export type World = Awaited<ReturnType<typeof world>>
+
+/** `failures` says how often a task fails before it succeeds, by its path; with `listens` tasks end when their signal says so. */
+export const world = async (ir: WorkflowIR, failures: (path: string) => number = () => 0, listens = false) => {
+  const journal = memoryJournal({ isDurable: true })
+  const time = standing()
+  let out: Array<Out> = []
+  const starts: Array<Start> = []
+  const defects: Array<unknown> = []
+  const step = task("step", {
+    in: type<Json>(),
+    out: type<number>(),
+    run: (input, { key, attempt, delivery, fencingToken: epoch, task: path, signal }) =>
+      new Promise<number>((resolve, reject) => {
+        const start = { key, attempt, delivery, epoch }
+        starts.push(start)
+        const mine: Out = {
+          ...start,
+          end: () => (attempt > failures(path) ? resolve(valueOf(input)) : reject(new Error("planned")))
+        }
+        out.push(mine)
+        signal.addEventListener("abort", () => {
+          if (!listens) return
+          out = out.filter((one) => one !== mine)
+          reject(signal.reason)
+        })
+      })
+  })
+  const flow: Workflow = await load(ir, { step })
+  let opened: Opened
+  let orchestrator: Orchestrator
+  const settle = async () => {
+    // an append, its delivery and what follows take some turns each
+    for (let i = 0; i < 12; i++) await new Promise<void>((resolve) => setImmediate(resolve))
+  }
+  const live = async () => {
+    opened = await Effect.runPromise(
+      openEngine({ store: journal, workflows: [flow], onDefect: (error) => defects.push(error) }, time.context)
+    )
+    orchestrator = new Orchestrator(opened)
+    await settle()
+  }
+  await live()
+  return {
+    flow,
+    journal,
+    starts,
+    defects,
+    live,
+    settle,
+    now: time.now,
+    get orchestrator() {
+      return orchestrator
+    },
+    get engine() {
+      return opened.engine
+    },
+    get out() {
+      return out.length
+    },
+    /** Ends one of the attempts that are out; one that is preferred, if there is such. */
+    endOne: async (pick: number, preferred: (path: string) => boolean = () => false) => {
+      const at = out.findIndex(({ key }) => preferred(key.slice(key.indexOf("/") + 1).replace(/@\d+$/, "")))
+      const [one] = out.splice(at === -1 ? pick % out.length : at, 1)
+      one!.end()
+      await settle()
+    },
+    tick: async (ms: number) => {
+      await time.move(ms, settle)
+      await settle()
+    },
+    crash: async () => {
+      opened.engine.abandon()
+      out = []
+      await live()
+    },
+    close: () => orchestrator.close()
+  }
+}
+
+/** What a step gives for its input. */
+export const valueOf = (input: Json): number => {
+  let hash = 17
+  for (const char of canonical(input)) hash = (hash * 31 + char.charCodeAt(0)) % 1_000_003
+  return hash
+}
+
+const kinds = ["task", "task", "task", "map", "sleep", "use", "repeat", "echo"] as const
+type Kind = (typeof kinds)[number]
+export interface Shape {
+  readonly kind: Kind
+  readonly deps: ReadonlyArray<number>
+}
+
+/** Graphs of all kinds of tasks: each waits for some of the earlier ones. */
+export const shapes = (most: number, least = 1): fc.Arbitrary<ReadonlyArray<Shape>> =>
+  fc.integer({ min: least, max: most }).chain((size) =>
+    fc.tuple(
+      ...Array.from({ length: size }, (_, i) =>
+        fc.record({
+          kind: fc.constantFrom(...kinds),
+          deps:
+            i === 0
+              ? fc.constant([])
+              : fc.uniqueArray(fc.integer({ min: 0, max: i - 1 }), { maxLength: Math.min(i, 2) })
+        })
+      )
+    )
+  )
+
+const retry = { attempts: 3, baseMs: 2_000, backoff: "fixed" } as const
+const inner: WorkflowIR = {
+  ir: 1,
+  name: "inner",
+  tasks: [
+    { id: "a", task: "step", input: { $: "input" }, retry },
+    { id: "b", task: "step", input: [{ $: "a" }] }
+  ],
+  output: { $: "b" }
+}
+const loop: WorkflowIR = {
+  ir: 1,
+  name: "loop",
+  tasks: [{ id: "s", task: "step", input: { $: "input" } }],
+  output: { $: "s" }
+}
+
+/** A workflow of that shape. */
+export const flowOf = (given: ReadonlyArray<Shape>, more: Partial<WorkflowIR> = {}): WorkflowIR =>
+  deepFreeze({
+    ir: 1,
+    name: "generated",
+    tasks: given.map(({ kind, deps }, i): TaskIR => {
+      const id = `t${i}`
+      const after = { after: deps.map((dep) => `t${dep}`) }
+      const input = { i, from: deps.map((dep) => ({ $: `t${dep}` })) }
+      switch (kind) {
+        case "task":
+          return { id, task: "step", input, retry }
+        case "echo":
+          return { id, kind: "echo", input }
+        case "map":
+          return {
+            id,
+            kind: "map",
+            over: 3,
+            concurrency: 2,
+            each: { task: "step", input: { $: "index" }, retry },
+            ...after
+          }
+        case "sleep":
+          return { id, kind: "sleep", durationMs: 1_000 * (i + 1), ...after }
+        case "use":
+          return { id, kind: "use", workflow: inner, input }
+        case "repeat":
+          return {
+            id,
+            kind: "repeat",
+            workflow: loop,
+            input,
+            until: { gte: [{ $: "round" }, 2] },
+            max: 3,
+            delayMs: 500
+          }
+      }
+    }),
+    output: given.map((_, i) => ({ $: `t${i}` })),
+    ...more
+  })
+
+/** What that workflow gives, worked out without any engine. */
+export const outputOf = (given: ReadonlyArray<Shape>): ReadonlyArray<Json> => {
+  const values: Array<Json> = []
+  given.forEach(({ kind, deps }, i) => {
+    const input: Json = { i, from: deps.map((dep) => values[dep]!) }
+    const value: Record<Kind, () => Json> = {
+      task: () => valueOf(input),
+      echo: () => input,
+      map: () => [0, 1, 2].map(valueOf),
+      sleep: () => null,
+      use: () => valueOf([valueOf(input)]),
+      repeat: () => valueOf(valueOf(input))
+    }
+    values.push(value[kind]())
+  })
+  return values
+}

@@ -1,0 +1,31 @@
+/**
+ * Which messages of a run count. Nothing is ever taken out of a journal: whoever decides anew (retry, skip, rollback) adds a
+ * message that says so, and the run is what follows from those that still count.
+ */
+import type { Message, RunAmended, RunRolledBack } from "../model/messages.ts"
+
+/** A message that counts, or that is only there to be passed over. */
+export interface Counted {
+  readonly seq: number
+  readonly message: Message
+  /** The amendment after which it does not count any more. */
+  readonly forgottenBy: number | undefined
+}
+
+const isDecision = (message: Message): message is RunAmended | RunRolledBack =>
+  message.type === "run.amended" || message.type === "run.rolledBack"
+
+/** The messages of a run as they count now. */
+export const counted = (messages: ReadonlyArray<Message>): ReadonlyArray<Counted> => {
+  if (!messages.some(isDecision)) return messages.map((message, seq) => ({ seq, message, forgottenBy: undefined }))
+  let kept: Array<{ readonly seq: number; readonly message: Message }> = []
+  messages.forEach((message, seq) => {
+    if (message.type === "run.rolledBack") kept = kept.filter((one) => one.seq <= message.to)
+    kept.push({ seq, message })
+  })
+  const forgotten = new Map<number, number>()
+  for (const { seq, message } of kept)
+    if (message.type === "run.amended")
+      for (const one of message.forget) if (!forgotten.has(one)) forgotten.set(one, seq)
+  return kept.map(({ seq, message }) => ({ seq, message, forgottenBy: forgotten.get(seq) }))
+}

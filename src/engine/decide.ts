@@ -1,0 +1,124 @@
+/**
+ * Decisions of people about what has happened: do it again, take this result instead, go back. Each is rehearsed first, and
+ * written only if the run is still as it was when somebody looked.
+ */
+import * as Effect from "effect/Effect"
+import { AmendmentRefused, StateChanged, type TroupeError } from "../model/errors.ts"
+import type { Json } from "../model/json.ts"
+import type { Cause, Message, RunAmended, RunRolledBack } from "../model/messages.ts"
+import type { JournalError } from "../storage/errors.ts"
+import type { History } from "../storage/journal.ts"
+import { counted } from "./amend.ts"
+import type { Engine, Rehearsal } from "./engine.ts"
+import { noteOf } from "./progress.ts"
+import type { LiveRun } from "./run.ts"
+import { Delivery } from "./writer.ts"
+
+export interface DecisionOptions extends Cause {
+  /** How many messages the run had when somebody looked (`RunState.messages`): refused with `StateChanged` if there are more by now. */
+  readonly seen?: number
+}
+
+/** Times that a decision is worked out again because the run went on meanwhile. */
+const triesMax = 20
+
+/** Failed tasks begin anew, with all their attempts and a new idempotency key: one of them, or all. */
+export const retry = (engine: Engine, run: LiveRun, task: string | undefined, options: DecisionOptions) =>
+  decide(engine, run, options, ({ ends }, at) => {
+    const failures = ends.filter(({ status }) => status !== "cancelled")
+    const chosen = failures.filter((end) => task === undefined || end.task === task)
+    if (chosen.length === 0) throw refusal(run, task, failures)
+    return amended(at, [...chosen, ...ends.filter(({ status }) => status === "cancelled")], {}, options)
+  })
+
+/** A failed task, or one that is at work, gets this result. */
+export const skip = (engine: Engine, run: LiveRun, task: string, value: Json, options: DecisionOptions) =>
+  decide(engine, run, options, ({ ends, owed }, at) => {
+    const failures = ends.filter(({ status }) => status === "failed")
+    const chosen = failures.filter((end) => end.task === task)
+    const place = owed.find(task)
+    if (chosen.length === 0 && place?.task?.work === undefined) throw refusal(run, task, failures)
+    const forget = chosen.length === 0 ? [] : [...chosen, ...ends.filter(({ status }) => status === "cancelled")]
+    return amended(at, forget, { [task]: value }, options)
+  })
+
+/** Back to where the run was after message `to`: what came later stays in the history and counts no more. */
+export const rollback = (engine: Engine, run: LiveRun, to: number, options: DecisionOptions) =>
+  decide(engine, run, options, (_, at, history) => {
+    const last = counted(history.messages)
+      .filter(({ seq }) => seq <= to)
+      .at(-1)
+    if (!Number.isInteger(to) || to < 0 || last?.seq !== to)
+      throw new AmendmentRefused({
+        run: run.id,
+        reason: `message ${to} is none that counts; "troupe events ${run.id}" lists them`
+      })
+    return { type: "run.rolledBack", at, to, ...said(options) } satisfies RunRolledBack
+  })
+
+const amended = (
+  at: number,
+  forget: ReadonlyArray<{ readonly seq: number }>,
+  give: RunAmended["give"],
+  options: DecisionOptions
+): RunAmended => ({
+  type: "run.amended",
+  at,
+  forget: forget.map(({ seq }) => seq).sort((a, b) => a - b),
+  give,
+  ...said(options)
+})
+
+const said = ({ who, why }: Cause): Cause => ({
+  ...(who === undefined ? {} : { who }),
+  ...(why === undefined ? {} : { why })
+})
+
+const refusal = (run: LiveRun, task: string | undefined, failures: ReadonlyArray<{ readonly task: string }>) => {
+  const failed = [...new Set(failures.map((one) => `'${one.task}'`))].slice(0, 10).join(", ")
+  return new AmendmentRefused({
+    run: run.id,
+    reason:
+      failed === ""
+        ? `no attempt of a task has failed for good${run.outcome?.status === "failed" ? "; what failed is the run itself, which a rollback can take back" : ""}`
+        : `'${task}' has not failed for good; these have: ${failed}`
+  })
+}
+
+type Work = (rehearsal: Rehearsal, at: number, history: History) => Message
+
+/** Works a decision out, rehearses it, and offers it; again if the run went on meanwhile and nobody said what they saw. */
+const decide = async (engine: Engine, run: LiveRun, options: DecisionOptions, work: Work): Promise<void> => {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await decideOnce(engine, run, options, work)
+    } catch (error) {
+      if (!(error instanceof StateChanged) || options.seen !== undefined || tries === triesMax) throw error
+    }
+  }
+}
+
+const decideOnce = async (engine: Engine, run: LiveRun, { seen }: DecisionOptions, work: Work): Promise<void> => {
+  const history = await Effect.runPromise(engine.options.journal.read(run.id) as Effect.Effect<History, JournalError>)
+  const { length } = history.messages
+  if (seen !== undefined && seen !== length) throw new StateChanged({ run: run.id, expected: seen, actual: length })
+  const message = work(sound(run, engine.rehearse(run, history)), engine.now(), history)
+  const after: History = {
+    messages: [...history.messages, message],
+    epochs: [...history.epochs, engine.options.claim.epoch]
+  }
+  sound(run, engine.rehearse(run, after))
+  await new Promise<void>((resolve, reject) => {
+    const delivery = new Delivery(run, message, undefined, (error?: TroupeError) =>
+      error === undefined ? resolve() : reject(error)
+    )
+    const { error: _, ...note } = noteOf(run)
+    delivery.decision = { history, note: { ...note, status: "running" } }
+    engine.writer.offer(delivery)
+  })
+}
+
+const sound = (run: LiveRun, rehearsal: Rehearsal): Rehearsal => {
+  if (rehearsal.problem !== undefined) throw new AmendmentRefused({ run: run.id, reason: rehearsal.problem.message })
+  return rehearsal
+}
