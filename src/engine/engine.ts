@@ -140,6 +140,7 @@ export class Engine {
       fork: this.fork,
       written: (batch) => this.#deliverAll(batch),
       refused: (delivery, error) => this.#refused(delivery, error),
+      isAsleep: (run) => this.dormant.has(run),
       noteOf,
       lost: (error) => this.#lost(error),
       onDefect: options.onDefect

@@ -560,6 +560,28 @@ describe("K01 gates and restarts", () => {
     await second.orchestrator.close()
   })
 
+  test("K01 answered a moment after it left memory, then killed: it is not taken for asleep (seed 497514183)", async () => {
+    const clock = new StandingClock()
+    const store = memoryJournal({ isDurable: true })
+    const tasks = [
+      { id: "ok", kind: "gate" },
+      { id: "nap", kind: "sleep", durationMs: 10, after: ["ok"] }
+    ]
+    const workflows = [await asking({}, { tasks })]
+    const first = await clock.open({ store, workflows })
+    const run: Run = await first.orchestrator.submit(workflows[0]!, null, { id: "r" })
+    await settle()
+    // its note, that it sleeps until somebody speaks to it, is still to be written
+    expect(first.engine.runs.size).toBe(0)
+    await run.answer("ok", 1)
+    await first.kill()
+    await clock.advance(1_000)
+    const second = await clock.open({ store, workflows })
+    await clock.advance(0)
+    expect(await (await second.orchestrator.get("r")).result()).toBe(1)
+    await second.orchestrator.close()
+  })
+
   test.each(["answer", "timer"])(
     "G07 answered in the moment its time ran out (%s first): one outcome, and the journal folds to the same",
     async (order) => {
