@@ -189,6 +189,11 @@ describe("J09 a gate waits for somebody", () => {
       expect(await run.result()).toBe(1)
       await expect(run.answer("ok", 3)).rejects.toMatchObject({ became: "answered" })
       await expect(run.signal("x", 3)).rejects.toMatchObject({ _tag: "GateUnknown" })
+      const last = await orchestrator.submit(await asking({ signal: "go" }), null)
+      expect(await Promise.all([codeOf(last.answer("ok", 1)), codeOf(last.signal("go", 2))])).toEqual([
+        "done",
+        "GATE_CLOSED"
+      ])
     }
   })
 
@@ -231,6 +236,17 @@ describe("J09 a gate waits for somebody", () => {
       expect(await codeOf(run.answer("ok", 1))).toBe("GATE_CLOSED")
       expect(await codeOf(run.reject("ok", ""))).toBe("GATE_CLOSED")
     }
+  })
+
+  test("how long people take is no measure of how long tasks do", async () => {
+    const clock = new StandingClock()
+    const { orchestrator } = await clock.open()
+    const run = await orchestrator.submit(flow, 1)
+    await clock.advance(day / 2)
+    await run.answer("approved", { yes: true, by: "" })
+    await run.result()
+    expect((await run.status()).meanTaskMs).toBe(0)
+    await orchestrator.close()
   })
 
   test("G13 an answer while paused is taken; what comes after it starts with resume", async () => {
@@ -709,6 +725,20 @@ describe("what people decide about a gate that ended badly", () => {
       await second.orchestrator.close()
     }
   )
+
+  test("a signal that came while it was failed answers it when it asks again", async () => {
+    await using orchestrator = await Orchestrator.open()
+    const tasks = [
+      { id: "ok", kind: "gate", signal: "go" },
+      { id: "hold", kind: "gate" }
+    ]
+    const run: Run = await orchestrator.submit(await asking({}, { tasks, config: { onFailure: "continue" } }), null)
+    await run.reject("ok", "no")
+    await run.signal("go", 1)
+    await run.retry("ok")
+    await run.answer("hold", 2)
+    expect(await run.result()).toBe(1)
+  })
 
   test("a result given by hand, and a rollback to before the answer", async () => {
     await using orchestrator = await Orchestrator.open()
