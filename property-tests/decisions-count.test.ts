@@ -25,23 +25,25 @@ const setting = fc.record({
   concurrency: fc.integer({ min: 1, max: 6 }),
   listens: fc.boolean(),
   early: fc.boolean(),
+  snapshotEvery: fc.constantFrom(1, 3, 1_000),
   crashes: fc.record({ before: fc.boolean(), after: fc.boolean(), later: fc.boolean() })
 })
 
 describe("decisions of people", () => {
   test.prop([setting], { numRuns: 250 })(
     "G15, G05 what failed is retried: the same result as if it had never failed, what was done is not done again, and the new try has a new key",
-    async ({ shape, picks, bad, mode, concurrency, listens, early, crashes }) => {
+    async ({ shape, picks, bad, mode, concurrency, listens, early, crashes, snapshotEvery }) => {
       let isBroken = true
       const target = `t${bad % shape.length}`
       const isBad = (path: string) =>
-        path === target || path.startsWith(`${target}[1]`) || path.startsWith(`${target}/`)
+        path === target || [`${target}[1]`, `${target}/`, `${target}@`].some((one) => path.startsWith(one))
       const there = await world(
         flowOf(shape, { config: { onFailure: mode, concurrency } }),
         (path) => (isBroken && isBad(path) ? 99 : 0),
-        listens
+        { listens, snapshotEvery }
       )
       await there.orchestrator.submit(there.flow, null, { id: "r" })
+      await there.settle()
       for (const pick of picks.slice(0, 3)) if (there.out > 0) await there.endOne(pick)
       await drive(there, "r", early, isBad)
       const { status, tasks } = await (await there.orchestrator.get("r")).status()
@@ -79,9 +81,10 @@ describe("decisions of people", () => {
 
   test.prop([setting, fc.nat(100)], { numRuns: 250 })(
     "G17 a rollback to any message: what was written stays, the result is the same, everything after it has a new key",
-    async ({ shape, picks, concurrency, crashes }, where) => {
-      const there = await world(flowOf(shape, { config: { concurrency } }))
+    async ({ shape, picks, concurrency, crashes, snapshotEvery }, where) => {
+      const there = await world(flowOf(shape, { config: { concurrency } }), () => 0, { snapshotEvery })
       await there.orchestrator.submit(there.flow, null, { id: "r" })
+      await there.settle()
       for (const pick of picks) if (there.out > 0) await there.endOne(pick)
       if (where % 2 === 0) await drive(there, "r")
       if (crashes.before) await there.crash()

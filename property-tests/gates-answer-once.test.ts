@@ -189,12 +189,13 @@ const play = async (
   plan: ReadonlyArray<Asked>,
   sequence: ReadonlyArray<Act>,
   store: NonNullable<OrchestratorOptions["store"]>,
+  snapshotEvery: number,
   stop: (owner: Owner) => Promise<void>
 ) => {
   const clock = new StandingClock()
   const defects: Array<unknown> = []
   const workflows = [await load(flowOf(plan))]
-  const options = { store, workflows, onDefect: (error: unknown) => defects.push(error) }
+  const options = { store, workflows, snapshotEvery, onDefect: (error: unknown) => defects.push(error) }
   let owner = await clock.open(options)
   const path = (i: number) => (plan[i]!.isNested ? `g${i}/ok` : `g${i}`)
   const run = (): Promise<Run> => owner.orchestrator.get("r")
@@ -274,12 +275,14 @@ const play = async (
 let files = 0
 
 describe("J09, K01 gates under answers, rejections, signals, deadlines and restarts", () => {
-  test.prop([plans, acts], { numRuns: 300 })(
+  test.prop([plans, acts, fc.constantFrom(1, 2, 5, 1_000)], { numRuns: 300 })(
     "each has the one outcome of the model; nothing that came early is lost; a process that is killed changes nothing",
-    (plan, sequence) => play(plan, sequence, memoryJournal({ isDurable: true }), ({ kill }) => kill())
+    (plan, sequence, every) => play(plan, sequence, memoryJournal({ isDurable: true }), every, ({ kill }) => kill())
   )
-  test.prop([plans, acts], { numRuns: 25 })("the same in a file that is closed and opened again", (plan, sequence) =>
-    play(plan, sequence, `sqlite:${join(folder, `${files++}.db`)}`, ({ orchestrator }) => orchestrator.close())
+  test.prop([plans, acts, fc.constantFrom(1, 2, 1_000)], { numRuns: 25 })(
+    "the same in a file that is closed and opened again",
+    (plan, sequence, every) =>
+      play(plan, sequence, `sqlite:${join(folder, `${files++}.db`)}`, every, ({ orchestrator }) => orchestrator.close())
   )
   test.prop([plans, acts], { numRuns: 60 })(
     "the same in memory, where nothing outlives the process",
@@ -288,6 +291,7 @@ describe("J09, K01 gates under answers, rejections, signals, deadlines and resta
         plan,
         sequence.filter(({ type }) => type !== "down"),
         "memory",
+        1_000,
         async () => {}
       )
   )

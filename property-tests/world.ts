@@ -11,6 +11,7 @@ import type { TaskIR, Workflow, WorkflowIR } from "troupe"
 import { load, Orchestrator, task, type } from "troupe"
 import { memoryJournal } from "troupe/storage"
 import { type Opened, openEngine } from "../src/engine/orchestrator.ts"
+import "../src/model/document.ts"
 import { canonical, deepFreeze, type Json } from "../src/model/json.ts"
 
 /** A clock that stands until it is told to move. */
@@ -74,7 +75,11 @@ interface Out extends Start {
 export type World = Awaited<ReturnType<typeof world>>
 
 /** `failures` says how often a task fails before it succeeds, by its path; with `listens` tasks end when their signal says so. */
-export const world = async (ir: WorkflowIR, failures: (path: string) => number = () => 0, listens = false) => {
+export const world = async (
+  ir: WorkflowIR,
+  failures: (path: string) => number = () => 0,
+  { listens = false, snapshotEvery = 1_000 }: { readonly listens?: boolean; readonly snapshotEvery?: number } = {}
+) => {
   const journal = memoryJournal({ isDurable: true })
   const time = standing()
   let out: Array<Out> = []
@@ -99,7 +104,18 @@ export const world = async (ir: WorkflowIR, failures: (path: string) => number =
         })
       })
   })
-  const flow: Workflow = await load(ir, { step })
+  const plan = task("plan", {
+    in: type<Json>(),
+    out: type<Json>(),
+    run: () => ({
+      tasks: [
+        { id: "p", task: "step", input: [1] },
+        { id: "q", task: "step", input: { $: "p" } }
+      ],
+      output: { $: "q" }
+    })
+  })
+  const flow: Workflow = await load(ir, { step, plan })
   let opened: Opened
   let orchestrator: Orchestrator
   const settle = async () => {
@@ -108,7 +124,10 @@ export const world = async (ir: WorkflowIR, failures: (path: string) => number =
   }
   const live = async () => {
     opened = await Effect.runPromise(
-      openEngine({ store: journal, workflows: [flow], onDefect: (error) => defects.push(error) }, time.context)
+      openEngine(
+        { store: journal, workflows: [flow], snapshotEvery, onDefect: (error) => defects.push(error) },
+        time.context
+      )
     )
     orchestrator = new Orchestrator(opened)
     await settle()
@@ -158,7 +177,7 @@ export const valueOf = (input: Json): number => {
   return hash
 }
 
-const kinds = ["task", "task", "task", "map", "sleep", "gate", "use", "repeat", "echo"] as const
+const kinds = ["task", "task", "task", "map", "sleep", "gate", "use", "repeat", "echo", "branch", "expand"] as const
 type Kind = (typeof kinds)[number]
 export interface Shape {
   readonly kind: Kind
@@ -234,6 +253,10 @@ export const flowOf = (given: ReadonlyArray<Shape>, more: Partial<WorkflowIR> = 
           }
         case "use":
           return { id, kind: "use", workflow: inner, input }
+        case "branch":
+          return { id, kind: "branch", on: "yes", cases: { yes: inner, no: loop }, input, ...after }
+        case "expand":
+          return { id, task: "plan", expand: true, input }
         case "repeat":
           return {
             id,
@@ -262,6 +285,8 @@ export const outputOf = (given: ReadonlyArray<Shape>): ReadonlyArray<Json> => {
       sleep: () => null,
       gate: () => ({ asked: null }),
       use: () => valueOf([valueOf(input)]),
+      branch: () => valueOf([valueOf(input)]),
+      expand: () => valueOf(valueOf([1])),
       repeat: () => valueOf(valueOf(input))
     }
     values.push(value[kind]())

@@ -34,6 +34,8 @@ describe("traps", () => {
       settled: () => {},
       isSettled: () => false,
       value: () => null,
+      freeze: () => null,
+      recall: () => ({ place: undefined as never }),
       blocked: () => ["a", "b"]
     }
     for (const onFailure of ["stop", "continue"] as const) {

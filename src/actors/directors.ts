@@ -4,7 +4,7 @@
  */
 
 import type { WorkflowInput } from "../machines/workflow.ts"
-import { Board } from "../model/board.ts"
+import { Board, type FrozenBoard } from "../model/board.ts"
 import { type CompiledTask, type CompiledWorkflow, compileWorkflow, type Structure } from "../model/compile.ts"
 import { FragmentRefused, InvalidOption, LimitExceeded, toFailure } from "../model/errors.ts"
 import type { Fragment, WorkflowIR } from "../model/ir.ts"
@@ -15,13 +15,26 @@ import type { Outcome } from "../model/messages.ts"
 import { type Definition, definition } from "../model/nested.ts"
 import { validate } from "../model/validate.ts"
 import { GatePlace, Place } from "./room.ts"
-import type { Child, Director, Scope } from "./scope.ts"
+import type { Child, Director, Recalled, Scope } from "./scope.ts"
 
 const factsOf = (path: string, onFailure: "stop" | "continue", dueAt?: number): WorkflowInput => ({
   task: path,
   onFailure,
   dueAt
 })
+
+/** Where a nested workflow of a snapshot stands. */
+const recallWorkflow = (
+  scope: Scope,
+  path: string,
+  nested: Definition,
+  input: Json | undefined,
+  frozen: Json | undefined
+) => {
+  const compiled = compileWorkflow(nested)
+  const board = Board.thaw(compiled, withDefaults(compiled, input), frozen as unknown as FrozenBoard)
+  return { place: new Place(scope.room, path, undefined, board), director: new WorkflowDirector(board) }
+}
 
 /** Starts the actor of a nested workflow. */
 const startWorkflow = (
@@ -93,6 +106,35 @@ export class WorkflowDirector implements Director {
     }
   }
 
+  freeze(): Json {
+    return this.board.freeze() as unknown as Json
+  }
+
+  recall(scope: Scope, { id, index, director }: Recalled) {
+    const { board } = this
+    const task = board.compiled.tasks[index]!
+    const path = scope.pathOf(id)
+    const { structure } = task
+    if (structure.kind === "gate") return { place: new GatePlace(scope.room, path, task, board, structure) }
+    const place = new Place(scope.room, path, task, board)
+    switch (structure.kind) {
+      case "map":
+        return { place, director: FanoutDirector.thaw(task, structure, board, scope.pathOf(id), director!) }
+      case "repeat":
+        return { place, director: LoopDirector.thaw(task, structure, director!) }
+      case "expand":
+        return { place, director: ExpandDirector.thaw(task, board, director!) }
+      case "use":
+        return recallWorkflow(scope, path, structure.nested, task.input(board), director)
+      case "branch": {
+        const nested = structure.cases.get(String(structure.on(board))) ?? structure.otherwise
+        return recallWorkflow(scope, path, nested!, task.input(board), director)
+      }
+      default:
+        return { place }
+    }
+  }
+
   isSettled(): boolean {
     return this.board.open === 0
   }
@@ -135,7 +177,7 @@ export class WorkflowDirector implements Director {
             durationOf(structure.durationMs(board), path)
           )
         case "gate":
-          return scope.startGate(id, index, new GatePlace(scope.room, path, task, board, structure), structure.withinMs)
+          return scope.startGate(id, index, new GatePlace(scope.room, path, task, board, structure))
         case "map":
           return scope.startScope(
             id,
@@ -232,9 +274,37 @@ export class FanoutDirector implements Director {
     return { total: this.#size, started: this.#next, settled: this.#settled, failed: this.#failed }
   }
 
+  freeze(): Json {
+    return [this.#next, this.#settled, this.#failed, this.#results]
+  }
+
+  static thaw(task: CompiledTask, structure: MapStructure, board: Board, path: string, frozen: Json): FanoutDirector {
+    const director = new FanoutDirector(task, structure, board)
+    director.#measure(path)
+    const [next, settled, failed, results] = frozen as unknown as [number, number, number, ReadonlyArray<Json>]
+    director.#next = next
+    director.#settled = settled
+    director.#failed = failed
+    director.#results = results.map((value) => deepFreeze(value))
+    return director
+  }
+
+  recall(scope: Scope, { id, index, director }: Recalled) {
+    const { nested, itemInput } = this.#structure
+    const path = scope.place.path + id
+    return nested === undefined
+      ? { place: new Place(scope.room, path, this.#task, this.#frame(index), true) }
+      : recallWorkflow(scope, path, nested, itemInput(this.#frame(index)), director)
+  }
+
   open(scope: Scope): void {
+    this.#measure(scope.place.path)
+    for (let i = Math.min(this.#structure.concurrency, this.#size); i > 0; i--) this.#startNext(scope)
+  }
+
+  /** What the items are. */
+  #measure(path: string): void {
     const over = this.#structure.over(this.#board)
-    const path = scope.place.path
     if (Array.isArray(over)) this.#items = over
     else if (!(typeof over === "number" && Number.isInteger(over) && over >= 0))
       throw new InvalidOption({
@@ -247,7 +317,6 @@ export class FanoutDirector implements Director {
       throw new LimitExceeded({ limit: "fanout", allowed: limits.fanout, actual: this.#size, unit: "items" })
     this.#results = new Array(this.#size).fill(null)
     this.#isOpen = true
-    for (let i = Math.min(this.#structure.concurrency, this.#size); i > 0; i--) this.#startNext(scope)
   }
 
   admitted(scope: Scope, index: number): void {
@@ -312,6 +381,29 @@ export class LoopDirector implements Director {
     return this.#round
   }
 
+  freeze(): Json {
+    return this.#state === undefined ? [this.#round] : [this.#round, this.#state]
+  }
+
+  static thaw(task: CompiledTask, structure: RepeatStructure, frozen: Json): LoopDirector {
+    const [round, state] = frozen as readonly [number, Json?]
+    const director = new LoopDirector(task, structure, state === undefined ? undefined : deepFreeze(state))
+    director.#round = round
+    return director
+  }
+
+  recall(scope: Scope, { id, director }: Recalled) {
+    return id === pauseId ? { place: this.#pause(scope) } : this.#recallRound(scope, id, director)
+  }
+
+  #recallRound(scope: Scope, id: string, frozen: Json | undefined) {
+    return recallWorkflow(scope, scope.place.path + id, this.#structure.nested, this.#state, frozen)
+  }
+
+  #pause(scope: Scope): Place {
+    return new Place(scope.room, `${scope.place.path}${pauseId}`, this.#task, emptyFrame)
+  }
+
   open(scope: Scope): void {
     this.#begin(scope)
   }
@@ -328,13 +420,7 @@ export class LoopDirector implements Director {
     else if (this.#round >= max) {
       if (onMax === "fail") throw new LimitExceeded({ limit: "rounds", allowed: max, actual: max + 1, unit: "rounds" })
       this.#isDone = true
-    } else if (delayMs > 0)
-      scope.startSleep(
-        pauseId,
-        0,
-        new Place(scope.room, `${scope.place.path}${pauseId}`, this.#task, emptyFrame),
-        delayMs
-      )
+    } else if (delayMs > 0) scope.startSleep(pauseId, 0, this.#pause(scope), delayMs)
     else this.#begin(scope)
   }
 
@@ -363,11 +449,35 @@ const emptyFrame: Frame = Object.freeze({ input: undefined, values: Object.freez
 export class ExpandDirector implements Director {
   readonly #task: CompiledTask
   readonly #board: Board
+  #fragment: Fragment | undefined
   #value: Json | undefined
 
   constructor(task: CompiledTask, board: Board) {
     this.#task = task
     this.#board = board
+  }
+
+  freeze(): Json {
+    return (this.#fragment ?? null) as Json
+  }
+
+  static thaw(task: CompiledTask, board: Board, frozen: Json): ExpandDirector {
+    const director = new ExpandDirector(task, board)
+    if (frozen !== null) director.#fragment = deepFreeze(frozen) as unknown as Fragment
+    return director
+  }
+
+  recall(scope: Scope, { id, director }: Recalled) {
+    const path = scope.place.path + id
+    return id === plannerId
+      ? { place: new Place(scope.room, path, this.#task, this.#board) }
+      : recallWorkflow(scope, path, this.#nested(), this.#task.input(this.#board), director)
+  }
+
+  /** What was planned, as a workflow. */
+  #nested(): Definition {
+    const { ir, definition: around } = this.#board.compiled
+    return definition(fragmentIR(this.#fragment!, this.#task.id, ir), around.table)
   }
 
   open(scope: Scope): void {
@@ -386,10 +496,8 @@ export class ExpandDirector implements Director {
       return
     }
     const fragment = outcome.value as unknown as Fragment
-    const nested = definition(
-      fragmentIR(fragment, this.#task.id, this.#board.compiled.ir),
-      this.#board.compiled.definition.table
-    )
+    this.#fragment = fragment
+    const nested = this.#nested()
     const problems = [...validate(nested.ir).filter(({ severity }) => severity === "error")]
     if (problems.length === 0) problems.push(...this.#board.inject(fragment.edges ?? []))
     if (problems.length > 0) throw new FragmentRefused({ problems })

@@ -5,7 +5,7 @@
 import type { AnyActorRef } from "xstate"
 import type { CompiledTask } from "../model/compile.ts"
 import type { GateEnd } from "../model/errors.ts"
-import type { Json } from "../model/json.ts"
+import { deepFreeze, type Json } from "../model/json.ts"
 import { limits } from "../model/limits.ts"
 import type { GateAnswered, GateRejected, SignalReceived } from "../model/messages.ts"
 import type { Check } from "../model/schemas.ts"
@@ -16,7 +16,7 @@ export interface OpenGate {
   readonly task: CompiledTask
   /** What the person should see. */
   readonly show: Json | undefined
-  /** When it waits no longer; Infinity when it waits for ever. */
+  /** When it waits no longer; 0 when it waits for ever. */
   readonly dueAt: number
   readonly signal: string | undefined
   readonly checkOut: Check | undefined
@@ -24,6 +24,14 @@ export interface OpenGate {
 }
 
 type Answer = GateAnswered | GateRejected
+
+/** The gates of a run as data. */
+export interface FrozenGates {
+  readonly open: ReadonlyArray<string>
+  readonly ended: ReadonlyArray<readonly [path: string, became: GateEnd]>
+  readonly answers: ReadonlyArray<Answer>
+  readonly signals: ReadonlyArray<SignalReceived>
+}
 
 export class Gates {
   readonly #open = new Map<string, OpenGate>()
@@ -101,9 +109,7 @@ export class Gates {
       gate.actor?.send(signal)
     }
     if (isHeard) return
-    const waiting = this.#signals.get(signal.name)
-    if (waiting === undefined) this.#signals.set(signal.name, [signal])
-    else waiting.push(signal)
+    this.#keep(signal)
     this.#kept++
   }
 
@@ -122,6 +128,31 @@ export class Gates {
     if (waiting!.length === 0) this.#signals.delete(gate.signal!)
     this.#kept--
     return signal
+  }
+
+  /** What is said and not heard yet, which gates are open in which order, and how the others ended, as data. */
+  freeze(): FrozenGates {
+    return {
+      open: [...this.#open.keys()],
+      ended: [...this.#ended],
+      answers: [...this.#answers.values()],
+      signals: [...this.#signals.values()].flat()
+    }
+  }
+
+  /** Goes on from there; the gates that are open stand in these places. */
+  thaw({ open, ended, answers, signals }: FrozenGates, placeAt: (path: string) => OpenGate): void {
+    for (const path of open) this.opened(placeAt(path))
+    for (const [path, became] of ended) this.#ended.set(path, became)
+    for (const answer of answers) this.#answers.set(answer.task, deepFreeze(answer))
+    for (const signal of signals) this.#keep(deepFreeze(signal))
+    this.#kept = answers.length + signals.length
+  }
+
+  #keep(signal: SignalReceived): void {
+    const waiting = this.#signals.get(signal.name)
+    if (waiting === undefined) this.#signals.set(signal.name, [signal])
+    else waiting.push(signal)
   }
 
   /** The run is over: only how its gates ended is still worth knowing. */

@@ -29,7 +29,7 @@ export class Place {
   /** The actor that lives here, once it does. */
   actor: AnyActorRef | undefined = undefined
   holdsSlot = false
-  /** When a wait is over. */
+  /** When what it waits for is due; 0 while it waits for no time. */
   dueAt = 0
   /** The decision after which the task began anew, if one was made: its effects have a key of their own. */
   generation = 0
@@ -54,7 +54,7 @@ export class GatePlace extends Place implements OpenGate {
   readonly show: Json | undefined
   readonly otherwise: Json | undefined
   /** How long it waits, each time that it opens; Infinity when it waits for ever. */
-  waitMs = Number.POSITIVE_INFINITY
+  readonly waitMs: number
   readonly signal: string | undefined
   readonly checkOut: Check | undefined
   constructor(
@@ -62,10 +62,11 @@ export class GatePlace extends Place implements OpenGate {
     path: string,
     task: CompiledTask,
     frame: Frame,
-    { show, otherwise, signal, checkOut }: GateStructure
+    { show, otherwise, signal, checkOut, withinMs }: GateStructure
   ) {
     super(room, path, task, frame)
     this.show = show(frame)
+    this.waitMs = withinMs === undefined ? Number.POSITIVE_INFINITY : withinMs / room.timeScale
     this.signal = signal
     this.checkOut = checkOut
     this.otherwise = otherwise === undefined ? undefined : (otherwise(frame) ?? null)
@@ -141,6 +142,10 @@ export class Room {
     this.#gates ??= new Gates()
     return this.#gates
   }
+  /** Its gates, if it has any. */
+  get knownGates(): Gates | undefined {
+    return this.#gates
+  }
   /** The place of an open gate. */
   gateAt(path: string): GatePlace | undefined {
     return this.#gates?.open.get(path) as GatePlace | undefined
@@ -166,6 +171,18 @@ export class Room {
         next.place.actor!.send({ type: "start" })
       }
     }
+  }
+
+  /** What waits for a slot, with its priority. */
+  get queue(): ReadonlyArray<readonly [Admission, number]> {
+    return this.#queue.toArray()
+  }
+
+  /** Goes on from a snapshot: slots that are taken, what waits for one, and whether any are given. */
+  restore(taken: number, isHeld: boolean, queue: ReadonlyArray<readonly [Admission, number]>): void {
+    this.#taken = taken
+    this.#held = isHeld
+    for (const [admission, priority] of queue) this.#queue.push(admission, priority)
   }
 
   /** Gives back a slot that was admitted and not used. */
@@ -212,17 +229,21 @@ export class Room {
         this.#held = false
         return
       case "gate.open":
-        place.dueAt = params.dueAt
+        place.dueAt = Number.isFinite(params.dueAt) ? params.dueAt : 0
         this.gates.opened(place as GatePlace)
         return
       case "gate.close":
         this.gates.closed(place.path, params.became!)
         return
       case "timer.start":
+        place.dueAt = params.dueAt
         this.outbox.push({ type, place, dueAt: params.dueAt })
         return
-      case "attempt.abort":
       case "timer.stop":
+        place.dueAt = 0
+        this.outbox.push({ type, place })
+        return
+      case "attempt.abort":
         this.outbox.push({ type, place })
     }
   }

@@ -13,7 +13,7 @@ import { createChild } from "./create.ts"
 import { emitTo, gateLogic, sleepLogic, stepChart, taskLogic } from "./leaf.ts"
 import type { GatePlace, Place, Room } from "./room.ts"
 
-const chart = compile<WorkflowContext, WorkflowEvent, WorkflowInput, Outcome>(workflowMachine)
+export const scopeChart = compile<WorkflowContext, WorkflowEvent, WorkflowInput, Outcome>(workflowMachine)
 
 /** Decides what the children of a scope are, when each starts, and what the whole gives. */
 export interface Director {
@@ -29,6 +29,18 @@ export interface Director {
   value(): Json
   /** What waits although nothing runs, for the report of a deadlock. */
   blocked(): ReadonlyArray<string>
+  /** What it knows, as data. */
+  freeze(): Json
+  /** Where a child of a snapshot stands, and, if it has children itself, who directs them. */
+  recall(scope: Scope, child: Recalled): { readonly place: Place; readonly director?: Director }
+}
+
+/** A child that comes back from a snapshot. */
+export interface Recalled {
+  readonly id: string
+  readonly index: number
+  /** What its own director knew. */
+  readonly director: Json | undefined
 }
 
 export interface Child {
@@ -81,6 +93,16 @@ export class Scope {
     this.room.enqueue(this.self, index, priority)
   }
 
+  /** Brings the children back; set while the scope itself comes back from a snapshot. */
+  revive: ((scope: Scope) => void) | undefined = undefined
+
+  /** A child from a snapshot. */
+  readopt(child: Child): void {
+    child.place.actor = child.actor
+    this.children.set(child.id, child)
+    child.actor.start()
+  }
+
   /** Starts the actor of a task; its first attempt begins at once. */
   startTask(id: string, index: number, place: Place): void {
     place.holdsSlot = true
@@ -98,9 +120,8 @@ export class Scope {
   }
 
   /** Opens a gate; what was said to it before is its answer. */
-  startGate(id: string, index: number, place: GatePlace, withinMs: number | undefined): void {
+  startGate(id: string, index: number, place: GatePlace): void {
     if (this.isDraining) return
-    if (withinMs !== undefined) place.waitMs = withinMs / this.room.timeScale
     place.dueAt = this.room.now + place.waitMs
     const actor = createChild(gateLogic, this.self, id, place, "gate")
     this.#adopt(id, index, place, actor)
@@ -202,7 +223,7 @@ export const scopeLogic: ActorLogic<any, ScopeEvent, ScopeInput, any, any> = {
   config: workflowMachine.config,
 
   getInitialSnapshot: (actor: XScope, { place, facts, director }: ScopeInput) =>
-    new ScopeSnapshot(chart.initial(facts, emitTo(actor.self), place), new Scope(place, director)),
+    new ScopeSnapshot(scopeChart.initial(facts, emitTo(actor.self), place), new Scope(place, director)),
 
   start: (snapshot: ScopeSnapshot, actor: XScope) => {
     const { scope } = snapshot
@@ -210,7 +231,10 @@ export const scopeLogic: ActorLogic<any, ScopeEvent, ScopeInput, any, any> = {
     scope.self = actor.self
     place.actor = actor.self
     if (place.path === "") place.room.root = actor.self
-    actor.self.send(begin)
+    const { revive } = scope
+    scope.revive = undefined
+    if (revive === undefined) actor.self.send(begin)
+    else revive(scope)
   },
 
   transition: (snapshot: ScopeSnapshot, event: ScopeEvent, actor: XScope) => {
@@ -306,7 +330,7 @@ const direct = (
 }
 
 const stepScope = (before: Snapshot, scope: Scope, event: WorkflowEvent, actor: XScope): Snapshot => {
-  const after = stepChart(chart, before, event, actor.self) as Snapshot
+  const after = stepChart(scopeChart, before, event, actor.self) as Snapshot
   scope.isDraining = after.hasTag("draining")
   if (scope.isDraining && !before.hasTag("draining"))
     for (const child of [...scope.children.values()]) child.actor.send(cancel)

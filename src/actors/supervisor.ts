@@ -19,6 +19,8 @@ export interface ChildSpec {
   readonly id: string
   readonly logic: AnyActorLogic
   readonly input?: unknown
+  /** It goes on from here instead of beginning. */
+  readonly snapshot?: unknown
   /** Name of the logic, as inspectors show it. */
   readonly src?: string
   /** What happens when it throws; the supervisor's default otherwise. */
@@ -199,10 +201,13 @@ const live = (policy: Policy, snapshot: SupervisorSnapshot, event: EventObject, 
 }
 
 const spawn = (snapshot: SupervisorSnapshot, spec: ChildSpec, scope: Scope): void => {
-  const { id, logic, input, src } = spec
+  const { id, logic, input, src, snapshot: before } = spec
   if (snapshot.book.has(id))
     throw new InvalidOption({ option: "child id", value: id, allowed: "an id that no living child has" })
-  const actor = createChild(logic, scope.self, id, input, src)
+  const actor =
+    before === undefined
+      ? createChild(logic, scope.self, id, input, src)
+      : restoreChild(logic, scope.self, id, input, before, src)
   snapshot.book.set(id, { spec, actor, restarts: [] })
   scope.defer(() => actor.start())
 }

@@ -15,11 +15,23 @@ export interface Counted {
 const isDecision = (message: Message): message is RunAmended | RunRolledBack =>
   message.type === "run.amended" || message.type === "run.rolledBack"
 
-/** The messages of a run as they count now. */
-export const counted = (messages: ReadonlyArray<Message>): ReadonlyArray<Counted> => {
-  if (!messages.some(isDecision)) return messages.map((message, seq) => ({ seq, message, forgottenBy: undefined }))
+/** The first message that decisions among these speak of; infinite when there are none. */
+export const reachOf = (messages: ReadonlyArray<Message>): number => {
+  let reach = Number.POSITIVE_INFINITY
+  for (const message of messages) {
+    if (message.type === "run.rolledBack") reach = Math.min(reach, message.to + 1)
+    else if (message.type === "run.amended") for (const one of message.forget) reach = Math.min(reach, one)
+  }
+  return reach
+}
+
+/** The messages of a run, from number `first` on, as they count now. */
+export const counted = (messages: ReadonlyArray<Message>, first = 0): ReadonlyArray<Counted> => {
+  if (!messages.some(isDecision))
+    return messages.map((message, i) => ({ seq: first + i, message, forgottenBy: undefined }))
   let kept: Array<{ readonly seq: number; readonly message: Message }> = []
-  messages.forEach((message, seq) => {
+  messages.forEach((message, i) => {
+    const seq = first + i
     if (message.type === "run.rolledBack") kept = kept.filter((one) => one.seq <= message.to)
     kept.push({ seq, message })
   })

@@ -43,11 +43,10 @@ export interface AttemptsOptions {
   readonly epoch: number
 }
 
-/** An attempt that was asked for before this process was there. */
+/** When an attempt was asked for, and in which epoch: perhaps before this process was there. */
 export interface Earlier {
   readonly askedAt: number
-  /** The how-maniest call of this attempt it is. */
-  readonly delivery: number
+  readonly epoch: number
 }
 
 /** One call of a task body; also its own timeout, and what the body sees as its context. */
@@ -56,6 +55,9 @@ export class Attempt extends Timer implements TaskContext {
   place: Place
   readonly attempt: number
   readonly delivery: number
+  /** When it was asked for, and in which epoch. */
+  readonly askedAt: number
+  readonly epoch: number
   readonly #attempts: Attempts
   agent: string | undefined = undefined
   fiber: Fiber.Fiber<Json, unknown> | undefined = undefined
@@ -71,11 +73,13 @@ export class Attempt extends Timer implements TaskContext {
   /** Neighbours in the list of what its run has out. */
   next: Attempt | undefined = undefined
   previous: Attempt | undefined = undefined
-  constructor(place: Place, attempt: number, delivery: number, dueAt: number, attempts: Attempts) {
+  constructor(place: Place, attempt: number, { askedAt, epoch }: Earlier, dueAt: number, attempts: Attempts) {
     super(dueAt)
     this.place = place
     this.attempt = attempt
-    this.delivery = delivery
+    this.askedAt = askedAt
+    this.epoch = epoch
+    this.delivery = 1 + attempts.epoch - epoch
     this.#attempts = attempts
   }
   get fencingToken(): number {
@@ -142,7 +146,8 @@ export class Attempts {
     const work = task.work!
     // a timeout that somebody chose goes on over restarts; the one that is there for all guards each call
     const since = earlier !== undefined && work.ir.timeoutMs !== undefined ? earlier.askedAt : now()
-    const attempt = new Attempt(place, number, earlier?.delivery ?? 1, since + work.timeoutMs, this)
+    const asked = earlier ?? { askedAt: place.room.now, epoch: this.epoch }
+    const attempt = new Attempt(place, number, asked, since + work.timeoutMs, this)
     place.attempt = attempt
     if (work.kind === "derive" || work.kind === "noop" || work.kind === "echo") {
       // nothing to wait for and nothing to cancel

@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import type { AnyActorRef } from "xstate"
 import { createRoot, type Inspect, isWatched } from "../actors/create.ts"
 import { WorkflowDirector, withDefaults } from "../actors/directors.ts"
+import { type FrozenRun, freeze, thaw } from "../actors/freeze.ts"
 import { registryLogic } from "../actors/registry.ts"
 import { type Command, GatePlace, Place, Room } from "../actors/room.ts"
 import { type ScopeInput, scopeLogic } from "../actors/scope.ts"
@@ -33,7 +34,7 @@ import type { Message, Outcome, RunAmended } from "../model/messages.ts"
 import { definition } from "../model/nested.ts"
 import type { Workflow } from "../model/workflow.ts"
 import { JournalCorrupt, type JournalError } from "../storage/errors.ts"
-import type { Claim, History, JournalService } from "../storage/journal.ts"
+import type { Claim, History, JournalService, Snapshot } from "../storage/journal.ts"
 import { counted } from "./amend.ts"
 import { type Attempt, type AttemptEnd, Attempts, keyOf } from "./attempts.ts"
 import type { Allow } from "./builtin.ts"
@@ -64,6 +65,8 @@ export interface EngineOptions {
   readonly retainMessages: number
   readonly mailboxMax: number
   readonly graceMs: number
+  /** Messages between two snapshots of a run, at least. */
+  readonly snapshotEvery: number
   /** Divides the length of waits. */
   readonly timeScale: number
   /** Names runs that were given no id. */
@@ -260,6 +263,7 @@ export class Engine {
     const compiled = compileWorkflow(definition(workflow.ir))
     const room = new Room(id, compiled.concurrency, this.options.timeScale)
     const run = new LiveRun(id, workflow, compiled, input, at, room)
+    run.snapshotAt = this.options.snapshotEvery
     room.owner = run
     if (this.options.isIdle === true) run.owed = new Owed()
     return run
@@ -315,10 +319,16 @@ export class Engine {
       case "run.submitted":
         this.#open(run)
         break
+      case "timer.fired":
+        run.fired?.delete(message.task)
+        // it may have fired in the moment in which it was stopped
+        if (place === undefined) break
+        place.dueAt = 0
+        place.actor?.send(message)
+        break
       case "attempt.succeeded":
       case "attempt.failed":
       case "attempt.aborted":
-      case "timer.fired":
         place?.actor?.send(message)
         break
       case "gate.answered":
@@ -348,7 +358,10 @@ export class Engine {
     room.admit()
     this.#perform(run)
     if (room.outcome !== undefined && run.outcome === undefined) this.#finish(run, room.outcome)
-    else if (run.timers !== noTimers || room.hasOpenGates) this.mayLeave(run)
+    else if (run.outcome === undefined) {
+      if (this.#told.seq >= run.snapshotAt && !run.isFolding) this.#keepSnapshot(run)
+      if (run.timers !== noTimers || room.hasOpenGates) this.mayLeave(run)
+    }
   }
 
   #open(run: LiveRun): void {
@@ -404,23 +417,60 @@ export class Engine {
     for (const { place, attempt, askedAt, epoch, isAborting } of owed.attempts.values()) {
       // its end is on its way, and finds the place by itself
       if (isAborting) continue
-      const delivery = 1 + this.options.claim.epoch - epoch
-      const started = this.attempts.start(place, attempt, run.workflow.code, { askedAt, delivery })
+      const started = this.attempts.start(place, attempt, run.workflow.code, { askedAt, epoch })
       if (!started.isOver) run.send(started)
     }
     for (const { place, dueAt } of owed.timers.values()) this.#startTimer(run, place, dueAt)
   }
 
   /** A run from what was written about it, with what it is owed still owed. */
-  fold(id: string, workflow: Workflow, history: History, parked: TroupeError | undefined): LiveRun {
-    const [first] = history.messages
+  fold(id: string, workflow: Workflow, past: Past, parked: TroupeError | undefined): LiveRun {
+    const { first, history, snapshot } = past
     if (first?.type !== "run.submitted") throw new JournalCorrupt({ run: id, seq: 0, kind: "shape" })
     const run = this.#make(id, workflow, first.input, first.at)
     run.parked = parked
-    run.restored(history.messages.length)
+    run.restored((snapshot?.seq ?? 0) + history.messages.length)
     this.#adopt(run)
-    this.#fold(run, history)
+    this.#fold(run, history, snapshot)
     return run
+  }
+
+  /** Keeps what a run is now, so that a restart need not fold everything that came before. */
+  #keepSnapshot(run: LiveRun): void {
+    const { journal, claim } = this.options
+    const seq = this.#told.seq + 1
+    run.snapshotAt = this.#nextSnapshot(seq, 0)
+    if (!journal.isDurable || run.owed !== undefined) return
+    const frozen = freeze(run.room, (place) => {
+      const out = place.attempt as Attempt | undefined
+      return out === undefined ? undefined : [out.attempt, out.askedAt, out.epoch]
+    })
+    const body = JSON.stringify({ ...frozen, attempts: run.attempts, fired: [...(run.fired ?? [])] })
+    run.snapshotAt = this.#nextSnapshot(seq, body.length)
+    // without it a restart only takes longer
+    const kept = Effect.ignore(journal.keepSnapshot({ run: run.id, seq, body }, claim.epoch))
+    this.fork(kept)
+  }
+
+  /** A snapshot that is larger than the messages it spares would cost more than it saves: then the next one comes later. */
+  #nextSnapshot(seq: number, size: number): number {
+    return seq + Math.ceil(this.options.snapshotEvery * Math.max(1, size / sizeOfThousand))
+  }
+
+  /** A run as its snapshot has it. */
+  #thaw(run: LiveRun, { seq, body }: Snapshot, owed: Owed): void {
+    const { attempts, fired, ...frozen } = JSON.parse(body) as FrozenRun & Kept
+    run.attempts = attempts
+    run.snapshotAt = this.#nextSnapshot(seq, body.length)
+    const thawed = thaw(frozen, run.room, run.compiled, run.input, (logic, snapshot) =>
+      this.root.send({ type: "supervisor.spawn", child: { id: run.id, logic, snapshot, src: "workflow" } })
+    )
+    for (const { place, out, isAborting } of thawed.attempts) {
+      const [attempt, askedAt, epoch] = out
+      owed.attempts.set(place.path, { place, attempt, askedAt, epoch, isAborting })
+    }
+    owed.expectLate(fired)
+    for (const place of thawed.timers) owed.timers.set(place.path, { place, dueAt: place.dueAt })
   }
 
   /** What would become of a run with this history, without touching it: how its tasks ended, or why it cannot be. */
@@ -436,17 +486,19 @@ export class Engine {
   }
 
   /** The walk with nothing performed, over the messages that count. */
-  #fold(run: LiveRun, { messages, epochs }: History): void {
+  #fold(run: LiveRun, { messages, epochs }: History, snapshot?: Snapshot): void {
     const owed = new Owed()
     run.owed = owed
     run.isFolding = true
     const told = this.#told
     const shelved = new Map<string, { readonly place: Place; readonly by: number }>()
+    const from = snapshot?.seq ?? 0
     try {
-      for (const { seq, message, forgottenBy } of counted(messages)) {
+      if (snapshot !== undefined) this.#thaw(run, snapshot, owed)
+      for (const { seq, message, forgottenBy } of counted(messages, from)) {
         told.at = message.at
         told.seq = seq
-        told.epoch = epochs[seq] ?? 0
+        told.epoch = epochs[seq - from] ?? 0
         if (forgottenBy !== undefined) {
           const place = this.#placeOf(run, owed, message)
           if (place === undefined || (message.type === "timer.fired" && !(place instanceof GatePlace))) continue
@@ -571,11 +623,15 @@ export class Engine {
     const { place } = attempt
     const run = place.room.owner as LiveRun
     run.back(attempt)
-    this.writer.offer(new Delivery(run, messageOf(attempt, end, this.now()), place, undefined))
+    const message = messageOf(attempt, end, this.now())
+    const isWanted = place.attempt === attempt && place.actor?.getSnapshot().status === "active"
+    this.writer.offer(new Delivery(run, isWanted ? message : lateOf(message), place, undefined))
   }
 
   #timerFired(run: LiveRun, place: Place): void {
     ;(run.timers as Map<Place, Timer>).delete(place)
+    run.fired ??= new Set()
+    run.fired.add(place.path)
     this.writer.offer(new Delivery(run, { type: "timer.fired", at: this.now(), task: place.path }, place, undefined))
   }
 
@@ -699,6 +755,23 @@ interface Told {
   epoch: number
 }
 
+/** What a run is brought back from: its first message, its last snapshot if it has one, and what came after that. */
+export interface Past {
+  readonly first: Message | undefined
+  readonly snapshot: Snapshot | undefined
+  readonly history: History
+}
+
+/** What a snapshot holds of what the engine knows. */
+interface Kept {
+  readonly attempts: number
+  /** Timers that fired and whose messages were still to be delivered. */
+  readonly fired: ReadonlyArray<string>
+}
+
+/** A thousand messages take about so much room, in bytes. */
+const sizeOfThousand = 64_000
+
 /** What would become of a run. */
 export interface Rehearsal {
   readonly ends: ReadonlyArray<End>
@@ -737,6 +810,20 @@ const messageOf = ({ place, attempt, agent }: Attempt, end: AttemptEnd, at: numb
       return { type: end.type, at, task, attempt, failure: end.failure, ...by }
     case "attempt.aborted":
       return { type: end.type, at, task, attempt }
+  }
+}
+
+/** The end of an attempt that nobody waits for any more. */
+const lateOf = (message: Message): Message => {
+  const { at, task, attempt } = message as Extract<Message, { type: "attempt.succeeded" }>
+  const late = { type: "attempt.late", at, task, attempt } as const
+  switch (message.type) {
+    case "attempt.succeeded":
+      return { ...late, outcome: "succeeded", value: message.value }
+    case "attempt.failed":
+      return { ...late, outcome: "failed", failure: message.failure }
+    default:
+      return { ...late, outcome: "aborted" }
   }
 }
 

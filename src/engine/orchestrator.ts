@@ -65,6 +65,8 @@ export interface OrchestratorOptions {
   readonly retainRuns?: number
   /** Messages of finished runs that stay in memory; default 100,000. The oldest runs go first. */
   readonly retainMessages?: number
+  /** Messages of a run between two snapshots, at least; a restart folds only what came after the last. Default 1,000. */
+  readonly snapshotEvery?: number
   /** Attempts that a restart brings back per second at most; default 20,000. */
   readonly startsPerSecond?: number
   /** Most messages that wait for one agent; default 1,000. */
@@ -392,6 +394,7 @@ export const openEngine = (
       retainMessages: positive(options.retainMessages ?? 100_000, "retainMessages"),
       mailboxMax: positive(options.mailboxMax ?? mailboxCapacity, "mailboxMax"),
       graceMs: positive(options.graceMs ?? 5_000, "graceMs"),
+      snapshotEvery: Math.max(1, positive(options.snapshotEvery ?? 1_000, "snapshotEvery")),
       timeScale: options.timeScale ?? 1,
       newId: journal.isDurable ? orderedId : randomUUID,
       onDue: (id) => recovery?.due(id),

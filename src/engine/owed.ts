@@ -46,6 +46,11 @@ export class Owed {
     }
   }
 
+  /** Timers that fired before these messages begin: if they were stopped as well, nobody waits for them. */
+  expectLate(fired: ReadonlyArray<string>): void {
+    for (const path of fired) this.#stopped.add(path)
+  }
+
   /** All attempts are asked for anew. */
   renew(at: number, epoch: number): void {
     for (const attempt of this.attempts.values()) {
@@ -70,6 +75,12 @@ export class Owed {
           throw new JournalDiverged({ run, seq, found: message.type, task: message.task })
         this.attempts.delete(message.task)
         return attempt.place
+      }
+      case "attempt.late": {
+        const attempt = this.attempts.get(message.task)
+        if (attempt?.attempt === message.attempt && attempt.place.actor?.getSnapshot().status !== "active")
+          this.attempts.delete(message.task)
+        return undefined
       }
       case "timer.fired": {
         const timer = this.timers.get(message.task)

@@ -123,7 +123,7 @@ const gatesOf = ({ room }: LiveRun): ReadonlyArray<WaitingGate> => {
   const found: Array<WaitingGate> = []
   for (const { path, show, dueAt, signal } of room.gates.open.values()) {
     if (found.length === listedMax) break
-    found.push({ gate: path, show, dueAt: Number.isFinite(dueAt) ? new Date(dueAt) : undefined, signal })
+    found.push({ gate: path, show, dueAt: dueAt === 0 ? undefined : new Date(dueAt), signal })
   }
   return found
 }

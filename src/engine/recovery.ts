@@ -9,7 +9,8 @@ import { isTerminal } from "../model/messages.ts"
 import type { Workflow } from "../model/workflow.ts"
 import { JournalCorrupt, type JournalError } from "../storage/errors.ts"
 import type { JournalService, RunRecord } from "../storage/journal.ts"
-import type { Engine } from "./engine.ts"
+import { reachOf } from "./amend.ts"
+import type { Engine, Past } from "./engine.ts"
 import type { LiveRun } from "./run.ts"
 
 /** Runs that are brought back in one turn. */
@@ -129,19 +130,33 @@ export class Recovery {
       const known = library.known(hash)
       const ir = known?.workflow.ir ?? (yield* this.#journal.definition(hash))
       if (ir === undefined) return yield* Effect.fail(new JournalCorrupt({ run: id, seq: 0, kind: "shape" }))
-      const history = yield* this.#journal.read(id)
+      const past = yield* this.#past(id)
       // somebody else may have asked for it meanwhile
       const here = this.#engine.runs.get(id)
       if (here !== undefined) return here
       const { workflow, missing } = known ?? library.bind(hash, ir)
       const parked = missing.length === 0 ? undefined : this.#without(id, workflow, missing)
       return yield* Effect.try({
-        try: () => this.#engine.fold(id, workflow, history, parked),
+        try: () => this.#engine.fold(id, workflow, past, parked),
         catch: (error) =>
           error instanceof TroupeError
             ? (error as JournalError)
             : new JournalCorrupt({ run: id, seq: 0, kind: "shape" })
       })
+    })
+  }
+
+  /** What a run is brought back from. A decision that speaks of messages before the snapshot needs all of them. */
+  #past(id: string): Effect.Effect<Past, JournalError> {
+    return Effect.gen({ self: this }, function* () {
+      const snapshot = yield* this.#journal.snapshot(id)
+      if (snapshot !== undefined) {
+        const later = yield* this.#journal.read(id, snapshot.seq)
+        const [first] = (yield* this.#journal.read(id, 0, 1)).messages
+        if (reachOf(later.messages) >= snapshot.seq) return { first, snapshot, history: later }
+      }
+      const history = yield* this.#journal.read(id)
+      return { first: history.messages[0], snapshot: undefined, history }
     })
   }
 

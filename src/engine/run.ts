@@ -38,8 +38,12 @@ export class LiveRun {
   endedAt: number | undefined = undefined
   /** Attempts started so far. */
   attempts = 0
+  /** Timers that fired and whose messages are still to be delivered, by path. */
+  fired: Set<string> | undefined = undefined
   /** What it asked for and nobody does: while its messages are folded again, and while it may not go on. */
   owed: Owed | undefined = undefined
+  /** Messages from which on the next snapshot is due. */
+  snapshotAt = 0
   /** It only shows what would be. */
   isRehearsal = false
   /** How tasks ended that did not succeed, and waits that ended a workflow; collected only where somebody wants to know. */

@@ -33,6 +33,7 @@ export const keepSpecimens = (): void => {
     retainMessages: 1_000,
     mailboxMax: 1,
     graceMs: 0,
+    snapshotEvery: 1_000,
     timeScale: 1,
     newId: () => "specimen",
     onDue: () => {},

@@ -13,6 +13,8 @@ export type Emit<S = any> = (type: string, params: any, subject: S) => void
 export interface Chart<C = any, E extends { readonly type: string } = any, I = any, O = any> {
   readonly machine: AnyStateMachine
   readonly initial: <S>(input: I, emit: Emit<S>, subject: S) => ChartSnapshot<C, O, S>
+  /** A life that goes on where it was: in this state, with these facts. Throws `ChartUnsupported` for a state that is not there. */
+  readonly restore: <S>(state: string, context: C, subject: S) => ChartSnapshot<C, O, S>
   /** The same snapshot when the event means nothing in this state. */
   readonly step: <S>(snapshot: ChartSnapshot<C, O, S>, event: E, emit: Emit<S>) => ChartSnapshot<C, O, S>
 }
@@ -130,6 +132,12 @@ export const compile = <C, E extends { readonly type: string }, I, O>(
     initial: (input, emit, subject) => {
       const event = { type: "xstate.init", input }
       return settle(table, first, run(first.entry, initialContext(input), event, emit, subject), event, emit, subject)
+    },
+    restore: (name, context, subject) => {
+      const state = table.states.get(name)
+      if (state === undefined || state.isFinal)
+        throw new ChartUnsupported({ machine: machine.id, feature: `no life in a state '${name}'` })
+      return new ChartSnapshot("active", state, context, undefined as O | undefined, table, subject)
     },
     step: (snapshot, event, emit) => {
       if (snapshot.status !== "active") return snapshot

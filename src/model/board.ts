@@ -6,7 +6,7 @@ import type { CompiledWorkflow } from "./compile.ts"
 import { reaches } from "./dependencies.ts"
 import type { Failure, Problem } from "./errors.ts"
 import { suggest } from "./ids.ts"
-import type { Json } from "./json.ts"
+import { deepFreeze, type Json } from "./json.ts"
 import type { Frame } from "./mapping.ts"
 import type { TaskStatus } from "./messages.ts"
 
@@ -22,6 +22,17 @@ const codes = [
 ] as const satisfies ReadonlyArray<TaskStatus>
 const code = Object.fromEntries(codes.map((status, i) => [status, i])) as Record<TaskStatus, number>
 const firstFinal = code.succeeded
+
+/** A board as data. */
+export interface FrozenBoard {
+  /** One character per task. */
+  readonly status: string
+  /** Results of those that succeeded, in their order. */
+  readonly values: ReadonlyArray<Json>
+  readonly failures?: ReadonlyArray<readonly [number, Failure]>
+  readonly injected?: ReadonlyArray<readonly [number, ReadonlyArray<number>]>
+  readonly observed: readonly [count: number, totalMs: number, estimatedMs: number, leastShare: number | null]
+}
 
 const nothing = new Int32Array(0)
 const none: Array<number> = []
@@ -56,6 +67,49 @@ export class Board implements Frame {
     this.#unmet = compiled.indegrees.slice()
     this.#status = new Uint8Array(size)
     this.#open = size
+  }
+
+  /** What it takes to go on from here: states, results and failures; the rest follows. */
+  freeze(): FrozenBoard {
+    const { count, totalMs, estimatedMs, leastShare } = this.observed
+    return {
+      status: Array.from(this.#status, (one) => one.toString(36)).join(""),
+      values: this.values.filter((_, task) => this.#status[task] === code.succeeded).map((value) => value ?? null),
+      ...(this.#failures === undefined ? {} : { failures: [...this.#failures] }),
+      ...(this.#injected === undefined ? {} : { injected: [...this.#injected] }),
+      observed: [count, totalMs, estimatedMs, Number.isFinite(leastShare) ? leastShare : null]
+    }
+  }
+
+  /** A board that goes on from there. */
+  static thaw(compiled: CompiledWorkflow, input: Json | undefined, frozen: FrozenBoard): Board {
+    const board = new Board(compiled, input)
+    const [count, totalMs, estimatedMs, leastShare] = frozen.observed
+    Object.assign(board.observed, { count, totalMs, estimatedMs, leastShare: leastShare ?? Number.POSITIVE_INFINITY })
+    let next = 0
+    for (let task = 0; task < frozen.status.length; task++) {
+      const status = Number.parseInt(frozen.status[task]!, 36)
+      board.#status[task] = status
+      if (status === code.succeeded) board.values[task] = deepFreeze(frozen.values[next++]!)
+      if (status < firstFinal) continue
+      board.#open--
+      if (status === code.failed) board.#failed++
+      else if (status === code.skipped) board.#skipped++
+      else if (status === code.cancelled) board.#cancelled++
+    }
+    if (frozen.failures !== undefined) board.#failures = new Map(frozen.failures)
+    if (frozen.injected !== undefined) {
+      board.#injected = new Map(frozen.injected.map(([from, to]) => [from, [...to]]))
+      for (const [, targets] of frozen.injected) for (const target of targets) board.#unmet[target]!++
+    }
+    for (let task = 0; task < frozen.status.length; task++) {
+      const status = board.#status[task]!
+      if (status === code.succeeded || status === code.skipped)
+        board.#forEachSuccessor(task, (successor) => {
+          board.#unmet[successor]!--
+        })
+    }
+    return board
   }
 
   /** Tasks that are not final yet. */

@@ -49,6 +49,17 @@ export interface AttemptAborted {
   readonly attempt: number
 }
 
+/** What came of an attempt after nobody waited for it any more: kept for people, it changes nothing. */
+export interface AttemptLate {
+  readonly type: "attempt.late"
+  readonly at: number
+  readonly task: string
+  readonly attempt: number
+  readonly outcome: "succeeded" | "failed" | "aborted"
+  readonly value?: Json
+  readonly failure?: Failure
+}
+
 export interface TimerFired {
   readonly type: "timer.fired"
   readonly at: number
@@ -118,6 +129,7 @@ export type Message =
   | AttemptSucceeded
   | AttemptFailed
   | AttemptAborted
+  | AttemptLate
   | TimerFired
   | GateAnswered
   | GateRejected

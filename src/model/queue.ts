@@ -8,6 +8,9 @@ export class Lane<T> {
   push(item: T): void {
     this.#items.push(item)
   }
+  toArray(): ReadonlyArray<T> {
+    return this.#items.slice(this.#head) as Array<T>
+  }
   shift(): T | undefined {
     if (this.#head === this.#items.length) return undefined
     const item = this.#items[this.#head]
@@ -63,6 +66,13 @@ export class PriorityQueue<T> {
       if (lane !== undefined && lane.size > 0) return lane.shift()
       this.#highest--
     }
+  }
+
+  /** What waits, with its priority, in the order in which it was added within one priority. */
+  toArray(): ReadonlyArray<readonly [T, number]> {
+    if (this.#size === 0) return []
+    if (this.#lanes === undefined) return this.#only!.toArray().map((item) => [item, this.#priority] as const)
+    return this.#lanes.flatMap((lane, priority) => lane?.toArray().map((item) => [item, priority] as const) ?? [])
   }
 
   clear(): void {

@@ -21,7 +21,8 @@ export {
   type RunNote,
   type RunPage,
   type RunQuery,
-  type RunRecord
+  type RunRecord,
+  type Snapshot
 } from "./journal.ts"
 export { type Law, laws } from "./laws.ts"
 export { layerMemory, type MemoryOptions, memoryJournal } from "./memory.ts"

@@ -82,6 +82,13 @@ export interface History {
   readonly epochs: ReadonlyArray<number>
 }
 
+/** A run as it was before message `seq`, as text. */
+export interface Snapshot {
+  readonly run: string
+  readonly seq: number
+  readonly body: string
+}
+
 /** The right to append. */
 export interface Claim {
   /** Rises with every claim; an append with an older one is refused. */
@@ -111,8 +118,12 @@ export interface JournalService {
   readonly renew: (epoch: number) => Effect.Effect<void, JournalError>
   /** Gives the journal back in order and lets go of everything. */
   readonly close: (epoch: number) => Effect.Effect<void, JournalError>
-  /** The messages of a run from a place on; empty for an unknown run. What is read cannot be changed. */
-  readonly read: (run: string, from?: number) => Effect.Effect<History, JournalError>
+  /** The messages of a run from one place up to another; empty for an unknown run. What is read cannot be changed. */
+  readonly read: (run: string, from?: number, to?: number) => Effect.Effect<History, JournalError>
+  /** Keeps a snapshot in place of the one before, so that a restart reads only what came later. */
+  readonly keepSnapshot: (snapshot: Snapshot, epoch: number) => Effect.Effect<void, JournalError>
+  /** The last snapshot of a run, if there is one and it is whole. */
+  readonly snapshot: (run: string) => Effect.Effect<Snapshot | undefined, JournalError>
   /** What is known of a run without reading it. */
   readonly find: (run: string) => Effect.Effect<RunRecord | undefined, JournalError>
   /** Runs in pages. */

@@ -235,6 +235,16 @@ const lawsOfOne: ReadonlyArray<{ readonly name: string; readonly check: (journal
         { type: "timer.fired", at: 11, task: "" },
         { type: "run.paused", at: 12, who: "ann" },
         { type: "run.resumed", at: 13, why: "done" },
+        { type: "attempt.late", at: 14, task: "t1", attempt: 3, outcome: "succeeded", value: { a: null } },
+        {
+          type: "attempt.late",
+          at: 14,
+          task: "t2[3]/x",
+          attempt: 3,
+          outcome: "failed",
+          failure: { tag: "E", message: "no", retryable: true }
+        },
+        { type: "attempt.late", at: 14, task: "t2", attempt: 3, outcome: "aborted" },
         { type: "run.amended", at: 14, forget: [3, 4], give: { "t3/x": [1] }, who: "ann", why: "it works now" },
         { type: "run.rolledBack", at: 15, to: 3 },
         { type: "run.cancelled", at: 16, force: true },
@@ -303,6 +313,34 @@ const lawsOfOne: ReadonlyArray<{ readonly name: string; readonly check: (journal
       await journal.append(entries("a", 1, [done(1)]))
       same(await blame(), [1, 2])
       same([(await journal.find("a"))?.blame, (await journal.find("b"))?.blame], [1, 2])
+    }
+  },
+  {
+    name: "a part of a history can be read",
+    check: async (journal) => {
+      await journal.append(entries("r", 0, [submitted(0), done(1), done(2), done(3)]))
+      const part = await Effect.runPromise(journal.journal.read("r", 1, 3))
+      same(part.messages, [done(1), done(2)])
+      if (journal.journal.isDurable) same(part.epochs, [journal.epoch, journal.epoch])
+    }
+  },
+  {
+    name: "the last snapshot of a run is kept, and goes with the run",
+    check: async (journal) => {
+      const snapshot = () => Effect.runPromise(journal.journal.snapshot("r"))
+      const keep = (seq: number, body: string) =>
+        Effect.runPromise(journal.journal.keepSnapshot({ run: "r", seq, body }, journal.epoch))
+      same(await snapshot(), undefined)
+      await journal.append(entries("r", 0, [submitted(0), done(1), done(2), done(3)]))
+      await keep(2, "one")
+      same(await snapshot(), { run: "r", seq: 2, body: "one" })
+      await keep(4, "two")
+      same(await snapshot(), { run: "r", seq: 4, body: "two" })
+      same((await journal.read("r")).length, 4)
+      await Effect.runPromise(journal.journal.remove(["r"], journal.epoch))
+      await journal.append(entries("r", 0, [submitted(0)]))
+      same(await snapshot(), undefined)
+      same(await tagOf(journal.journal.keepSnapshot({ run: "r", seq: 1, body: "x" }, journal.epoch - 1)), "StaleOwner")
     }
   },
   {

@@ -5,7 +5,15 @@ import * as Layer from "effect/Layer"
 import type { WorkflowIR } from "../model/ir.ts"
 import { isTerminal, type Message } from "../model/messages.ts"
 import { type JournalError, JournalFull, SequenceConflict, StaleOwner } from "./errors.ts"
-import { type Entry, Journal, type JournalService, type RunNote, type RunQuery, type RunRecord } from "./journal.ts"
+import {
+  type Entry,
+  Journal,
+  type JournalService,
+  type RunNote,
+  type RunQuery,
+  type RunRecord,
+  type Snapshot
+} from "./journal.ts"
 
 export interface MemoryOptions {
   /** Most messages held at a time; default 5,000,000. */
@@ -22,6 +30,7 @@ interface Book {
   readonly epochs: Array<number>
   note: RunNote | undefined
   noted: number
+  snapshot: Snapshot | undefined
   blame: number
 }
 
@@ -60,6 +69,7 @@ export const memoryJournal = ({ capacity = 5_000_000, isDurable = false }: Memor
         epochs: [],
         note: undefined,
         noted: 0,
+        snapshot: undefined,
         blame: 0
       }
       books.set(run, book)
@@ -98,14 +108,19 @@ export const memoryJournal = ({ capacity = 5_000_000, isDurable = false }: Memor
       if (epoch === current) crashes = -1
       return owned(epoch)
     },
-    read: (run, from = 0) =>
-      Effect.sync(() => {
-        const book = books.get(run)
-        return {
-          messages: Object.freeze(book?.messages.slice(from) ?? []),
-          epochs: Object.freeze(book?.epochs.slice(from) ?? [])
-        }
-      }),
+    read: (run, from = 0, to) => {
+      const book = books.get(run)
+      return Exit.succeed({
+        messages: Object.freeze(book?.messages.slice(from, to) ?? []),
+        epochs: Object.freeze(book?.epochs.slice(from, to) ?? [])
+      })
+    },
+    keepSnapshot: (snapshot, epoch) => {
+      const book = books.get(snapshot.run)
+      if (epoch === current && book !== undefined) book.snapshot = snapshot
+      return owned(epoch)
+    },
+    snapshot: (run) => Exit.succeed(books.get(run)?.snapshot),
     find: (run) => {
       const book = books.get(run)
       return Exit.succeed(book === undefined ? undefined : recordOf(book))

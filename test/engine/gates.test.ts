@@ -341,23 +341,26 @@ describe("what is said before anybody waits for it", () => {
     .gate("b", z.number(), { within: "forever", signal: "paid", after: ["a"] })
     .returns(($) => [$.a, $.b])
 
-  test("an early answer is kept, over a restart too, and answers the gate when it opens", async () => {
-    const clock = new StandingClock()
-    const store = memoryJournal({ isDurable: true })
-    const first = await clock.open({ store, workflows: [late] })
-    const run = await first.orchestrator.submit(late, null, { id: "r" })
-    await run.answer("b", 2)
-    await expect(run.answer("b", 3)).rejects.toMatchObject({ _tag: "GateClosed", became: "answered" })
-    expect((await run.status()).gates).toEqual([])
-    await first.kill()
-    const second = await clock.open({ store, workflows: [late] })
-    await second.orchestrator.answer("r", "a", 1)
-    await second.kill()
-    const third = await clock.open({ store, workflows: [late] })
-    await clock.advance(3_600_000)
-    expect(await (await third.orchestrator.get("r")).result()).toEqual([1, 2])
-    await third.orchestrator.close()
-  })
+  test.each([1_000, 1])(
+    "an early answer is kept, over a restart too, and answers the gate when it opens (a snapshot every %i)",
+    async (snapshotEvery) => {
+      const clock = new StandingClock()
+      const store = memoryJournal({ isDurable: true })
+      const first = await clock.open({ store, workflows: [late], snapshotEvery })
+      const run = await first.orchestrator.submit(late, null, { id: "r" })
+      await run.answer("b", 2)
+      await expect(run.answer("b", 3)).rejects.toMatchObject({ _tag: "GateClosed", became: "answered" })
+      expect((await run.status()).gates).toEqual([])
+      await first.kill()
+      const second = await clock.open({ store, workflows: [late], snapshotEvery })
+      await second.orchestrator.answer("r", "a", 1)
+      await second.kill()
+      const third = await clock.open({ store, workflows: [late], snapshotEvery })
+      await clock.advance(3_600_000)
+      expect(await (await third.orchestrator.get("r")).result()).toEqual([1, 2])
+      await third.orchestrator.close()
+    }
+  )
 
   test("an early no is a no", async () => {
     const clock = new StandingClock()
@@ -498,39 +501,42 @@ describe("gates below: the path says which", () => {
     expect(await run.result()).toEqual({ way: { ok: 2 } })
   })
 
-  test("gates that a planner brings: once they are there; a signal for them is kept", async () => {
-    const clock = new StandingClock()
-    const store = memoryJournal({ isDurable: true })
-    const planner = task("planner", {
-      in: type<null>(),
-      out: type<any>(),
-      run: async () => ({
-        tasks: [
-          { id: "ok", kind: "gate", out: { type: "boolean" } },
-          { id: "sig", kind: "gate", signal: "go", out: { type: "number" }, after: ["ok"] }
-        ]
+  test.each([1_000, 1])(
+    "gates that a planner brings: once they are there; a signal for them is kept (a snapshot every %i)",
+    async (snapshotEvery) => {
+      const clock = new StandingClock()
+      const store = memoryJournal({ isDurable: true })
+      const planner = task("planner", {
+        in: type<null>(),
+        out: type<any>(),
+        run: async () => ({
+          tasks: [
+            { id: "ok", kind: "gate", out: { type: "boolean" } },
+            { id: "sig", kind: "gate", signal: "go", out: { type: "number" }, after: ["ok"] }
+          ]
+        })
       })
-    })
-    const flow = workflow("planned", type<null>())
-      .gate("plan", type<null>(), { within: "forever" })
-      .expand("ex", planner, ($) => $.plan, { out: type<any>(), after: ["plan"] })
-      .returns(($) => $.ex)
-    const { orchestrator, kill } = await clock.open({ store, workflows: [flow] })
-    const run = await orchestrator.submit(flow, null, { id: "r" })
-    expect(await codeOf(run.answer("ex@tasks/ok", true))).toBe("GATE_UNKNOWN")
-    await run.signal("go", "not a number")
-    await run.signal("go", 7)
-    await run.answer("plan", null)
-    await settle()
-    await kill()
-    const next = await clock.open({ store, workflows: [flow] })
-    const again = await next.orchestrator.get("r")
-    expect(await codeOf(again.answer("ex@tasks/ok", "yes"))).toBe("SCHEMA_MISMATCH")
-    await again.answer("ex@tasks/ok", true)
-    expect(await again.result()).toEqual({ sig: 7 })
-    expect(await codeOf(again.answer("ex@tasks/ok", true))).toBe("GATE_CLOSED")
-    await next.orchestrator.close()
-  })
+      const flow = workflow("planned", type<null>())
+        .gate("plan", type<null>(), { within: "forever" })
+        .expand("ex", planner, ($) => $.plan, { out: type<any>(), after: ["plan"] })
+        .returns(($) => $.ex)
+      const { orchestrator, kill } = await clock.open({ store, workflows: [flow], snapshotEvery })
+      const run = await orchestrator.submit(flow, null, { id: "r" })
+      expect(await codeOf(run.answer("ex@tasks/ok", true))).toBe("GATE_UNKNOWN")
+      await run.signal("go", "not a number")
+      await run.signal("go", 7)
+      await run.answer("plan", null)
+      await settle()
+      await kill()
+      const next = await clock.open({ store, workflows: [flow], snapshotEvery })
+      const again = await next.orchestrator.get("r")
+      expect(await codeOf(again.answer("ex@tasks/ok", "yes"))).toBe("SCHEMA_MISMATCH")
+      await again.answer("ex@tasks/ok", true)
+      expect(await again.result()).toEqual({ sig: 7 })
+      expect(await codeOf(again.answer("ex@tasks/ok", true))).toBe("GATE_CLOSED")
+      await next.orchestrator.close()
+    }
+  )
 })
 
 describe("K01 gates and restarts", () => {
@@ -598,9 +604,14 @@ describe("K01 gates and restarts", () => {
     await second.orchestrator.close()
   })
 
-  test.each(["answer", "timer"])(
-    "G07 answered in the moment its time ran out (%s first): one outcome, and the journal folds to the same",
-    async (order) => {
+  test.each([
+    ["answer", 1_000],
+    ["answer", 1],
+    ["timer", 1_000],
+    ["timer", 1]
+  ])(
+    "G07 answered in the moment its time ran out (%s first, a snapshot every %i): one outcome, and the journal folds to the same",
+    async (order, snapshotEvery) => {
       const clock = new StandingClock()
       const store = memoryJournal({ isDurable: true })
       const flow = await asking(
@@ -612,7 +623,7 @@ describe("K01 gates and restarts", () => {
           ]
         }
       )
-      const first = await clock.open({ store, workflows: [flow] })
+      const first = await clock.open({ store, workflows: [flow], snapshotEvery })
       const run = await first.orchestrator.submit(flow, null, { id: "r" })
       await settle()
       if (order === "timer") clock.jump(3_000)
@@ -623,7 +634,7 @@ describe("K01 gates and restarts", () => {
       await settle()
       expect((await typesOf(run)).sort()).toEqual(["gate.answered", "run.submitted", "timer.fired"])
       await first.kill()
-      const second = await clock.open({ store, workflows: [flow] })
+      const second = await clock.open({ store, workflows: [flow], snapshotEvery })
       const again = await second.orchestrator.get("r")
       expect((await again.status()).status).toBe("waiting")
       await again.answer("hold", 1)
@@ -635,39 +646,42 @@ describe("K01 gates and restarts", () => {
     }
   )
 
-  test("G07 a wait that fires in the moment it is stopped is no other journal: the run is not parked for it", async () => {
-    const clock = new StandingClock()
-    const store = memoryJournal({ isDurable: true })
-    const deaf = task("deaf", { in: type<null>(), out: type<null>(), run: () => new Promise<null>(() => {}) })
-    let fail = (): void => {}
-    const failing = task("failing", {
-      in: type<null>(),
-      out: type<null>(),
-      run: () =>
-        new Promise<null>((_, reject) => {
-          fail = () => reject(new TypeError("no"))
-        })
-    })
-    const flow = workflow("stopped", type<null>())
-      .task("deaf", deaf, () => null)
-      .task("failing", failing, () => null)
-      .sleep("nap", 1_000)
-      .returns(($) => $.nap)
-    const first = await clock.open({ store, workflows: [flow], graceMs: 60_000 })
-    const run = await first.orchestrator.submit(flow, null, { id: "r" })
-    await settle()
-    fail()
-    for (let i = 0; i < 20; i++) await Promise.resolve()
-    clock.jump(1_000)
-    await settle()
-    expect(await typesOf(run)).toEqual(["run.submitted", "attempt.failed", "timer.fired"])
-    await first.kill()
-    const second = await clock.open({ store, workflows: [flow] })
-    const again = await second.orchestrator.get("r")
-    // the attempt that was asked to stop is over with its process
-    expect(await again.outcome()).toMatchObject({ status: "failed", failedTask: "failing" })
-    await second.orchestrator.close()
-  })
+  test.each([1_000, 1])(
+    "G07 a wait that fires in the moment it is stopped is no other journal: the run is not parked for it (a snapshot every %i)",
+    async (snapshotEvery) => {
+      const clock = new StandingClock()
+      const store = memoryJournal({ isDurable: true })
+      const deaf = task("deaf", { in: type<null>(), out: type<null>(), run: () => new Promise<null>(() => {}) })
+      let fail = (): void => {}
+      const failing = task("failing", {
+        in: type<null>(),
+        out: type<null>(),
+        run: () =>
+          new Promise<null>((_, reject) => {
+            fail = () => reject(new TypeError("no"))
+          })
+      })
+      const flow = workflow("stopped", type<null>())
+        .task("deaf", deaf, () => null)
+        .task("failing", failing, () => null)
+        .sleep("nap", 1_000)
+        .returns(($) => $.nap)
+      const first = await clock.open({ store, workflows: [flow], graceMs: 60_000, snapshotEvery })
+      const run = await first.orchestrator.submit(flow, null, { id: "r" })
+      await settle()
+      fail()
+      for (let i = 0; i < 20; i++) await Promise.resolve()
+      clock.jump(1_000)
+      await settle()
+      expect(await typesOf(run)).toEqual(["run.submitted", "attempt.failed", "timer.fired"])
+      await first.kill()
+      const second = await clock.open({ store, workflows: [flow] })
+      const again = await second.orchestrator.get("r")
+      // the attempt that was asked to stop is over with its process
+      expect(await again.outcome()).toMatchObject({ status: "failed", failedTask: "failing" })
+      await second.orchestrator.close()
+    }
+  )
 
   test("G22 where the schema of a gate is missing, no answer is taken on trust; it goes on when the code is there", async () => {
     const clock = new StandingClock()

