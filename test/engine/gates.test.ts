@@ -569,6 +569,35 @@ describe("K01 gates and restarts", () => {
     expect(existsSync(path)).toBe(true)
   })
 
+  test.each([1_000, 1])(
+    "what became of gates, and how much is kept, is known after a restart (a snapshot every %i)",
+    async (snapshotEvery) => {
+      const clock = new StandingClock()
+      const store = memoryJournal({ isDurable: true })
+      const tasks = [
+        { id: "ok", kind: "gate" },
+        { id: "no", kind: "gate" },
+        { id: "hold", kind: "gate" },
+        { id: "last", kind: "gate", signal: "go", after: ["hold"] }
+      ]
+      const workflows = [await asking({}, { tasks, config: { onFailure: "continue" } })]
+      const first = await clock.open({ store, workflows, snapshotEvery })
+      const run: Run = await first.orchestrator.submit(workflows[0]!, null, { id: "r" })
+      await run.answer("ok", 1)
+      await run.reject("no", "")
+      await Promise.all(Array.from({ length: 1_000 }, (_, i) => run.signal("go", i)))
+      await first.kill()
+      const second = await clock.open({ store, workflows, snapshotEvery })
+      const again: Run = await second.orchestrator.get("r")
+      await expect(again.answer("ok", 2)).rejects.toMatchObject({ became: "answered" })
+      await expect(again.answer("no", 2)).rejects.toMatchObject({ became: "rejected" })
+      expect(await codeOf(again.signal("go", 7))).toBe("LIMIT_SIGNALS")
+      await again.answer("hold", 3)
+      expect(await again.outcome()).toMatchObject({ status: "failed", results: { ok: 1, hold: 3, last: 0 } })
+      await second.orchestrator.close()
+    }
+  )
+
   test("a run whose note was lost with the process is looked at and leaves memory again", async () => {
     const flow = await asking()
     const store = memoryJournal({ isDurable: true })
