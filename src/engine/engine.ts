@@ -38,7 +38,7 @@ import type { Claim, History, JournalService, Snapshot } from "../storage/journa
 import { counted } from "./amend.ts"
 import { type Attempt, type AttemptEnd, Attempts, keyOf } from "./attempts.ts"
 import type { Allow } from "./builtin.ts"
-import { deliverSaying } from "./gates.ts"
+import { deliverSaying, isSaying } from "./gates.ts"
 import { Library } from "./library.ts"
 import { Owed } from "./owed.ts"
 import { noteOf } from "./progress.ts"
@@ -67,6 +67,8 @@ export interface EngineOptions {
   readonly graceMs: number
   /** Messages between two snapshots of a run, at least. */
   readonly snapshotEvery: number
+  /** Messages that compaction leaves of those that a snapshot covers; undefined keeps all. */
+  readonly keepMessages?: number | undefined
   /** Divides the length of waits. */
   readonly timeScale: number
   /** Names runs that were given no id. */
@@ -284,7 +286,7 @@ export class Engine {
         this.#told.seq = seq
         let tooLate: TroupeError | undefined
         if (decision === undefined) tooLate = this.#deliver(live, message, place)
-        else this.#rebuild(live, message, decision.history)
+        else this.#rebuild(live, message, decision.past)
         delivery.done?.(tooLate)
       } catch (error) {
         // a defect of ours: it ends this run and no other
@@ -311,25 +313,24 @@ export class Engine {
   #deliver(run: LiveRun, message: Message, given: Place | undefined): TroupeError | undefined {
     const { room } = run
     let tooLate: TroupeError | undefined
-    // whoever is owed something has no other address than a path
-    const place = run.owed === undefined ? given : this.#placeOf(run, run.owed, message)
     room.now = message.at
     run.updatedAt = message.at
+    // it was on its way when the run ended: it stays in the history and changes nothing
+    if (run.outcome !== undefined) return isSaying(message) ? deliverSaying(run, message) : undefined
+    // whoever is owed something has no other address than a path
+    const place = run.owed === undefined ? given : this.#placeOf(run, run.owed, message)
     switch (message.type) {
       case "run.submitted":
         this.#open(run)
         break
       case "timer.fired":
-        run.fired?.delete(message.task)
-        // it may have fired in the moment in which it was stopped
-        if (place === undefined) break
-        place.dueAt = 0
-        place.actor?.send(message)
+        place!.dueAt = 0
+        place!.actor?.send(message)
         break
       case "attempt.succeeded":
       case "attempt.failed":
       case "attempt.aborted":
-        place?.actor?.send(message)
+        place!.actor?.send(message)
         break
       case "gate.answered":
       case "gate.rejected":
@@ -342,6 +343,7 @@ export class Engine {
         break
       case "run.resumed":
         room.root?.send({ type: "resume" })
+        this.#startHeld(run)
         if (!run.isFolding) this.writer.note(run)
         break
       case "run.cancelled":
@@ -359,9 +361,11 @@ export class Engine {
     this.#perform(run)
     if (room.outcome !== undefined && run.outcome === undefined) this.#finish(run, room.outcome)
     else if (run.outcome === undefined) {
-      if (this.#told.seq >= run.snapshotAt && !run.isFolding) this.#keepSnapshot(run)
+      // what is on its way may be meant for somebody who is not in a snapshot any more
+      if (this.#told.seq >= run.snapshotAt && !run.isFolding && run.pending === 0) this.#keepSnapshot(run)
       if (run.timers !== noTimers || room.hasOpenGates) this.mayLeave(run)
     }
+    run.calmDown()
   }
 
   #open(run: LiveRun): void {
@@ -400,11 +404,12 @@ export class Engine {
     for (const command of outbox) if (command.type === "attempt.abort") this.#answerAbort(run, command.place)
   }
 
-  #answerAbort(run: LiveRun, place: Place): void {
-    const attempt = run.owed?.attempts.get(place.path)
-    if (attempt === undefined) return
-    const message = { type: "attempt.aborted", at: this.now(), task: place.path, attempt: attempt.attempt } as const
-    this.writer.offer(new Delivery(run, message, attempt.place, undefined))
+  #answerAbort(run: LiveRun, { path }: Place): void {
+    const owed = run.owed?.attempts.get(path) ?? run.held?.get(path)
+    if (owed === undefined) return
+    run.held?.delete(path)
+    const message = { type: "attempt.aborted", at: this.now(), task: path, attempt: owed.attempt } as const
+    this.writer.offer(new Delivery(run, message, owed.place, undefined))
   }
 
   /** Performs what a run is owed, if it may go on. */
@@ -414,13 +419,22 @@ export class Engine {
     for (const { place, isAborting } of owed.attempts.values()) if (isAborting) this.#answerAbort(run, place)
     if (run.parked !== undefined || this.options.isIdle === true) return
     run.owed = undefined
-    for (const { place, attempt, askedAt, epoch, isAborting } of owed.attempts.values()) {
-      // its end is on its way, and finds the place by itself
-      if (isAborting) continue
+    // of those that are asked to stop the end is on its way, and finds the place by itself
+    for (const [path, { isAborting }] of owed.attempts) if (isAborting) owed.attempts.delete(path)
+    run.held = owed.attempts.size > 0 ? owed.attempts : undefined
+    this.#startHeld(run)
+    for (const { place, dueAt } of owed.timers.values()) this.#startTimer(run, place, dueAt)
+  }
+
+  /** Calls the attempts of an earlier life again, unless their run is paused. */
+  #startHeld(run: LiveRun): void {
+    const { held } = run
+    if (held === undefined || run.room.isHeld) return
+    run.held = undefined
+    for (const { place, attempt, askedAt, epoch } of held.values()) {
       const started = this.attempts.start(place, attempt, run.workflow.code, { askedAt, epoch })
       if (!started.isOver) run.send(started)
     }
-    for (const { place, dueAt } of owed.timers.values()) this.#startTimer(run, place, dueAt)
   }
 
   /** A run from what was written about it, with what it is owed still owed. */
@@ -440,15 +454,16 @@ export class Engine {
     const { journal, claim } = this.options
     const seq = this.#told.seq + 1
     run.snapshotAt = this.#nextSnapshot(seq, 0)
-    if (!journal.isDurable || run.owed !== undefined) return
+    if (!journal.isDurable || run.owed !== undefined || run.held !== undefined) return
     const frozen = freeze(run.room, (place) => {
       const out = place.attempt as Attempt | undefined
       return out === undefined ? undefined : [out.attempt, out.askedAt, out.epoch]
     })
-    const body = JSON.stringify({ ...frozen, attempts: run.attempts, fired: [...(run.fired ?? [])] })
+    const body = JSON.stringify({ ...frozen, attempts: run.attempts })
     run.snapshotAt = this.#nextSnapshot(seq, body.length)
     // without it a restart only takes longer
-    const kept = Effect.ignore(journal.keepSnapshot({ run: run.id, seq, body }, claim.epoch))
+    const { keepMessages: keep } = this.options
+    const kept = Effect.ignore(journal.keepSnapshot({ run: run.id, seq, body, keep }, claim.epoch))
     this.fork(kept)
   }
 
@@ -459,7 +474,7 @@ export class Engine {
 
   /** A run as its snapshot has it. */
   #thaw(run: LiveRun, { seq, body }: Snapshot, owed: Owed): void {
-    const { attempts, fired, ...frozen } = JSON.parse(body) as FrozenRun & Kept
+    const { attempts, ...frozen } = JSON.parse(body) as FrozenRun & { readonly attempts: number }
     run.attempts = attempts
     run.snapshotAt = this.#nextSnapshot(seq, body.length)
     const thawed = thaw(frozen, run.room, run.compiled, run.input, (logic, snapshot) =>
@@ -469,16 +484,15 @@ export class Engine {
       const [attempt, askedAt, epoch] = out
       owed.attempts.set(place.path, { place, attempt, askedAt, epoch, isAborting })
     }
-    owed.expectLate(fired)
     for (const place of thawed.timers) owed.timers.set(place.path, { place, dueAt: place.dueAt })
   }
 
   /** What would become of a run with this history, without touching it: how its tasks ended, or why it cannot be. */
-  rehearse(run: LiveRun, history: History): Rehearsal {
+  rehearse(run: LiveRun, { history, snapshot }: Past): Rehearsal {
     const dry = this.#make(`${run.id}~`, run.workflow, run.input, run.submittedAt)
     dry.ends = []
     dry.isRehearsal = true
-    this.#fold(dry, history)
+    this.#fold(dry, history, snapshot)
     const { owed = new Owed(), ends, parked } = dry
     dry.room.leave()
     this.root.send({ type: "supervisor.stop", id: dry.id })
@@ -551,7 +565,7 @@ export class Engine {
   }
 
   /** A decision about the past: the run is folded anew; what is out and still wanted stays out. */
-  #rebuild(run: LiveRun, message: Message, history: History): void {
+  #rebuild(run: LiveRun, message: Message, past: Past): void {
     const out = new Map<string, Attempt>()
     for (let attempt = run.out; attempt !== undefined; attempt = attempt.next) out.set(attempt.place.path, attempt)
     for (const timer of run.timers.values()) this.timers.stop(timer)
@@ -561,13 +575,13 @@ export class Engine {
       this.root.send({ type: "supervisor.stop", id: run.id })
     } else {
       this.#finished.splice(this.#finished.indexOf(run), 1)
-      this.#finishedMessages -= history.messages.length
+      this.#finishedMessages -= run.length
       this.#live++
     }
     run.revive()
     run.room = this.#roomOf(run)
-    const { epoch } = this.options.claim
-    this.#fold(run, { messages: [...history.messages, message], epochs: [...history.epochs, epoch] })
+    const { history, snapshot } = withMessage(past, message, this.options.claim.epoch)
+    this.#fold(run, history, snapshot)
     for (const [path, attempt] of out) {
       const owed = run.owed?.attempts.get(path)
       if (owed === undefined || owed.attempt !== attempt.attempt || keyOf(owed.place) !== attempt.key) {
@@ -602,6 +616,7 @@ export class Engine {
       }
       case "attempt.abort":
         if (place.attempt !== undefined) this.attempts.abort(place.attempt as Attempt, aborted)
+        else this.#answerAbort(run, place)
         return
       case "timer.start":
         this.#startTimer(run, place, command.dueAt)
@@ -630,8 +645,6 @@ export class Engine {
 
   #timerFired(run: LiveRun, place: Place): void {
     ;(run.timers as Map<Place, Timer>).delete(place)
-    run.fired ??= new Set()
-    run.fired.add(place.path)
     this.writer.offer(new Delivery(run, { type: "timer.fired", at: this.now(), task: place.path }, place, undefined))
   }
 
@@ -647,6 +660,7 @@ export class Engine {
   #finish(run: LiveRun, outcome: Outcome): void {
     this.#release(run, aborted)
     run.owed = undefined
+    run.held = undefined
     run.finish(outcome)
     if (run.isRehearsal) return
     if (!run.isFolding) this.writer.note(run)
@@ -701,8 +715,8 @@ export class Engine {
   /** A run that only waits, and long enough, leaves memory: what is left of it is an id and a time. */
   mayLeave(run: LiveRun): void {
     if (run.outcome !== undefined || run.isGone || run.out !== undefined || run.pending > 0) return
-    if (!this.options.journal.isDurable || run.owed !== undefined || run.room.waiting > 0) return
-    if (run.timers.size === 0 && !run.room.hasOpenGates) return
+    if (!this.options.journal.isDurable || run.owed !== undefined || run.held !== undefined) return
+    if (run.room.waiting > 0 || (run.timers.size === 0 && !run.room.hasOpenGates)) return
     let dueAt = Number.POSITIVE_INFINITY
     for (const timer of run.timers.values()) dueAt = Math.min(dueAt, timer.dueAt)
     if (dueAt < this.now() + restMs || isWatched(this.root)) return
@@ -762,12 +776,16 @@ export interface Past {
   readonly history: History
 }
 
-/** What a snapshot holds of what the engine knows. */
-interface Kept {
-  readonly attempts: number
-  /** Timers that fired and whose messages were still to be delivered. */
-  readonly fired: ReadonlyArray<string>
-}
+/** The past with one more message. */
+export const withMessage = ({ first, snapshot, history }: Past, message: Message, epoch: number): Past => ({
+  first,
+  snapshot,
+  history: {
+    first: history.first,
+    messages: [...history.messages, message],
+    epochs: [...history.epochs, epoch]
+  }
+})
 
 /** A thousand messages take about so much room, in bytes. */
 const sizeOfThousand = 64_000
@@ -785,11 +803,12 @@ export interface Rehearsal {
 const noteEnd = (ends: Array<End>, message: Message, place: Place | undefined, seq: number): void => {
   const snapshot = place?.actor?.getSnapshot() as { status: string; output?: Outcome; value?: string } | undefined
   if (snapshot === undefined || place === undefined) return
-  if (message.type === "timer.fired" && "scope" in snapshot) {
-    ends.push({ seq, task: place.path, status: "timeout" })
+  const status = snapshot.status === "done" ? snapshot.output?.status : undefined
+  if (message.type === "timer.fired") {
+    if (place.actor !== undefined && "scope" in snapshot) ends.push({ seq, task: place.path, status: "timeout" })
+    else if (place instanceof GatePlace && status === "failed") ends.push({ seq, task: place.path, status })
     return
   }
-  const status = snapshot.status === "done" ? snapshot.output?.status : undefined
   if (status === "failed" || status === "cancelled") ends.push({ seq, task: place.path, status })
 }
 

@@ -9,7 +9,7 @@ import { suggest } from "../model/ids.ts"
 import type { GateTask } from "../model/ir.ts"
 import { type Json, toJson } from "../model/json.ts"
 import { limits } from "../model/limits.ts"
-import type { Cause, GateAnswered, GateRejected, SignalReceived } from "../model/messages.ts"
+import type { Cause, GateAnswered, GateRejected, Message, SignalReceived } from "../model/messages.ts"
 import { type AnySchema, standardCheck } from "../model/schemas.ts"
 import type { Engine } from "./engine.ts"
 import type { LiveRun } from "./run.ts"
@@ -74,6 +74,10 @@ export const signal = async (
     }
   })
 }
+
+/** Whether a message is for gates. */
+export const isSaying = (message: Message): message is GateAnswered | GateRejected | SignalReceived =>
+  message.type === "gate.answered" || message.type === "gate.rejected" || message.type === "signal.received"
 
 /** Delivers what was said. It may have come too late: then nothing changes, and whoever said it is told why. */
 export const deliverSaying = (

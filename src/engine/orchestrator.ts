@@ -67,6 +67,11 @@ export interface OrchestratorOptions {
   readonly retainMessages?: number
   /** Messages of a run between two snapshots, at least; a restart folds only what came after the last. Default 1,000. */
   readonly snapshotEvery?: number
+  /**
+   * How many messages of a run are kept of those that a snapshot covers, besides the first; all by default. For runs that go on
+   * for years: what was removed cannot be shown, retried or rolled back to.
+   */
+  readonly keepMessages?: number
   /** Attempts that a restart brings back per second at most; default 20,000. */
   readonly startsPerSecond?: number
   /** Most messages that wait for one agent; default 1,000. */
@@ -380,7 +385,10 @@ export const openEngine = (
       return yield* Effect.fail(new InvalidOption({ option: "balance", value: balance, allowed: balances.join(", ") }))
     const startsPerSecond = positive(options.startsPerSecond ?? 20_000, "startsPerSecond")
     const journal = yield* journalOf(store)
-    const claim = yield* journal.claim()
+    // a journal that we opened ourselves is not left open
+    const claim = yield* Effect.tapError(journal.claim(), () =>
+      typeof store === "string" ? Effect.ignore(journal.close(0)) : Effect.void
+    )
     let recovery: Recovery | undefined
     const settings: EngineOptions = {
       journal,
@@ -394,6 +402,7 @@ export const openEngine = (
       retainMessages: positive(options.retainMessages ?? 100_000, "retainMessages"),
       mailboxMax: positive(options.mailboxMax ?? mailboxCapacity, "mailboxMax"),
       graceMs: positive(options.graceMs ?? 5_000, "graceMs"),
+      keepMessages: options.keepMessages === undefined ? undefined : positive(options.keepMessages, "keepMessages"),
       snapshotEvery: Math.max(1, positive(options.snapshotEvery ?? 1_000, "snapshotEvery")),
       timeScale: options.timeScale ?? 1,
       newId: journal.isDurable ? orderedId : randomUUID,
@@ -406,7 +415,8 @@ export const openEngine = (
     for (const agent of options.agents ?? []) engine.router.join(agent)
     if (!journal.isDurable) return { engine, recovery }
     for (const workflow of options.workflows ?? []) engine.register(asWorkflow(workflow))
-    yield* recovery.begin()
+    // a store that cannot be read is given back, so that it can be opened again
+    yield* Effect.onError(recovery.begin(), () => Effect.ignore(engine.close()))
     recovery.wake()
     return { engine, recovery }
   })
@@ -535,13 +545,16 @@ class RunHandle<O, G> implements Run<O, G> {
     return signal(this.#engine, () => this.#present(), name, value, said(cause))
   }
   async retry(task?: string, options: DecisionOptions = {}) {
-    return retry(this.#engine, await this.#present(), task, options)
+    return retry(this.#deciding, await this.#present(), task, options)
   }
   async skip(task: string, value: Json = null, options: DecisionOptions = {}) {
-    return skip(this.#engine, await this.#present(), task, toJson(value), options)
+    return skip(this.#deciding, await this.#present(), task, toJson(value), options)
   }
   async rollback(to: number, options: DecisionOptions = {}) {
-    return rollback(this.#engine, await this.#present(), to, options)
+    return rollback(this.#deciding, await this.#present(), to, options)
+  }
+  get #deciding() {
+    return { engine: this.#engine, recovery: this.#recovery }
   }
   /** The run in memory: while it waits it may have left. */
   async #present(): Promise<LiveRun> {

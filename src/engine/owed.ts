@@ -23,7 +23,8 @@ export interface OwedTimer {
 export class Owed {
   readonly attempts = new Map<string, OwedAttempt>()
   readonly timers = new Map<string, OwedTimer>()
-  readonly #stopped = new Set<string>()
+  /** Timers that were stopped: one that had fired by then may have been written after what stopped it. */
+  readonly #stopped = new Map<string, OwedTimer>()
 
   /** A command that is not performed for now. */
   take(command: Command, askedAt: number, epoch: number): void {
@@ -41,14 +42,12 @@ export class Owed {
       case "timer.start":
         this.timers.set(path, { place, dueAt: command.dueAt })
         return
-      case "timer.stop":
-        if (this.timers.delete(path)) this.#stopped.add(path)
+      case "timer.stop": {
+        const timer = this.timers.get(path)
+        if (timer !== undefined) this.#stopped.set(path, timer)
+        this.timers.delete(path)
+      }
     }
-  }
-
-  /** Timers that fired before these messages begin: if they were stopped as well, nobody waits for them. */
-  expectLate(fired: ReadonlyArray<string>): void {
-    for (const path of fired) this.#stopped.add(path)
   }
 
   /** All attempts are asked for anew. */
@@ -83,9 +82,7 @@ export class Owed {
         return undefined
       }
       case "timer.fired": {
-        const timer = this.timers.get(message.task)
-        // it fired in the moment in which it was stopped, and was written: nobody waits for it any more
-        if (timer === undefined && this.#stopped.has(message.task)) return undefined
+        const timer = this.timers.get(message.task) ?? this.#stopped.get(message.task)
         if (timer === undefined) throw new JournalDiverged({ run, seq, found: message.type, task: message.task })
         this.timers.delete(message.task)
         return timer.place

@@ -78,6 +78,8 @@ export interface RunPage {
 
 /** Messages of a run, and the epoch in which each was written. */
 export interface History {
+  /** Number of the first of them; later than was asked for where compaction has removed what stood there. */
+  readonly first: number
   readonly messages: ReadonlyArray<Message>
   readonly epochs: ReadonlyArray<number>
 }
@@ -87,6 +89,8 @@ export interface Snapshot {
   readonly run: string
   readonly seq: number
   readonly body: string
+  /** Compaction: of the messages that it covers only so many are kept, and the first one; all where it is undefined. */
+  readonly keep?: number | undefined
 }
 
 /** The right to append. */

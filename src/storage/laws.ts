@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { TroupeError } from "../model/errors.ts"
 import type { Message } from "../model/messages.ts"
+import { hashOf } from "../model/workflow.ts"
 import type { Entry, JournalService, RunNote, RunQuery } from "./journal.ts"
 
 export interface Law {
@@ -344,18 +345,31 @@ const lawsOfOne: ReadonlyArray<{ readonly name: string; readonly check: (journal
     }
   },
   {
+    name: "compaction removes what a snapshot covers, but for the first message and the newest",
+    check: async (journal) => {
+      const large = "x".repeat(100_000)
+      await journal.append(entries("r", 0, [submitted(0), done(1, large), done(2), done(3), done(4), done(5)]))
+      await Effect.runPromise(journal.journal.keepSnapshot({ run: "r", seq: 5, body: "{}", keep: 2 }, journal.epoch))
+      const all = await Effect.runPromise(journal.journal.read("r"))
+      same([all.first, all.messages], [3, [done(3), done(4), done(5)]])
+      same((await Effect.runPromise(journal.journal.read("r", 0, 1))).messages, [submitted(0)])
+      same((await Effect.runPromise(journal.journal.read("r", 5))).messages, [done(5)])
+      same((await Effect.runPromise(journal.journal.snapshot("r")))?.body, "{}")
+      same(await journal.append(entries("r", 6, [done(6)])), "written")
+      same((await journal.find("r"))?.length, 7)
+    }
+  },
+  {
     name: "definitions are kept by their hash, and runs say to which they are pinned",
     check: async (journal) => {
       const ir = { ir: 1, name: "w", tasks: [{ id: "t1", kind: "noop" }] } as const
-      const [first] = entries("a", 0, [{ ...submitted(1), hash: "h" } as Message])
-      same(
-        await journal.append([{ ...first!, definition: { hash: "h", ir } }, ...entries("a", 1, [done(1)])]),
-        "written"
-      )
-      same(await Effect.runPromise(journal.journal.definition("h")), ir)
+      const hash = hashOf(ir)
+      const [first] = entries("a", 0, [{ ...submitted(1), hash } as Message])
+      same(await journal.append([{ ...first!, definition: { hash, ir } }, ...entries("a", 1, [done(1)])]), "written")
+      same(await Effect.runPromise(journal.journal.definition(hash)), ir)
       same(await Effect.runPromise(journal.journal.definition("other")), undefined)
-      same([(await journal.find("a"))?.hash, (await journal.find("a"))?.workflow], ["h", "w"])
-      same(sorted(await journal.read("a")), sorted([{ ...submitted(1), hash: "h" } as Message, done(1)]))
+      same([(await journal.find("a"))?.hash, (await journal.find("a"))?.workflow], [hash, "w"])
+      same(sorted(await journal.read("a")), sorted([{ ...submitted(1), hash } as Message, done(1)]))
     }
   }
 ]

@@ -31,6 +31,8 @@ interface Book {
   note: RunNote | undefined
   noted: number
   snapshot: Snapshot | undefined
+  /** Messages before this one are not shown any more. */
+  first: number
   blame: number
 }
 
@@ -70,6 +72,7 @@ export const memoryJournal = ({ capacity = 5_000_000, isDurable = false }: Memor
         note: undefined,
         noted: 0,
         snapshot: undefined,
+        first: 0,
         blame: 0
       }
       books.set(run, book)
@@ -110,15 +113,20 @@ export const memoryJournal = ({ capacity = 5_000_000, isDurable = false }: Memor
     },
     read: (run, from = 0, to) => {
       const book = books.get(run)
+      // the first message always stays
+      const first = from === 0 && to === 1 ? 0 : Math.max(from, book?.first ?? 0)
       return Exit.succeed({
-        messages: Object.freeze(book?.messages.slice(from, to) ?? []),
-        epochs: Object.freeze(book?.epochs.slice(from, to) ?? [])
+        first,
+        messages: Object.freeze(book?.messages.slice(first, to) ?? []),
+        epochs: Object.freeze(book?.epochs.slice(first, to) ?? [])
       })
     },
-    keepSnapshot: (snapshot, epoch) => {
+    keepSnapshot: ({ keep, ...snapshot }, epoch) => {
       const book = books.get(snapshot.run)
-      if (epoch === current && book !== undefined) book.snapshot = snapshot
-      return owned(epoch)
+      if (epoch !== current || book === undefined) return owned(epoch)
+      book.snapshot = snapshot
+      if (keep !== undefined) book.first = Math.max(book.first, snapshot.seq - keep)
+      return Exit.void
     },
     snapshot: (run) => Exit.succeed(books.get(run)?.snapshot),
     find: (run) => {

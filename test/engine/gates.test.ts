@@ -783,6 +783,33 @@ describe("what people decide about a gate that ended badly", () => {
     expect(await run.result()).toBe(1)
   })
 
+  test("G07 a wait that fired in the moment a failure stopped it is over when that failure is retried", async () => {
+    const clock = new StandingClock()
+    const store = memoryJournal({ isDurable: true })
+    const tasks = [
+      { id: "ok", kind: "gate" },
+      { id: "nap", kind: "sleep", durationMs: 6_000 },
+      { id: "asked", kind: "gate", withinMs: 6_000, otherwise: { value: "default" } }
+    ]
+    const workflows = [await asking({}, { tasks })]
+    const first = await clock.open({ store, workflows })
+    const run: Run = await first.orchestrator.submit(workflows[0]!, null, { id: "r" })
+    await settle()
+    const said = run.reject("ok", "no")
+    for (let i = 0; i < 20; i++) await Promise.resolve()
+    clock.jump(6_000)
+    await said
+    expect((await run.outcome()).status).toBe("failed")
+    await run.retry()
+    await first.kill()
+    const second = await clock.open({ store, workflows })
+    const again: Run = await second.orchestrator.get("r")
+    await again.answer("ok", 1)
+    await clock.advance(6_000)
+    expect(await again.outcome()).toMatchObject({ status: "succeeded", results: { nap: null, asked: "default" } })
+    await second.orchestrator.close()
+  })
+
   test("a result given by hand, and a rollback to before the answer", async () => {
     await using orchestrator = await Orchestrator.open()
     const run: Run = await orchestrator.submit(await flow(), null)

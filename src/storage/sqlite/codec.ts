@@ -270,13 +270,17 @@ export type Link = number | string
 
 /** How rows are chained: a checksum, or, with a key, a seal that only who has the key can make. */
 export interface Chain {
-  readonly first: (run: string) => Link
+  /** Where it begins: with everything that the first message does not say in its own row. */
+  readonly first: (run: string, origin: Origin) => Link
   readonly next: (before: Link, seq: number, epoch: number, body: string) => Link
 }
 
+const beginning = (run: string, { submittedAt, workflow, version = "", hash = "" }: Origin) =>
+  `${run} ${submittedAt} ${workflow} ${version} ${hash}`
+
 /** CRC-32 of zlib: finds every change that happens by accident. */
 export const checksums: Chain = {
-  first: (run) => crc32(run),
+  first: (run, origin) => crc32(beginning(run, origin)),
   next: (before, seq, epoch, body) => crc32(`${seq}:${epoch}:${body}`, before as number)
 }
 
@@ -284,7 +288,7 @@ export const checksums: Chain = {
 export const seals = (key: string | Uint8Array): Chain => {
   const seal = (text: string): Link => createHmac("sha256", key).update(text).digest("base64url").slice(0, 22)
   return {
-    first: (run) => seal(`run:${run}`),
+    first: (run, origin) => seal(`run:${beginning(run, origin)}`),
     next: (before, seq, epoch, body) => seal(`${before}:${seq}:${epoch}:${body}`)
   }
 }

@@ -124,7 +124,7 @@ export class Database {
 }
 
 /** The primary result codes of SQLite that mean something to us (sqlite.org/rescode.html). */
-const results = { busy: 5, locked: 6, readonly: 8, ioerr: 10, corrupt: 11, full: 13, cantopen: 14, notadb: 26 } as const
+const results = { busy: 5, locked: 6, readonly: 8, corrupt: 11, full: 13, protocol: 15, notadb: 26 } as const
 
 const resultOf = (error: unknown): number => {
   const { errcode } = error as { errcode?: unknown }
@@ -134,23 +134,26 @@ const resultOf = (error: unknown): number => {
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
 
 /** What an error while writing or reading means. */
-export const journalError = (path: string, error: unknown, isUnsure = false): JournalError => {
+export const journalError = (path: string, error: unknown): JournalError => {
   switch (resultOf(error)) {
     case results.full:
       return new JournalFull()
     case results.busy:
     case results.locked:
+    case results.protocol:
       return new JournalBusy({ path })
     default:
-      return new JournalBroken({ cause: error, isUnsure })
+      return new JournalBroken({ cause: error })
   }
 }
 
 /** What an error while opening means. */
 export const openError = (path: string, error: unknown): JournalError => {
+  if ((error as { code?: unknown }).code === "ENOSPC") return new JournalFull()
   switch (resultOf(error)) {
     case results.busy:
     case results.locked:
+    case results.protocol:
       return new JournalBusy({ path })
     case results.readonly:
       return new StoreUnusable({ path, reason: "read-only" })

@@ -26,7 +26,9 @@ export const formatVersion = 1
 
 /**
  * Format 1. `chain` is a checksum over the message and the chain before it, from the run's name on; `head` is the chain of the
- * run's message `length - 1` as of the last note, so that a tail that was cut off shows.
+ * run's message `length - 1` as of the last note, so that a tail that was cut off shows; `first` is where its messages begin
+ * after a compaction (message 0 always stays). `clean` is 1 after closing in order, 2 when the process ended by itself without
+ * closing, 0 while it is open, and after a kill.
  */
 const tables = `
 CREATE TABLE troupe_owner (
@@ -62,6 +64,7 @@ CREATE TABLE troupe_runs (
   due_at INTEGER,
   length INTEGER NOT NULL,
   head,
+  first INTEGER NOT NULL DEFAULT 0,
   blame INTEGER NOT NULL DEFAULT 0,
   summary TEXT
 );
@@ -123,8 +126,11 @@ export const migrate = (database: Database, steps: ReadonlyArray<string> = migra
 
 export type Found =
   | { readonly kind: "absent" }
-  /** `log` is whether there is a log beside the file, with something in it. */
-  | { readonly kind: "store"; readonly version: number; readonly log: boolean }
+  /**
+   * `log` is whether there is a log beside the file, with something in it. An empty one has been moved into the file to its end:
+   * nothing is lost then, as it may be when there is none.
+   */
+  | { readonly kind: "store"; readonly version: number; readonly log: boolean | "empty" }
 
 /** Looks at a file without opening it as a database. Throws `StoreUnusable` for everything that is not a store of ours. */
 export const look = (path: string): Found => {
@@ -146,13 +152,15 @@ export const look = (path: string): Found => {
   if (header.readUInt32BE(68) !== applicationId) return refuse("foreign")
   const version = header.readUInt32BE(60)
   if (version > formatVersion) return refuse("newer", `format ${version}, this is ${formatVersion}`)
+  // every store of ours was version 1 before it had its name
+  if (version < 1) return refuse("corrupt", `format ${version}`)
   const log = statOf(`${path}-wal`)
   const hasLog = log !== undefined && log.size > 0
   const pageSize = header.readUInt16BE(16) === 1 ? 65_536 : header.readUInt16BE(16)
   const size = header.readUInt32BE(28) * pageSize
   // with a log, pages may still be on their way from there into the file
   if (!hasLog && stats.size < size) return refuse("truncated", `${stats.size} of ${size} bytes`)
-  return { kind: "store", version, log: hasLog }
+  return { kind: "store", version, log: hasLog || (log !== undefined && "empty") }
 }
 
 /** Whether nobody has the right to write to it: that is asked for even where the user may do everything. */
@@ -169,9 +177,29 @@ export const requireWritable = (path: string): void => {
  */
 export const create = (sqlite: Sqlite, path: string): void => {
   mkdirSync(dirname(path), { recursive: true })
+  // a new folder lasts once the one around it was synced, like any name; an earlier try may have made it and got no further
+  for (let folder = dirname(path); folder !== dirname(folder); folder = dirname(folder)) syncFolder(dirname(folder))
   sweep(path)
   const draft = `${path}.new-${process.pid}`
-  rmSync(draft, { force: true })
+  try {
+    publish(sqlite, draft, path)
+  } finally {
+    for (const suffix of ["", "-journal", "-wal", "-shm"]) discard(draft + suffix)
+  }
+  syncFolder(dirname(path))
+}
+
+const discard = (path: string): void => {
+  try {
+    rmSync(path, { force: true })
+  } catch {
+    // whoever makes the next file sweeps first
+  }
+}
+
+/** Fills the draft and gives it its name. */
+
+const publish = (sqlite: Sqlite, draft: string, path: string): void => {
   const database = sqlite.open(draft, { isNew: true })
   try {
     migrate(database)
@@ -182,14 +210,15 @@ export const create = (sqlite: Sqlite, path: string): void => {
   try {
     // a link never replaces a file that is there by now
     linkSync(draft, path)
-    rmSync(draft)
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === "EEXIST") rmSync(draft)
-    else if (statOf(path) === undefined) renameSync(draft, path)
+    // where there are no links; one that is there by now was made by this call or by somebody else
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST" && statOf(path) === undefined) renameSync(draft, path)
   }
-  for (const suffix of ["-wal", "-shm"]) rmSync(draft + suffix, { force: true })
-  sync(dirname(path))
+}
+
+/** Removes the draft of whoever was killed just after it had become the file: both names still stand for it. */
+export const tidy = (path: string): void => {
+  if ((statOf(path)?.nlink ?? 1) > 1) sweep(path)
 }
 
 /** Drafts of processes that were killed while they made the file. */
@@ -198,7 +227,7 @@ const sweep = (path: string): void => {
   for (const name of readdirSync(dirname(path))) {
     if (!name.startsWith(prefix)) continue
     const pid = Number.parseInt(name.slice(prefix.length), 10)
-    if (pid === process.pid || !isRunning(pid)) rmSync(join(dirname(path), name), { force: true })
+    if (pid === process.pid || !isRunning(pid)) discard(join(dirname(path), name))
   }
 }
 
@@ -234,6 +263,17 @@ const headerOf = (path: string): Buffer => {
     return header
   } finally {
     closeSync(file)
+  }
+}
+
+/** Makes the names in a folder last. One that may not be read was not made by us, and Windows has no such thing. */
+export const syncFolder = (folder: string): void => {
+  if (process.platform === "win32") return
+  try {
+    sync(folder)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== "EACCES" && code !== "EPERM") throw error
   }
 }
 

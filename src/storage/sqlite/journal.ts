@@ -3,14 +3,22 @@
  * a checksum chained over its run; a commit whose fate is unknown is settled by opening the file again and looking.
  */
 import { createHash } from "node:crypto"
-import { resolve } from "node:path"
-import type * as Effect from "effect/Effect"
+import { dirname, resolve } from "node:path"
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { TroupeError } from "../../model/errors.ts"
 import type { WorkflowIR } from "../../model/ir.ts"
 import { deepFreeze, type Json } from "../../model/json.ts"
 import type { Message, RunStatus } from "../../model/messages.ts"
-import { JournalBroken, JournalCorrupt, type JournalError, SequenceConflict, StoreUnusable } from "../errors.ts"
+import { hashOf as irHashOf } from "../../model/workflow.ts"
+import {
+  JournalBroken,
+  JournalBusy,
+  JournalCorrupt,
+  type JournalError,
+  SequenceConflict,
+  StoreUnusable
+} from "../errors.ts"
 import type {
   Claim,
   Entry,
@@ -38,10 +46,10 @@ import {
   payloadOf,
   seals
 } from "./codec.ts"
-import { type Database, journalError, type Row, Sqlite } from "./database.ts"
-import { create, formatVersion, look, migrate, requireWritable } from "./format.ts"
-import { forget, leaseDefaultMs, type Ownership, release, renew, requireEpoch, take } from "./owner.ts"
-import { probe } from "./probe.ts"
+import { type Database, journalError, openError, type Row, Sqlite } from "./database.ts"
+import { create, formatVersion, look, migrate, requireWritable, syncFolder, tidy } from "./format.ts"
+import { forget, leaseDefaultMs, markMerged, type Ownership, release, renew, requireEpoch, take } from "./owner.ts"
+import { leave, probe } from "./probe.ts"
 import * as sql from "./statements.ts"
 
 export interface SqliteOptions {
@@ -85,6 +93,8 @@ const statusOf = new Map(Object.entries(statusCodes).map(([status, code]) => [co
 interface Definition extends Omit<Origin, "submittedAt"> {
   readonly id: number
   readonly names: Names
+  /** What is written there is not what its hash says, or not there: runs of it cannot be read. */
+  readonly isDamaged: boolean
 }
 
 /** A run that is read. */
@@ -151,6 +161,15 @@ class FileJournal implements SqliteJournal {
   }
 
   open(): void {
+    try {
+      this.#open()
+    } catch (error) {
+      this.#letGo()
+      throw error instanceof TroupeError ? error : openError(this.path, error)
+    }
+  }
+
+  #open(): void {
     const { mustExist = false, acceptLoss = false } = this.#options
     const { path } = this
     let found = look(path)
@@ -161,9 +180,11 @@ class FileJournal implements SqliteJournal {
     }
     if (found.kind === "absent") throw new StoreUnusable({ path, reason: "missing" })
     requireWritable(path)
+    tidy(path)
     probe(this.#sqlite, path, found, acceptLoss)
     this.#database = this.#connect()
     if (found.version < formatVersion) migrate(this.#database)
+    atExit(this.#leave)
   }
 
   claim = (): Effect.Effect<Claim, JournalError> => {
@@ -172,17 +193,22 @@ class FileJournal implements SqliteJournal {
     } catch (error) {
       return Exit.fail(error instanceof TroupeError ? (error as JournalError) : journalError(this.path, error))
     }
-    return this.#attempt((database) => {
+    const claimed = this.#attempt((database) => {
       const ownership = take(database, this.#leaseMs)
       this.#ownership = ownership
       // the file itself must say that it is open, so that a log that is lost later is missed
       database.exec("PRAGMA wal_checkpoint(PASSIVE)")
+      // the log was made just now, and SQLite does not mind if its name could not be synced
+      syncFolder(dirname(this.path))
       this.#forgetRuns()
       this.#lastRun = database.row(sql.lastRun)![0]
       this.#heartbeat = setInterval(() => this.renew(ownership.epoch), this.#leaseMs / 3)
       this.#heartbeat.unref()
       return { epoch: ownership.epoch, wasClean: ownership.wasClean, crashes: ownership.crashes }
     })
+    // whoever is told that it does not own the file must not stand in the way of the next who tries
+    if (!Exit.isExit(claimed) || Exit.isFailure(claimed)) this.#letGo()
+    return claimed
   }
 
   append = (
@@ -196,7 +222,10 @@ class FileJournal implements SqliteJournal {
       database.exec("BEGIN IMMEDIATE")
       requireEpoch(database, epoch)
       this.#write(database, batch, notes, epoch, isAgain)
+      const wasThere = this.#isUnsure
       this.#commit(database, batch)
+      if (wasThere) this.#move()
+      this.#isUnsure = false
       this.#settle(notes)
       return Exit.void
     } catch (error) {
@@ -208,45 +237,76 @@ class FileJournal implements SqliteJournal {
     this.#attempt((database) => database.transaction(() => renew(database, epoch, this.#leaseMs)))
 
   close = (epoch: number): Effect.Effect<void, JournalError> =>
-    this.#attempt((database) => {
-      const ownership = this.#ownership
-      clearInterval(this.#heartbeat)
-      if (ownership?.epoch === epoch) release(database, ownership)
-      this.#ownership = undefined
-      this.#database = undefined
-      database.close()
+    Effect.suspend(() => {
+      if (this.#database === undefined) return Exit.void
+      const isOwn = this.#ownership?.epoch === epoch
+      const closed = this.#attempt((database) => {
+        if (isOwn) release(database, this.#ownership!)
+      })
+      // what cannot be said any more is not waited for: the next owner takes this one for killed
+      this.#letGo(isOwn && Exit.isExit(closed) && Exit.isSuccess(closed))
+      return closed
     })
 
   abandon = (): void => {
+    this.#letGo()
+    this.#isDown = true
+  }
+
+  /** Holds nothing any more: no connection, no claim, no timer. */
+  #letGo(isGivenBack = false): void {
     clearInterval(this.#heartbeat)
+    notAtExit(this.#leave)
     if (this.#ownership !== undefined) forget(this.#ownership.token)
     this.#ownership = undefined
+    const database = this.#database
     this.#database = undefined
-    this.#isDown = true
+    this.#isDown = false
+    this.#forgetRuns()
+    if (database === undefined) return
+    try {
+      if (isGivenBack) database.close()
+      else leave(this.#sqlite, database)
+    } catch {
+      // nobody could do anything about it, and what was committed stands
+    }
+  }
+
+  /** The connection goes without having been closed in order, perhaps because the process ends. */
+  readonly #leave = (): void => {
+    try {
+      if (this.#database !== undefined) markMerged(this.#database, this.#ownership)
+    } catch {
+      // whoever cannot write this cannot merge the log either
+    }
   }
 
   read = (run: string, from = 0, to = Number.MAX_SAFE_INTEGER): Effect.Effect<History, JournalError> =>
     this.#attempt((database) => {
       const row = database.row(sql.findRun, run)
-      if (row === undefined) return { messages: [], epochs: [] }
-      const [id, definition, submittedAt, length, head] = row
+      if (row === undefined) return { first: 0, messages: [], epochs: [] }
+      const [id, definition, submittedAt, length, head, first] = row
       return this.#history(
         database,
         { run, id, definition: this.#definitionOf(database, definition), submittedAt, length, head },
-        from,
+        // the first message always stays
+        from === 0 && to === 1 ? 0 : Math.max(from, first),
         to
       )
     })
 
-  keepSnapshot = ({ run, seq, body }: Snapshot, epoch: number): Effect.Effect<void, JournalError> =>
+  keepSnapshot = ({ run, seq, body, keep }: Snapshot, epoch: number): Effect.Effect<void, JournalError> =>
     this.#attempt((database) =>
       database.transaction(() => {
         requireEpoch(database, epoch)
         const handle = this.#handles.get(run) ?? this.#load(database, run)
         if (handle === undefined) return
-        const [before] = database.row(sql.linkAt, handle.id, seq - 1) ?? [this.#chain.first(run)]
+        const [before] = database.row(sql.linkAt, handle.id, seq - 1) ?? [
+          this.#first(run, handle.definition, handle.submittedAt)
+        ]
         database.run(sql.dropSnapshots, handle.id)
         database.run(sql.putSnapshot, handle.id, seq, this.#chain.next(before, seq, 0, body), body)
+        if (keep !== undefined && seq - keep > 1) this.#compact(database, handle.id, seq - keep)
       })
     )
 
@@ -295,7 +355,8 @@ class FileJournal implements SqliteJournal {
   definition = (hash: string): Effect.Effect<WorkflowIR | undefined, JournalError> =>
     this.#attempt((database) => {
       const row = database.row(sql.definitionByHash, hash)
-      return row === undefined ? undefined : deepFreeze(JSON.parse(row[0]) as WorkflowIR)
+      const ir = row === undefined ? undefined : readDefinition(row[0], hash)
+      return ir === undefined ? undefined : deepFreeze(ir)
     })
 
   blame = (runs: ReadonlyArray<string>, epoch: number): Effect.Effect<ReadonlyArray<number>, JournalError> =>
@@ -332,6 +393,8 @@ class FileJournal implements SqliteJournal {
         if (isAgain && this.#isThere(database, handle, entry.seq, epoch, body)) continue
         throw new SequenceConflict({ run: entry.run, expected: entry.seq, actual: handle.length })
       }
+      // the batch goes in whole or not at all: with one that is missing, none of it was there
+      this.#isUnsure = false
       handle.link = this.#chain.next(handle.link, handle.length, epoch, body)
       values.push(handle.id, handle.length, epoch, handle.link, body)
       handle.length++
@@ -394,18 +457,22 @@ class FileJournal implements SqliteJournal {
   #commit(database: Database, batch: ReadonlyArray<Entry>): void {
     try {
       database.exec("COMMIT")
-      this.#isUnsure = false
     } catch (error) {
       this.#isUnsure = true
       const last = batch.at(-1)
       const link = last === undefined ? undefined : this.#handles.get(last.run)?.link
       this.#reopen()
       const isThere = last !== undefined && this.#isWritten(last, link)
-      // what is there may not have reached the disk: moving it into the file makes sure
-      if (isThere && this.#up().row("PRAGMA wal_checkpoint(TRUNCATE)")?.[0] !== 0) throw error
+      if (isThere) this.#move()
       this.#isUnsure = false
       if (!isThere) throw error
     }
+  }
+
+  /** What is there after a commit that failed may not have reached the disk: moving it into the file makes sure. */
+  #move(): void {
+    const database = this.#up()
+    if (database.row("PRAGMA wal_checkpoint(TRUNCATE)")?.[0] !== 0) throw new JournalBusy({ path: this.path })
   }
 
   /** Whether the last message of a batch is there: then all of it is. */
@@ -418,7 +485,10 @@ class FileJournal implements SqliteJournal {
   /** Whether exactly this message stands at that place already. */
   #isThere(database: Database, handle: Handle, seq: number, epoch: number, body: string): boolean {
     if (seq > handle.length) return false
-    const [before] = seq === 0 ? [this.#chain.first(handle.run)] : (database.row(sql.linkAt, handle.id, seq - 1) ?? [])
+    const [before] =
+      seq === 0
+        ? [this.#first(handle.run, handle.definition, handle.submittedAt)]
+        : (database.row(sql.linkAt, handle.id, seq - 1) ?? [])
     const [there] = database.row(sql.linkAt, handle.id, seq) ?? []
     return before !== undefined && there === this.#chain.next(before, seq, epoch, body)
   }
@@ -432,13 +502,14 @@ class FileJournal implements SqliteJournal {
     const known = this.#handles.get(run) ?? this.#load(database, run)
     if (known !== undefined) return known
     if (message.type !== "run.submitted") throw new SequenceConflict({ run, expected: seq, actual: 0 })
+    const pinned = this.#pin(database, message, definition)
     const handle: Handle = {
       id: this.#lastRun + 1,
       run,
-      definition: this.#pin(database, message, definition),
+      definition: pinned,
       submittedAt: message.at,
       length: 0,
-      link: this.#chain.first(run),
+      link: this.#first(run, pinned, message.at),
       updatedAt: message.at
     }
     database.run(sql.insertRun, handle.id, run, handle.definition.id, message.at, message.at)
@@ -450,12 +521,13 @@ class FileJournal implements SqliteJournal {
   #load(database: Database, run: string): Handle | undefined {
     const row = database.row(sql.findRun, run)
     if (row === undefined) return undefined
-    const [id, definition, submittedAt] = row
-    const [seq, chain] = database.row(sql.lastMessage, id) ?? [-1, this.#chain.first(run)]
+    const [id, definitionId, submittedAt] = row
+    const definition = this.#definitionOf(database, definitionId)
+    const [seq, chain] = database.row(sql.lastMessage, id) ?? [-1, this.#first(run, definition, submittedAt)]
     const handle: Handle = {
       id,
       run,
-      definition: this.#definitionOf(database, definition),
+      definition,
       submittedAt,
       length: seq + 1,
       link: chain,
@@ -463,6 +535,10 @@ class FileJournal implements SqliteJournal {
     }
     this.#handles.set(run, handle)
     return handle
+  }
+
+  #first(run: string, definition: Definition, submittedAt: number): Link {
+    return this.#chain.first(run, { ...definition, submittedAt })
   }
 
   /** The definition of a run that is being submitted; written down the first time that it is seen. */
@@ -491,29 +567,41 @@ class FileJournal implements SqliteJournal {
   #definitionOf(database: Database, id: number): Definition {
     const known = this.#definitions.get(id)
     if (known !== undefined) return known
-    const [, hash, workflow, version, ir] = database.row(sql.definitionById, id)!
+    const [, hash, workflow, version, text] = database.row(sql.definitionById, id) ?? [id, "", "", null, ""]
+    const ir = text === null ? undefined : readDefinition(text, hash)
     const definition: Definition = {
       id,
       hash: hash === "" ? undefined : hash,
       workflow,
       version: version ?? undefined,
-      names: namesOf(ir === null ? undefined : (JSON.parse(ir) as WorkflowIR))
+      names: namesOf(ir),
+      isDamaged: text !== null && ir === undefined
     }
     if (this.#definitions.size >= definitionsMax) this.#definitions.clear()
     this.#definitions.set(id, definition)
     return definition
   }
 
+  /** Removes messages that a snapshot covers. The link of the first that stays is in the row before it, so that one stays too. */
+  #compact(database: Database, id: number, first: number): void {
+    const [bodies, messages, run] = sql.compact
+    for (const [body] of database.rows(bodies, id, first - 1)) this.#dropPayload(database, body)
+    database.run(messages, id, first - 1)
+    database.run(run, first, id)
+  }
+
+  #dropPayload(database: Database, body: string): void {
+    const hash = payloadHash(body)
+    if (hash === undefined) return
+    database.run(sql.dropBlob, hash)
+    database.run(sql.sweepBlobs, hash)
+  }
+
   #remove(database: Database, run: string): void {
     const row = database.row(sql.findRun, run)
     if (row === undefined) return
     const [id] = row
-    for (const [body] of database.rows(sql.bodies, id)) {
-      const hash = payloadHash(body)
-      if (hash === undefined) continue
-      database.run(sql.dropBlob, hash)
-      database.run(sql.sweepBlobs, hash)
-    }
+    for (const [body] of database.rows(sql.bodies, id)) this.#dropPayload(database, body)
     for (const text of sql.removeRun) database.run(text, id)
     this.#handles.delete(run)
   }
@@ -531,7 +619,9 @@ class FileJournal implements SqliteJournal {
     const fetch = (hash: string) => this.#fetch(database, hash)
     const messages: Array<Message> = []
     const epochs: Array<number> = []
-    let [before] = from === 0 ? [this.#chain.first(run)] : (database.row(sql.linkAt, id, from - 1) ?? [undefined])
+    if (definition.isDamaged) throw new JournalCorrupt({ run, seq: 0, kind: "shape" })
+    let [before] =
+      from === 0 ? [this.#chain.first(run, origin)] : (database.row(sql.linkAt, id, from - 1) ?? [undefined])
     let next = from
     for (const [seq, epoch, chain, body] of database.rows(sql.readMessages, id, from, to)) {
       if (seq !== next || before === undefined) throw new JournalCorrupt({ run, seq: next, kind: "gap" })
@@ -548,7 +638,7 @@ class FileJournal implements SqliteJournal {
     }
     // a tail that was cut off: the note knows that there was more
     if (next < Math.min(length, to)) throw new JournalCorrupt({ run, seq: next, kind: "gap" })
-    return { messages: Object.freeze(messages), epochs }
+    return { first: from, messages: Object.freeze(messages), epochs }
   }
 
   #fetch(database: Database, hash: string): Json {
@@ -560,7 +650,7 @@ class FileJournal implements SqliteJournal {
   #record(database: Database, row: Row): RunRecord {
     const [, run, definition, submittedAt, updatedAt, status, asleep, dueAt, blame, summary, noted, length] = row
     const { workflow, version, hash } = this.#definitionOf(database, definition)
-    const tasks = summary === null ? [] : (JSON.parse(summary) as Array<any>)
+    const tasks = summary === null ? [] : readSummary(summary)
     const error = typeof tasks.at(-1) === "object" ? tasks.pop() : undefined
     return {
       run,
@@ -588,7 +678,15 @@ class FileJournal implements SqliteJournal {
 
   /** The connection; opened again if it was lost. */
   #up(): Database {
-    if (this.#isDown) this.#reopen()
+    if (this.#isDown) {
+      try {
+        this.#reopen()
+      } catch (error) {
+        // the store was fit to be used: this will pass
+        const known = error instanceof TroupeError ? (error as JournalError) : openError(this.path, error)
+        throw known._tag === "StoreUnusable" ? new JournalBroken({ cause: known }) : known
+      }
+    }
     if (this.#database === undefined)
       throw new JournalBroken({ cause: new TypeError(`the store '${this.path}' is closed`) })
     return this.#database
@@ -600,9 +698,15 @@ class FileJournal implements SqliteJournal {
     this.#isDown = true
     this.#forgetRuns()
     const after = this.#connect()
+    try {
+      this.#lastRun = after.row(sql.lastRun)![0]
+    } catch (error) {
+      if (before === undefined) leave(this.#sqlite, after)
+      else after.close()
+      throw error
+    }
     this.#database = after
     this.#isDown = false
-    this.#lastRun = after.row(sql.lastRun)![0]
     try {
       before?.close()
     } catch {
@@ -620,19 +724,18 @@ class FileJournal implements SqliteJournal {
   #failed(error: unknown): JournalError {
     this.#database?.rollback()
     this.#forgetRuns()
-    if (error instanceof TroupeError) {
-      this.#refreshLastRun()
-      return error as JournalError
-    }
-    const known = journalError(this.path, error, this.#isUnsure)
-    if (known._tag === "JournalBroken" && !this.#isDown) {
+    const known = error instanceof TroupeError ? (error as JournalError) : journalError(this.path, error)
+    // a refusal is an answer; anything else leaves open what became of the commit before
+    const isRefused = known._tag === "StaleOwner" || known._tag === "SequenceConflict"
+    const told = this.#isUnsure && !isRefused ? new JournalBroken({ cause: known, isUnsure: true }) : known
+    if (told._tag === "JournalBroken" && !this.#isDown) {
       try {
         this.#reopen()
       } catch {
         // tried again with the next append
       }
     } else this.#refreshLastRun()
-    return known
+    return told
   }
 
   #refreshLastRun(): void {
@@ -648,8 +751,44 @@ class FileJournal implements SqliteJournal {
       return Exit.succeed(work(this.#up()))
     } catch (error) {
       if (error instanceof TroupeError) return Exit.fail(error as JournalError)
-      return Exit.fail(journalError(this.path, error))
+      const known = journalError(this.path, error)
+      // a connection that failed is not used again: a sync that is asked for twice says that all is well
+      if (known._tag === "JournalBroken" && this.#database !== undefined) this.#isDown = true
+      return Exit.fail(known)
     }
+  }
+}
+
+/** What is still to be said when the process ends; one listener for all journals. */
+const leaving = new Set<() => void>()
+const leaveAll = () => {
+  for (const one of leaving) one()
+}
+const atExit = (one: () => void): void => {
+  if (leaving.size === 0) process.on("exit", leaveAll)
+  leaving.add(one)
+}
+const notAtExit = (one: () => void): void => {
+  if (leaving.delete(one) && leaving.size === 0) process.off("exit", leaveAll)
+}
+
+/** A definition from its text; undefined if it is not the one that has this hash. */
+const readDefinition = (text: string, hash: string): WorkflowIR | undefined => {
+  try {
+    const ir = JSON.parse(text) as WorkflowIR
+    return irHashOf(ir) === hash ? ir : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** A note is not the record: one that cannot be read stands in the way of nothing. */
+const readSummary = (text: string): Array<any> => {
+  try {
+    const summary = JSON.parse(text) as unknown
+    return Array.isArray(summary) ? summary : []
+  } catch {
+    return []
   }
 }
 

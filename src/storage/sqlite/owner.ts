@@ -140,6 +140,17 @@ export const release = (database: Database, { epoch, token }: Ownership): void =
   forget(token)
 }
 
+/**
+ * Before a connection goes that was not closed in order: it may be the last one, and takes the log with it. A store that nobody
+ * else has open then says that its log was merged, not lost.
+ */
+export const markMerged = (database: Database, own: Ownership | undefined): void =>
+  database.transaction(() => {
+    const { owner, now } = ownerOf(database)
+    if (owner.token !== own?.token && isAlive(owner, now)) return
+    database.run("UPDATE troupe_owner SET clean = 2 WHERE one = 1 AND clean = 0")
+  })
+
 /** Nobody of this process holds the file under this token any more. */
 export const forget = (token: string): void => {
   open.delete(token)
