@@ -27,7 +27,8 @@ import {
   OrchestratorClosed,
   RunNotFound,
   TroupeError,
-  toFailure
+  toFailure,
+  VersionUnavailable
 } from "../model/errors.ts"
 import { canonical, type Json } from "../model/json.ts"
 import type { Message, Outcome, RunAmended } from "../model/messages.ts"
@@ -78,6 +79,8 @@ export interface EngineOptions {
   /** Told about defects that no caller can be told about. */
   readonly onDefect: (error: unknown) => void
 }
+
+const nothing: ReadonlyArray<string> = []
 
 /** Kept for its hidden class; it belongs to the specimens (specimens.ts), which come first in every process. */
 const firstDelivery: Array<Delivery> = []
@@ -141,7 +144,8 @@ export class Engine {
     this.#told.epoch = options.claim.epoch
     this.writer = new Writer({
       journal: options.journal,
-      epoch: options.claim.epoch,
+      // what is only written down says so: nobody has begun with what follows from it
+      epoch: options.isIdle === true ? -options.claim.epoch : options.claim.epoch,
       fork: this.fork,
       written: (batch) => this.#deliverAll(batch),
       refused: (delivery, error) => this.#refused(delivery, error),
@@ -159,6 +163,10 @@ export class Engine {
     return this.#live + this.dormant.size
   }
 
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
   /** A run that is in memory; throws `RunNotFound`. */
   find(id: string): LiveRun {
     const run = this.runs.get(id)
@@ -168,9 +176,16 @@ export class Engine {
 
   /**
    * Submits a run; `run.whenWritten` tells when it is as durable as the journal makes it. `before` is the run that had this id
-   * before: with the same workflow and input it is the same run; with others it throws `IdempotencyMismatch`.
+   * before: with the same workflow and input it is the same run; with others it throws `IdempotencyMismatch`. With code that is
+   * `missing` here the run is written and parked until that is known.
    */
-  submit(workflow: Workflow, id: string, input: Json, before = this.runs.get(id)): LiveRun {
+  submit(
+    workflow: Workflow,
+    id: string,
+    input: Json,
+    before = this.runs.get(id),
+    missing: ReadonlyArray<string> = nothing
+  ): LiveRun {
     if (this.#isClosed) throw new OrchestratorClosed()
     if (before !== undefined) {
       if (!isSame(before, workflow, input)) throw new IdempotencyMismatch({ run: id })
@@ -186,7 +201,11 @@ export class Engine {
     const { isDurable } = this.options.journal
     const at = this.now()
     const run = this.#make(id, workflow, input, at)
-    if (isDurable) this.register(workflow)
+    if (missing.length > 0) {
+      run.parked = new VersionUnavailable({ run: id, workflow: workflow.name, hash: workflow.hash, missing })
+      run.owed = new Owed()
+      this.writer.note(run)
+    } else if (isDurable) this.register(workflow)
     this.#adopt(run)
     const { version } = workflow.ir
     const message: Message = {
@@ -418,6 +437,7 @@ export class Engine {
     if (owed === undefined || run.outcome !== undefined) return
     for (const { place, isAborting } of owed.attempts.values()) if (isAborting) this.#answerAbort(run, place)
     if (run.parked !== undefined || this.options.isIdle === true) return
+    owed.begin(this.now())
     run.owed = undefined
     // of those that are asked to stop the end is on its way, and finds the place by itself
     for (const [path, { isAborting }] of owed.attempts) if (isAborting) owed.attempts.delete(path)
@@ -722,7 +742,7 @@ export class Engine {
     if (dueAt < this.now() + restMs || isWatched(this.root)) return
     const due = Number.isFinite(dueAt) ? dueAt : undefined
     this.writer.note({ ...noteOf(run), isAsleep: true, dueAt: due })
-    this.sleep(run.id, due, run.leave())
+    this.sleep(run.id, due, run.leave(), run.room.isHeld)
     this.#release(run, aborted)
     this.runs.delete(run.id)
     this.#live--
@@ -731,8 +751,8 @@ export class Engine {
   }
 
   /** A run waits in the journal. */
-  sleep(id: string, dueAt: number | undefined, waiting: Dormant["waiting"] = []): void {
-    const dormant: Dormant = { timer: undefined, waiting }
+  sleep(id: string, dueAt: number | undefined, waiting: Dormant["waiting"] = [], isPaused = false): void {
+    const dormant: Dormant = { timer: undefined, waiting, isPaused }
     if (dueAt !== undefined) dormant.timer = this.timers.start(dueAt, () => this.options.onDue(id))
     this.dormant.set(id, dormant)
   }
@@ -757,6 +777,7 @@ export class Engine {
 export interface Dormant {
   timer: Timer | undefined
   readonly waiting: Array<(end: Outcome | TroupeError) => void>
+  readonly isPaused: boolean
 }
 
 /** A run whose next wait ends sooner stays in memory. */

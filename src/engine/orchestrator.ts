@@ -28,6 +28,7 @@ import type { Allow } from "./builtin.ts"
 import { type DecisionOptions, retry, rollback, skip } from "./decide.ts"
 import { Engine, type EngineOptions } from "./engine.ts"
 import { answer, reject, signal } from "./gates.ts"
+import { Inbox } from "./inbox.ts"
 import {
   overviewOf,
   type RunOverview,
@@ -42,6 +43,7 @@ import { Recovery } from "./recovery.ts"
 import { type Agent, type AgentMessage, mailboxCapacity } from "./router.ts"
 import type { LiveRun } from "./run.ts"
 import { keepSpecimens } from "./specimens.ts"
+import { performer } from "./steering.ts"
 
 export interface OrchestratorOptions {
   /**
@@ -372,12 +374,21 @@ const written = (run: LiveRun): Promise<LiveRun> =>
 export interface Opened {
   readonly engine: Engine
   readonly recovery: Recovery
+  /** What other processes ask for; where they can. */
+  readonly inbox?: Inbox
 }
+
+/**
+ * Which runs of a store an engine drives: `all`, those that it is `asked` for, or `nothing`: then what people ask for is written
+ * down and no more. For the command line; in a program, an orchestrator that runs nothing would be a trap.
+ */
+export type Drives = "all" | "asked" | "nothing"
 
 /** Opens an engine with every setting decided, and brings back what the store holds; both faces stand on it. */
 export const openEngine = (
   options: OrchestratorOptions,
-  context: Context.Context<never>
+  context: Context.Context<never>,
+  drives: Drives = "all"
 ): Effect.Effect<Opened, InvalidOption | JournalError> =>
   Effect.gen(function* () {
     const { balance = "least-loaded", store = "memory" } = options
@@ -393,6 +404,7 @@ export const openEngine = (
     const settings: EngineOptions = {
       journal,
       claim,
+      isIdle: drives === "nothing",
       context,
       inspect: options.inspect,
       balance,
@@ -415,10 +427,15 @@ export const openEngine = (
     for (const agent of options.agents ?? []) engine.router.join(agent)
     if (!journal.isDurable) return { engine, recovery }
     for (const workflow of options.workflows ?? []) engine.register(asWorkflow(workflow))
-    // a store that cannot be read is given back, so that it can be opened again
-    yield* Effect.onError(recovery.begin(), () => Effect.ignore(engine.close()))
-    recovery.wake()
-    return { engine, recovery }
+    if (drives === "all") {
+      // a store that cannot be read is given back, so that it can be opened again
+      yield* Effect.onError(recovery.begin(), () => Effect.ignore(engine.close()))
+      recovery.wake()
+    }
+    if (journal.inbox === undefined) return { engine, recovery }
+    const inbox = new Inbox(journal.inbox, engine, performer(new Orchestrator({ engine, recovery }), engine, recovery))
+    inbox.open()
+    return { engine, recovery, inbox }
   })
 
 /** The journal that a store names. */
@@ -440,7 +457,7 @@ const journalOf = (
 }
 
 /** A UUID (version 7) that begins with the time: rows of one time stand together in the store's index. */
-const orderedId = (): string => {
+export const orderedId = (): string => {
   const random = randomUUID()
   const time = Date.now().toString(16).padStart(12, "0")
   return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(15)}`

@@ -9,7 +9,7 @@ import type { Message } from "../model/messages.ts"
 export interface OwedAttempt {
   readonly place: Place
   readonly attempt: number
-  /** When the message was written that asked for it, and in which epoch. */
+  /** When the message was written that asked for it, and in which epoch; negative where it was only written down. */
   askedAt: number
   epoch: number
   isAborting: boolean
@@ -47,6 +47,15 @@ export class Owed {
         if (timer !== undefined) this.#stopped.set(path, timer)
         this.timers.delete(path)
       }
+    }
+  }
+
+  /** The time of attempts that were only written down begins now: nobody has called them yet. */
+  begin(now: number): void {
+    for (const attempt of this.attempts.values()) {
+      if (attempt.epoch >= 0) continue
+      attempt.epoch = -attempt.epoch
+      attempt.askedAt = now
     }
   }
 

@@ -135,7 +135,9 @@ export class Recovery {
       const here = this.#engine.runs.get(id)
       if (here !== undefined) return here
       const { workflow, missing } = known ?? library.bind(hash, ir)
-      const parked = missing.length === 0 ? undefined : this.#without(id, workflow, missing)
+      // where nothing is performed, no code is missed
+      const isComplete = missing.length === 0 || this.#engine.options.isIdle === true
+      const parked = isComplete ? undefined : this.#without(id, workflow, missing)
       return yield* Effect.try({
         try: () => this.#engine.fold(id, workflow, past, parked),
         catch: (error) =>

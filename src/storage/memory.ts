@@ -46,7 +46,7 @@ export const memoryJournal = ({ capacity = 5_000_000, isDurable = false }: Memor
   let crashes = -1
 
   const refusal = (batch: ReadonlyArray<Entry>, epoch: number): JournalError | undefined => {
-    if (epoch !== current) return new StaleOwner({ epoch, current })
+    if (Math.abs(epoch) !== current) return new StaleOwner({ epoch, current })
     if (held + batch.length > capacity) return new JournalFull({ capacity })
     if (batch.length === 1) return conflict(batch[0]!, books.get(batch[0]!.run)?.messages.length ?? 0)
     const lengths = new Map<string, number>()
@@ -59,7 +59,7 @@ export const memoryJournal = ({ capacity = 5_000_000, isDurable = false }: Memor
     return undefined
   }
 
-  const write = ({ run, message, definition }: Entry): void => {
+  const write = ({ run, message, definition }: Entry, epoch: number): void => {
     let book = books.get(run)
     if (book === undefined) {
       if (definition !== undefined) definitions.set(definition.hash, definition.ir)
@@ -78,13 +78,13 @@ export const memoryJournal = ({ capacity = 5_000_000, isDurable = false }: Memor
       books.set(run, book)
     }
     book.messages.push(message)
-    if (isDurable) book.epochs.push(current)
+    if (isDurable) book.epochs.push(epoch)
     book.blame = 0
     held++
   }
 
   const owned = (epoch: number): Effect.Effect<void, JournalError> =>
-    epoch === current ? Exit.void : Exit.fail(new StaleOwner({ epoch, current }))
+    Math.abs(epoch) === current ? Exit.void : Exit.fail(new StaleOwner({ epoch, current }))
 
   return {
     isDurable,
@@ -97,7 +97,7 @@ export const memoryJournal = ({ capacity = 5_000_000, isDurable = false }: Memor
     append: (batch, notes, epoch) => {
       const refused = refusal(batch, epoch)
       if (refused !== undefined) return Exit.fail(refused)
-      for (const entry of batch) write(entry)
+      for (const entry of batch) write(entry, epoch)
       for (const note of notes) {
         const book = books.get(note.run)
         if (book === undefined) continue
@@ -108,7 +108,7 @@ export const memoryJournal = ({ capacity = 5_000_000, isDurable = false }: Memor
     },
     renew: owned,
     close: (epoch) => {
-      if (epoch === current) crashes = -1
+      if (Math.abs(epoch) === current) crashes = -1
       return owned(epoch)
     },
     read: (run, from = 0, to) => {

@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { dice } from "./chance.ts"
 import { Checker, noCounts } from "./checker.ts"
 import { Children } from "./children.ts"
+import type { Boot } from "./log.ts"
 import { reader } from "./reader.ts"
 import { type Stage, type Story, stories, type Told } from "./stories.ts"
 
@@ -37,8 +38,8 @@ export interface Report {
   readonly stories: { readonly [name: string]: number }
   readonly violations: ReadonlyArray<Violated>
   readonly counts: ReturnType<typeof noCounts>
-  /** The longest time that opening took, and the worst for 100,000 runs that were live. */
-  readonly boot: { readonly longestMs: number; readonly liveMost: number; readonly rssMostMb: number }
+  /** The opening that took longest, and the most runs and memory of any. */
+  readonly boot: { readonly longest: Boot | undefined; readonly liveMost: number; readonly rssMostMb: number }
   readonly ms: number
   readonly msPerCycle: number
   /** Of the machine, before and after. */
@@ -70,7 +71,11 @@ export const campaign = async (options: CampaignOptions): Promise<Report> => {
   const toldOf: Record<string, number> = {}
   const violations: Array<Violated> = []
   const counts = noCounts()
-  const boot = { longestMs: 0, liveMost: 0, rssMostMb: 0 }
+  const boot: { longest: Boot | undefined; liveMost: number; rssMostMb: number } = {
+    longest: undefined,
+    liveMost: 0,
+    rssMostMb: 0
+  }
   let killed = 0
   let promised = 0
   let nth = 0
@@ -92,12 +97,16 @@ export const campaign = async (options: CampaignOptions): Promise<Report> => {
             onProgress?.(killed)
           },
           broken: (promise, what) => violations.push({ story: story.name, seed: own, promise, what }),
-          opened: (ms, live, rssMb) => {
-            boot.longestMs = Math.max(boot.longestMs, ms)
+          opened: (one) => {
+            const { ms, cpuMs, queuedMs, live, rssMb } = one
+            if (ms > (boot.longest?.ms ?? 0)) boot.longest = one
             boot.liveMost = Math.max(boot.liveMost, live)
             boot.rssMostMb = Math.max(boot.rssMostMb, rssMb)
             if (ms > bootMostMs + live * bootMostMsEach)
-              hears.broken("boot", `opening took ${ms.toFixed(0)} ms with ${live} live runs`)
+              hears.broken(
+                "boot",
+                `opening took ${ms.toFixed(0)} ms with ${live} live runs: ${cpuMs.toFixed(0)} ms of processor, ${queuedMs.toFixed(0)} ms of waiting for one`
+              )
           }
         }
         const stage: Stage = { children, folder: join(folder, String(nth)), seed: own, waiting, told: hears }

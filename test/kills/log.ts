@@ -8,7 +8,7 @@ import { join } from "node:path"
 /** What the program was promised, or saw; what it only asked for ends in `?`. */
 export type Ack =
   | { readonly is: "opening" }
-  | { readonly is: "opened"; readonly ms: number; readonly live: number; readonly rssMb: number }
+  | ({ readonly is: "opened" } & Boot)
   | { readonly is: "submitted"; readonly run: string }
   | { readonly is: "ended"; readonly run: string; readonly status: string; readonly output: unknown }
   | { readonly is: "resume?"; readonly run: string }
@@ -18,6 +18,15 @@ export type Ack =
   /** Something that must not happen. */
   | { readonly is: "wrong"; readonly run: string; readonly what: string }
 export type Steering = "paused" | "resumed" | "cancelled"
+
+/** How opening went. `cpuMs` is the processor's time for it, `queuedMs` how long it waited for a processor (Linux). */
+export interface Boot {
+  readonly ms: number
+  readonly cpuMs: number
+  readonly queuedMs: number
+  readonly live: number
+  readonly rssMb: number
+}
 
 /** A call of a task body, or the effect that it has at its end. */
 export interface Deed {

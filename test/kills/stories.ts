@@ -12,7 +12,7 @@ import { Checker } from "./checker.ts"
 import type { Children, Exit } from "./children.ts"
 import { nextSteps } from "./duties/migrate.ts"
 import type { Work } from "./duties/order.ts"
-import { type Line, readLog } from "./log.ts"
+import { type Boot, type Line, readLog } from "./log.ts"
 import { copyStore, examine, type Scene } from "./scene.ts"
 
 /** When an owner is killed: this long after it began to open the store, at most. */
@@ -36,7 +36,7 @@ export interface Stage {
 export interface Told {
   readonly killed: (phase: string) => void
   readonly broken: (promise: string, what: string) => void
-  readonly opened: (ms: number, live: number, rssMb: number) => void
+  readonly opened: (boot: Boot) => void
 }
 
 export interface Story {
@@ -145,7 +145,7 @@ const live = async (
     ended(await child.exit, !isLast, told)
     clearTimeout(late)
     const lines = readLog(log, read)
-    for (const line of lines) if (line.is === "opened") told.opened(line.ms, line.live, line.rssMb)
+    for (const line of lines) if (line.is === "opened") told.opened(line)
     await examine(store, (scene) => {
       if (kill !== undefined) told.killed(kill.phase === "first boot" ? `first boot, ${leftOf(scene)}` : kill.phase)
       checker.look(scene, lines, { life, wasKilled: !isLast, wasOpen: lines.some(isOpened) })

@@ -19,6 +19,7 @@ import {
   SequenceConflict,
   StoreUnusable
 } from "../errors.ts"
+import type { InboxService } from "../inbox.ts"
 import type {
   Claim,
   Entry,
@@ -48,6 +49,7 @@ import {
 } from "./codec.ts"
 import { type Database, journalError, openError, type Row, Sqlite } from "./database.ts"
 import { create, formatVersion, look, migrate, requireWritable, syncFolder, tidy } from "./format.ts"
+import { FileInbox } from "./inbox.ts"
 import { forget, leaseDefaultMs, markMerged, type Ownership, release, renew, requireEpoch, take } from "./owner.ts"
 import { leave, probe } from "./probe.ts"
 import * as sql from "./statements.ts"
@@ -68,11 +70,14 @@ export interface SqliteOptions {
   readonly mustExist?: boolean
   /** Open a store that has lost its log as it is. */
   readonly acceptLoss?: boolean
+  /** Only look: nothing is made, written or brought up to date, and nobody can claim it. */
+  readonly readOnly?: boolean
 }
 
 /** A journal in a SQLite file, with what only files have. */
 export interface SqliteJournal extends JournalService {
   readonly path: string
+  readonly inbox: InboxService
   /** Lets go of the file as a killed process would: nothing is said, nothing is given back. For tests of what follows. */
   readonly abandon: () => void
 }
@@ -151,6 +156,7 @@ class FileJournal implements SqliteJournal {
   #isDown = false
   /** Says now and then that the owner is alive; real time, whatever clock the runs are on. */
   #heartbeat: NodeJS.Timeout | undefined = undefined
+  readonly inbox: InboxService = new FileInbox((work) => this.#attempt(work))
 
   constructor(sqlite: Sqlite, path: string, options: SqliteOptions) {
     this.#sqlite = sqlite
@@ -170,24 +176,29 @@ class FileJournal implements SqliteJournal {
   }
 
   #open(): void {
-    const { mustExist = false, acceptLoss = false } = this.#options
+    const { mustExist = false, acceptLoss = false, readOnly = false } = this.#options
     const { path } = this
     let found = look(path)
     if (found.kind === "absent") {
-      if (mustExist) throw new StoreUnusable({ path, reason: "missing" })
+      if (mustExist || readOnly) throw new StoreUnusable({ path, reason: "missing" })
       create(this.#sqlite, path)
       found = look(path)
     }
     if (found.kind === "absent") throw new StoreUnusable({ path, reason: "missing" })
-    requireWritable(path)
-    tidy(path)
+    if (!readOnly) {
+      requireWritable(path)
+      tidy(path)
+    }
     probe(this.#sqlite, path, found, acceptLoss)
+    if (readOnly && found.version < formatVersion)
+      throw new StoreUnusable({ path, reason: "older", detail: `format ${found.version}, this is ${formatVersion}` })
     this.#database = this.#connect()
     if (found.version < formatVersion) migrate(this.#database)
     atExit(this.#leave)
   }
 
   claim = (): Effect.Effect<Claim, JournalError> => {
+    if (this.#options.readOnly === true) return Exit.fail(new StoreUnusable({ path: this.path, reason: "read-only" }))
     try {
       if (this.#database === undefined) this.open()
     } catch (error) {
@@ -239,9 +250,12 @@ class FileJournal implements SqliteJournal {
   close = (epoch: number): Effect.Effect<void, JournalError> =>
     Effect.suspend(() => {
       if (this.#database === undefined) return Exit.void
-      const isOwn = this.#ownership?.epoch === epoch
+      const isOwn = this.#ownership?.epoch === Math.abs(epoch)
       const closed = this.#attempt((database) => {
-        if (isOwn) release(database, this.#ownership!)
+        if (!isOwn) return
+        release(database, this.#ownership!)
+        // whoever still reads keeps the log alive; what is in the file already cannot be lost with it
+        database.exec("PRAGMA wal_checkpoint(PASSIVE)")
       })
       // what cannot be said any more is not waited for: the next owner takes this one for killed
       this.#letGo(isOwn && Exit.isExit(closed) && Exit.isSuccess(closed))
@@ -673,7 +687,8 @@ class FileJournal implements SqliteJournal {
   // ── the connection ───────────────────────────────────────────────────────────────────────────────
 
   #connect(): Database {
-    return this.#sqlite.open(this.path, { isFull: this.#options.synchronous !== "normal" })
+    const { synchronous, readOnly = false } = this.#options
+    return this.#sqlite.open(this.path, { isFull: synchronous !== "normal", readOnly })
   }
 
   /** The connection; opened again if it was lost. */

@@ -61,7 +61,7 @@ interface Owner {
 }
 
 /** The clock of the database: the same for all who open it on one machine. */
-const clock = "CAST(unixepoch('subsec') * 1000 AS INTEGER)"
+export const clock = "CAST(unixepoch('subsec') * 1000 AS INTEGER)"
 
 const ownerOf = (database: Database): { readonly owner: Owner; readonly now: number } => {
   const row = database.row(
@@ -125,7 +125,7 @@ export const take = (database: Database, leaseMs: number): Ownership => {
 /** Throws `StaleOwner` unless the epoch is the present one. Belongs into the transaction that writes. */
 export const requireEpoch = (database: Database, epoch: number): void => {
   const [current] = database.row("SELECT epoch FROM troupe_owner WHERE one = 1")!
-  if (current !== epoch) throw new StaleOwner({ epoch, current })
+  if (current !== Math.abs(epoch)) throw new StaleOwner({ epoch, current })
 }
 
 /** Says that the owner is alive. */

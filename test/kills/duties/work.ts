@@ -2,6 +2,7 @@
  * A program like those that users write: it submits runs, waits for their results, pauses, resumes and cancels them. Each promise
  * that resolves is written down at once, in a file of its own.
  */
+import { readFileSync } from "node:fs"
 import { setTimeout as wait } from "node:timers/promises"
 import { isDeepStrictEqual } from "node:util"
 import * as Effect from "effect/Effect"
@@ -32,7 +33,7 @@ export const work = async (order: Work, started: () => void): Promise<void> => {
   })
   log.ack({ is: "opening" })
   started()
-  const since = performance.now()
+  const since = now()
   const orchestrator = await open(order, log, {
     workflows: Object.values(flows),
     graceMs: 20,
@@ -45,13 +46,27 @@ export const work = async (order: Work, started: () => void): Promise<void> => {
     }
   })
   const program = new Program(order, log, orchestrator, flows)
+  const until = now()
   log.ack({
     is: "opened",
-    ms: performance.now() - since,
+    ms: until.ms - since.ms,
+    cpuMs: until.cpuMs - since.cpuMs,
+    queuedMs: until.queuedMs - since.queuedMs,
     live: orchestrator.live,
     rssMb: process.memoryUsage.rss() / 2 ** 20
   })
   await program.run()
+}
+
+const now = () => {
+  const { user, system } = process.cpuUsage()
+  let queued = "0"
+  try {
+    queued = readFileSync("/proc/self/schedstat", "utf8").split(" ")[1]!
+  } catch {
+    // not Linux
+  }
+  return { ms: performance.now(), cpuMs: (user + system) / 1_000, queuedMs: Number(queued) / 1e6 }
 }
 
 const open = async ({ store, leaseMs, insist = false }: Work, log: Log, options: OrchestratorOptions) => {
