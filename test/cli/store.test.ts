@@ -185,7 +185,7 @@ describe.concurrent("a run in a store", () => {
     })
     expect(await code("reject", "r", "approved", "too late")).toBe("GATE_CLOSED")
     await here.troupe("signal", "r", "paid", "false")
-    expect((await here.troupe("resume", "r", "--json")).json()).toMatchObject({
+    expect((await here.troupe("show", "r", "--json")).json()).toMatchObject({
       status: "succeeded",
       output: { approved: true, paid: false }
     })
