@@ -14,12 +14,13 @@ export {
   type WorkflowResult
 } from "./engine/orchestrator.ts"
 export type { OrchestratorTransaction } from "./engine/outbox.ts"
-export type { RunState, TaskCounts, TaskResult } from "./engine/progress.ts"
+export type { RunState, TaskCounts, TaskResult, WaitingGate } from "./engine/progress.ts"
 export type { Agent, AgentMessage } from "./engine/router.ts"
 export type { AgentRecord, Balance, Registry } from "./model/agents.ts"
 export {
   type Builder,
   type Env,
+  type GateOptions,
   type MapOptions,
   type NodeCache,
   type NodeOptions,

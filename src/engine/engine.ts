@@ -12,7 +12,7 @@ import { createRoot, type Inspect, isWatched } from "../actors/create.ts"
 import { WorkflowDirector, withDefaults } from "../actors/directors.ts"
 import { type FrozenRun, freeze, thaw } from "../actors/freeze.ts"
 import { registryLogic } from "../actors/registry.ts"
-import { type Command, Place, Room } from "../actors/room.ts"
+import { type Command, GatePlace, Place, Room } from "../actors/room.ts"
 import { type ScopeInput, scopeLogic } from "../actors/scope.ts"
 import { supervisor } from "../actors/supervisor.ts"
 import { compile } from "../machines/compile.ts"
@@ -40,6 +40,7 @@ import type { Claim, History, JournalService, Snapshot, Within } from "../storag
 import { counted } from "./amend.ts"
 import { type Attempt, type AttemptEnd, Attempts, keyOf } from "./attempts.ts"
 import type { Allow } from "./builtin.ts"
+import { deliverSaying, isSaying } from "./gates.ts"
 import { Library } from "./library.ts"
 import { Owed } from "./owed.ts"
 import { noteOf } from "./progress.ts"
@@ -150,6 +151,7 @@ export class Engine {
       fork: this.fork,
       written: (batch) => this.#deliverAll(batch),
       refused: (delivery, error) => this.#refused(delivery, error),
+      isAsleep: (run) => this.dormant.has(run),
       noteOf,
       lost: (error) => this.#lost(error),
       onDefect: options.onDefect
@@ -253,6 +255,7 @@ export class Engine {
 
   /** Sends a message of an operator to a run; `done` hears when it is written and delivered. */
   tell(run: LiveRun, message: Message, done: (error?: TroupeError) => void): void {
+    if (this.#isClosed) return done(new OrchestratorClosed())
     this.writer.offer(new Delivery(run, message, undefined, done))
   }
 
@@ -319,9 +322,10 @@ export class Engine {
         live.pending--
         this.#told.at = message.at
         this.#told.seq = seq
-        if (decision === undefined) this.#deliver(live, message, place)
+        let tooLate: TroupeError | undefined
+        if (decision === undefined) tooLate = this.#deliver(live, message, place)
         else this.#rebuild(live, message, decision.past)
-        delivery.done?.()
+        delivery.done?.(tooLate)
       } catch (error) {
         // a defect of ours: it ends this run and no other
         this.options.onDefect(error)
@@ -343,14 +347,16 @@ export class Engine {
     this.#live--
   }
 
-  #deliver(run: LiveRun, message: Message, given: Place | undefined): void {
+  /** Gives why a message came too late to mean anything, where whoever sent it should know. */
+  #deliver(run: LiveRun, message: Message, given: Place | undefined): TroupeError | undefined {
     const { room } = run
+    let tooLate: TroupeError | undefined
     room.now = message.at
     run.updatedAt = message.at
     // it was on its way when the run ended: it stays in the history and changes nothing
-    if (run.outcome !== undefined) return
+    if (run.outcome !== undefined) return isSaying(message) ? deliverSaying(run, message) : undefined
     // whoever is owed something has no other address than a path
-    const place = run.owed === undefined ? given : run.owed.placeOf(message, run.id, this.#told.seq)
+    const place = run.owed === undefined ? given : this.#placeOf(run, run.owed, message)
     switch (message.type) {
       case "run.submitted":
         this.#open(run)
@@ -363,6 +369,11 @@ export class Engine {
       case "attempt.failed":
       case "attempt.aborted":
         place!.actor?.send(message)
+        break
+      case "gate.answered":
+      case "gate.rejected":
+      case "signal.received":
+        tooLate = deliverSaying(run, message)
         break
       case "run.paused":
         room.root?.send({ type: "pause" })
@@ -378,6 +389,7 @@ export class Engine {
     }
     if (run.ends !== undefined) noteEnd(run.ends, message, place, this.#told.seq)
     this.#rest(run)
+    return tooLate
   }
 
   /** Once a message is delivered: what now starts, what is to be done, whether the run has ended or only waits. */
@@ -386,9 +398,11 @@ export class Engine {
     room.admit()
     this.#perform(run)
     if (room.outcome !== undefined && run.outcome === undefined) this.#finish(run, room.outcome)
-    // what is on its way may be meant for somebody who is not in a snapshot any more
-    else if (this.#told.seq >= run.snapshotAt && !run.isFolding && run.pending === 0) this.#keepSnapshot(run)
-    else if (run.timers !== noTimers && run.out === undefined) this.#mayLeave(run)
+    else if (run.outcome === undefined) {
+      // what is on its way may be meant for somebody who is not in a snapshot any more
+      if (this.#told.seq >= run.snapshotAt && !run.isFolding && run.pending === 0) this.#keepSnapshot(run)
+      if (run.timers !== noTimers || room.hasOpenGates) this.mayLeave(run)
+    }
     run.calmDown()
   }
 
@@ -539,8 +553,8 @@ export class Engine {
         told.seq = seq
         told.epoch = epochs[seq - from] ?? 0
         if (forgottenBy !== undefined) {
-          const place = owed.placeOf(message, run.id, seq)
-          if (place === undefined || message.type === "timer.fired") continue
+          const place = this.#placeOf(run, owed, message)
+          if (place === undefined || (message.type === "timer.fired" && !(place instanceof GatePlace))) continue
           place.actor?.send({ type: "shelve" })
           shelved.set(place.path, { place, by: forgottenBy })
           this.#rest(run)
@@ -564,6 +578,11 @@ export class Engine {
     }
   }
 
+  /** Where a message of the past went. */
+  #placeOf({ id, room }: LiveRun, owed: Owed, message: Message): Place | undefined {
+    return message.type === "gate.rejected" ? room.gateAt(message.task) : owed.placeOf(message, id, this.#told.seq)
+  }
+
   /** Somebody decided: what was shelved for it begins anew, or has the result that was given. */
   #amend(
     owed: Owed,
@@ -575,8 +594,11 @@ export class Engine {
       if (by !== seq) continue
       shelved.delete(path)
       place.generation = seq
-      if (!Object.hasOwn(give, path)) place.actor?.send({ type: "requeue" })
-      else place.actor?.send({ type: "complete", value: give[path] } as never)
+      if (Object.hasOwn(give, path)) place.actor?.send({ type: "complete", value: give[path] } as never)
+      else {
+        place.actor?.send({ type: "requeue", at: this.#told.at } as never)
+        if (place instanceof GatePlace) place.hearEarly()
+      }
     }
     for (const [path, value] of Object.entries(give)) owed.find(path)?.actor?.send({ type: "complete", value } as never)
   }
@@ -735,9 +757,10 @@ export class Engine {
   // ── runs that wait leave memory ──────────────────────────────────────────────────────────────────
 
   /** A run that only waits, and long enough, leaves memory: what is left of it is an id and a time. */
-  #mayLeave(run: LiveRun): void {
+  mayLeave(run: LiveRun): void {
+    if (run.outcome !== undefined || run.isGone || run.out !== undefined || run.pending > 0) return
     if (!this.options.journal.isDurable || run.owed !== undefined || run.held !== undefined) return
-    if (run.pending > 0 || run.room.waiting > 0) return
+    if (run.room.waiting > 0 || (run.timers.size === 0 && !run.room.hasOpenGates)) return
     let dueAt = Number.POSITIVE_INFINITY
     for (const timer of run.timers.values()) dueAt = Math.min(dueAt, timer.dueAt)
     if (dueAt < this.now() + restMs || isWatched(this.root)) return
@@ -825,11 +848,12 @@ export interface Rehearsal {
 const noteEnd = (ends: Array<End>, message: Message, place: Place | undefined, seq: number): void => {
   const snapshot = place?.actor?.getSnapshot() as { status: string; output?: Outcome; value?: string } | undefined
   if (snapshot === undefined || place === undefined) return
+  const status = snapshot.status === "done" ? snapshot.output?.status : undefined
   if (message.type === "timer.fired") {
     if (place.actor !== undefined && "scope" in snapshot) ends.push({ seq, task: place.path, status: "timeout" })
+    else if (place instanceof GatePlace && status === "failed") ends.push({ seq, task: place.path, status })
     return
   }
-  const status = snapshot.status === "done" ? snapshot.output?.status : undefined
   if (status === "failed" || status === "cancelled") ends.push({ seq, task: place.path, status })
 }
 

@@ -27,6 +27,7 @@ import { memoryJournal } from "../storage/memory.ts"
 import type { Allow } from "./builtin.ts"
 import { type DecisionOptions, retry, rollback, skip } from "./decide.ts"
 import { Engine, type EngineOptions } from "./engine.ts"
+import { answer, reject, signal } from "./gates.ts"
 import { Inbox } from "./inbox.ts"
 import { type OrchestratorTransaction, type Prepare, transaction } from "./outbox.ts"
 import {
@@ -103,8 +104,8 @@ export interface WorkflowResult<O = Json> {
   readonly results: { readonly [task: string]: Json }
 }
 
-/** One execution of a workflow. */
-export interface Run<O = any> {
+/** One execution of a workflow; `G` are the answers that its gates take, by path. */
+export interface Run<O = any, G = any> {
   readonly id: string
   /** What the workflow gives back; rejects with `RunFailed` or `RunCancelled`. */
   result(): Promise<O>
@@ -124,6 +125,19 @@ export interface Run<O = any> {
   resume(cause?: Cause): Promise<boolean>
   /** From when it resolves, no attempt begins any more; running ones get their signal and a grace period, or none with `force`. False for a run that is over. */
   cancel(options?: CancelOptions): Promise<boolean>
+  /**
+   * Answers a gate by its path (`approved`, `ship/approved`, `items[3]/approved`); when it resolves, the answer is written. One
+   * that comes before the gate opens is kept for it. Rejects with `SchemaMismatch`, `GateUnknown`, `GateClosed` (it has its answer
+   * already, was skipped …) or `LimitExceeded`; nothing has changed then.
+   */
+  answer<const K extends keyof G & string>(gate: K, value: G[K], cause?: Cause): Promise<void>
+  /** Says no at a gate: its task fails with the code `GATE_REJECTED` and this reason. Rejects as `answer` does. */
+  reject(gate: keyof G & string, reason: string, cause?: Cause): Promise<void>
+  /**
+   * Tells the run what happened outside: all open gates with this `signal` are answered with the value; when none is open, the
+   * next one is. Rejects with `GateUnknown` when no gate listens to that name, else as `answer` does.
+   */
+  signal(name: string, value?: unknown, cause?: Cause): Promise<void>
   /**
    * Failed tasks begin anew, with all their attempts and a new idempotency key: the one at this path, or all. Rejects with
    * `AmendmentRefused` when none failed, with `StateChanged` when the run is not as it was `seen`.
@@ -210,12 +224,16 @@ export class Orchestrator implements AsyncDisposable {
    * Submits a workflow, or a single task. When it resolves, the run is written and goes on by itself.
    * Rejects with `InvalidId`, `SchemaMismatch` (input), `IdempotencyMismatch`, `LimitExceeded` or `OrchestratorClosed`; nothing is written then.
    */
-  async submit<I, O>(
-    workflow: Workflow<I, O> | TaskDef<any, I, O>,
+  async submit<I, O, G = {}>(
+    workflow: Workflow<I, O, any, G> | TaskDef<any, I, O>,
     input: I,
     options: SubmitOptions = {}
-  ): Promise<Run<O>> {
-    return new RunHandle<O>(this.#engine, this.#recovery, await written(await this.#submit(workflow, input, options)))
+  ): Promise<Run<O, G>> {
+    return new RunHandle<O, G>(
+      this.#engine,
+      this.#recovery,
+      await written(await this.#submit(workflow, input, options))
+    )
   }
 
   /** Submits and waits for the result; rejects with `RunFailed` or `RunCancelled`. */
@@ -239,9 +257,9 @@ export class Orchestrator implements AsyncDisposable {
   }
 
   /** Runs by id; rejects with `RunNotFound`. */
-  async get<O = any>(id: string): Promise<Run<O>> {
+  async get<O = any, G = any>(id: string): Promise<Run<O, G>> {
     const run = await Effect.runPromise(this.#recovery.load(requireId("run", id)))
-    return new RunHandle<O>(this.#engine, this.#recovery, run)
+    return new RunHandle<O, G>(this.#engine, this.#recovery, run)
   }
 
   /** State of a run by id; rejects with `RunNotFound`. */
@@ -262,6 +280,21 @@ export class Orchestrator implements AsyncDisposable {
   /** Cancels a run by id: `Run.cancel`. */
   async cancel(id: string, options?: CancelOptions): Promise<boolean> {
     return (await this.get(id)).cancel(options)
+  }
+
+  /** Answers a gate of a run by id: `Run.answer`. */
+  async answer(id: string, gate: string, value: unknown, cause?: Cause): Promise<void> {
+    return (await this.get(id)).answer(gate, value, cause)
+  }
+
+  /** Says no at a gate of a run by id: `Run.reject`. */
+  async reject(id: string, gate: string, reason: string, cause?: Cause): Promise<void> {
+    return (await this.get(id)).reject(gate, reason, cause)
+  }
+
+  /** Tells a run by id what happened outside: `Run.signal`. */
+  async signal(id: string, name: string, value?: unknown, cause?: Cause): Promise<void> {
+    return (await this.get(id)).signal(name, value, cause)
   }
 
   /** Does failed tasks of a run again: `Run.retry`. */
@@ -504,7 +537,7 @@ const resultOf = <O>(run: LiveRun): Promise<O> =>
     })
   })
 
-class RunHandle<O> implements Run<O> {
+class RunHandle<O, G> implements Run<O, G> {
   readonly #engine: Engine
   readonly #recovery: Recovery
   #run: LiveRun
@@ -547,6 +580,15 @@ class RunHandle<O> implements Run<O> {
   cancel({ force = false, ...cause }: CancelOptions = {}) {
     return this.#tell({ type: "run.cancelled", at: this.#engine.now(), force, ...said(cause) })
   }
+  answer<const K extends keyof G & string>(gate: K, value: G[K], cause: Cause = {}) {
+    return answer(this.#engine, () => this.#present(), gate, value, said(cause))
+  }
+  reject(gate: keyof G & string, reason: string, cause: Cause = {}) {
+    return reject(this.#engine, () => this.#present(), gate, reason, said(cause))
+  }
+  signal(name: string, value?: unknown, cause: Cause = {}) {
+    return signal(this.#engine, () => this.#present(), name, value, said(cause))
+  }
   async retry(task?: string, options: DecisionOptions = {}) {
     return retry(this.#deciding, await this.#present(), task, options)
   }
@@ -574,7 +616,9 @@ class RunHandle<O> implements Run<O> {
   }
   /** Resolves once the message is written and delivered. */
   async #tell(message: Message): Promise<boolean> {
-    const run = await this.#present()
+    let run = await this.#present()
+    // it may leave again before we come to speak to it
+    while (run.isGone) run = await this.#present()
     if (run.outcome !== undefined) return false
     return new Promise((resolve, reject) => {
       this.#engine.tell(run, message, (error) => (error === undefined ? resolve(true) : reject(error)))

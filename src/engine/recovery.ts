@@ -66,8 +66,10 @@ export class Recovery {
             for (const id of this.#due.splice(0, turn)) {
               if (!this.#engine.dormant.has(id)) continue
               const run = yield* Effect.result(this.load(id))
-              if (run._tag === "Success") starts += run.success.attempts
-              else this.#engine.options.onDefect(run.failure)
+              if (run._tag === "Success") {
+                starts += run.success.attempts
+                this.#engine.mayLeave(run.success)
+              } else this.#engine.options.onDefect(run.failure)
             }
             const leastMs = (1_000 * starts) / this.#startsPerSecond - (this.#engine.now() - since)
             yield* leastMs >= 1 ? Effect.sleep(leastMs) : Effect.yieldNow

@@ -57,6 +57,8 @@ export interface WriterOptions {
   readonly written: (batch: ReadonlyArray<Delivery>) => void
   /** Something that could not be written and is given up. */
   readonly refused: (delivery: Delivery, error: TroupeError) => void
+  /** Whether a run has left memory and waits. */
+  readonly isAsleep: (run: string) => boolean
   /** What lists should show of a run. */
   readonly noteOf: (run: LiveRun) => RunNote
   /** The journal belongs to somebody else by now. */
@@ -274,6 +276,8 @@ export class Writer {
     const notes: Array<RunNote> = []
     for (const [id, one] of this.#dirty) {
       this.#dirty.delete(id)
+      // written together with the message that woke it, it would say of a run at work that it sleeps
+      if ("run" in one && one.isAsleep && !this.#options.isAsleep(one.run)) continue
       notes.push("run" in one ? one : this.#options.noteOf(one))
       if (notes.length === notesMax) break
     }

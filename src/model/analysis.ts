@@ -5,6 +5,7 @@
 import { scanCondition } from "./condition.ts"
 import { cycleText, type DependencyGraph, dependencyGraph, findCycle } from "./dependencies.ts"
 import type { Problem, ProblemCode } from "./errors.ts"
+import { gateProblems, notAwaited } from "./gates.ts"
 import { isId, segments, suggest } from "./ids.ts"
 import type { Each, Mapping, Reference, TaskIR, WorkflowIR } from "./ir.ts"
 import {
@@ -64,6 +65,10 @@ const read = (ir: WorkflowIR): Analysis => {
   if (cycle !== undefined) problems.push(cycleProblem(ir, index, cycle))
   checkCapabilities(ir, problems)
   checkSchemas(ir, problems)
+  ir.tasks.forEach((task, i) => {
+    if ("kind" in task && task.kind === "gate") problems.push(...gateProblems(task, `/tasks/${i}`))
+  })
+  if (problems.length === 0) problems.push(...notAwaited(ir, graph))
   return { ir, graph, problems, lookupFor: (special) => (parts) => find(parts, special)! }
 }
 
@@ -271,6 +276,10 @@ const readKind = (task: TaskIR, look: Look): void => {
       return scan(task.on, look([], "/on"))
     case "repeat":
       return scanCondition(task.until, look(["output", "round"], "/until"))
+    case "gate":
+      scan(task.show, look([], "/show"))
+      if (typeof task.otherwise === "object") scan(task.otherwise.value, look([], "/otherwise/value"))
+      return
     case "sleep":
       return scan(task.durationMs, look([], "/durationMs"))
     case "shell":

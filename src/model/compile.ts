@@ -9,6 +9,7 @@ import { type DependencyGraph, indegrees } from "./dependencies.ts"
 import {
   type Each,
   type ExpandTask,
+  type GateTask,
   kindOf,
   type Mapping,
   type RepeatTask,
@@ -51,7 +52,7 @@ export interface CompiledTask {
 
 /** What an attempt needs to know. */
 export interface CompiledWork {
-  readonly kind: Exclude<TaskKind, "sleep" | "map" | "use" | "branch" | "repeat" | "expand">
+  readonly kind: Exclude<TaskKind, "sleep" | "gate" | "map" | "use" | "branch" | "repeat" | "expand">
   readonly ir: Work
   /** Name of the bound code. */
   readonly code: string | undefined
@@ -70,6 +71,15 @@ export interface CompiledWork {
 export type Structure =
   | { readonly kind: "leaf" }
   | { readonly kind: "sleep"; readonly durationMs: Resolver }
+  | {
+      readonly kind: "gate"
+      readonly show: Resolver
+      readonly withinMs: number | undefined
+      /** The answer when nobody gives one in time; undefined fails the gate. */
+      readonly otherwise: Resolver | undefined
+      readonly signal: string | undefined
+      readonly checkOut: Check | undefined
+    }
   | {
       readonly kind: "map"
       readonly over: Resolver
@@ -188,7 +198,7 @@ const compileWork = (task: TaskIR, tools: Tools): CompiledWork | undefined => {
 
 const ownWork = (task: TaskIR, { resolve, resolveItem }: Tools): CompiledWork | undefined => {
   const kind = kindOf(task)
-  if (kind === "sleep" || kind === "use" || kind === "branch" || kind === "repeat") return undefined
+  if (kind === "sleep" || kind === "gate" || kind === "use" || kind === "branch" || kind === "repeat") return undefined
   const work = (kind === "map" ? (task as { each: Each }).each : task) as Work
   if ("workflow" in work) return undefined
   const workKind = kind === "map" || kind === "expand" ? kindOf(stripExpand(work) as TaskIR) : kind
@@ -227,6 +237,17 @@ const structureOf = (given: Definition, task: TaskIR, { resolve, resolveItem, as
   switch (kindOf(task)) {
     case "sleep":
       return { kind: "sleep", durationMs: resolve((task as SleepTask).durationMs) }
+    case "gate": {
+      const { show, withinMs, otherwise, signal, out } = task as GateTask
+      return {
+        kind: "gate",
+        show: resolve(show),
+        withinMs,
+        otherwise: typeof otherwise === "object" ? resolve(otherwise.value) : undefined,
+        signal,
+        checkOut: jsonSchemaCheck(out, `the answer to gate '${task.id}'`)
+      }
+    }
     case "map": {
       const {
         over,

@@ -56,6 +56,7 @@ export type ProblemCode =
   | "KIND_NOT_ALLOWED"
   | "NO_AGENT"
   | "TASKS_EMPTY"
+  | "GATE_NOT_AWAITED"
   | "TASK_UNUSED"
   | "JSON_SYNTAX"
   | "YAML_SYNTAX"
@@ -229,6 +230,74 @@ export class RunFailed extends TroupeError {
     this.run = run
     this.task = task
     this.failure = failure
+  }
+}
+
+/** How a gate ended that takes no answer any more. */
+export type GateEnd = "answered" | "rejected" | "timed out" | "cancelled" | "skipped" | "ended"
+
+const gateEnds: Record<GateEnd, string> = {
+  answered: "it has its answer",
+  rejected: "it was rejected",
+  "timed out": "nobody answered in time",
+  cancelled: "it was cancelled with what it stands in",
+  skipped: "it, or what it stands in, was skipped",
+  ended: "what it stands in has ended"
+}
+
+/** A gate takes no answer any more, or a signal reaches nobody: `became` says why. The first answer stays what it was. */
+export class GateClosed extends TroupeError {
+  readonly _tag = "GateClosed"
+  readonly code = "GATE_CLOSED"
+  readonly run: string
+  /** Path of the gate, or the name of the signal. */
+  readonly gate: string
+  readonly became: GateEnd
+  constructor({ run, gate, became }: { run: string; gate: string; became: GateEnd }) {
+    super(
+      `'${gate}' of run '${run}' takes no answer any more: ${gateEnds[became]}; see what became of the run with status() or "troupe show ${run}"`
+    )
+    this.run = run
+    this.gate = gate
+    this.became = became
+  }
+}
+
+/** The workflow of a run has no gate of that path, or none that listens to a signal of that name; nothing was written. */
+export class GateUnknown extends TroupeError {
+  readonly _tag = "GateUnknown"
+  readonly code = "GATE_UNKNOWN"
+  readonly run: string
+  /** Path of the gate, or name of the signal, as it was given. */
+  readonly gate: string
+  readonly known: ReadonlyArray<string>
+  constructor({
+    run,
+    gate,
+    what,
+    known,
+    near
+  }: {
+    run: string
+    gate: string
+    what: "gate" | "signal"
+    known: ReadonlyArray<string>
+    /** "did you mean 'x'?", or "". */
+    near: string
+  }) {
+    const asked = JSON.stringify(gate.slice(0, 200))
+    super(
+      `${what === "gate" ? `run '${run}' has no gate ${asked}` : `no gate of run '${run}' listens to the signal ${asked}`}: ${
+        near !== ""
+          ? near
+          : known.length === 0
+            ? `there are none; add one with .gate(name, schema, ${what === "gate" ? "{ within, … }" : "{ signal, … }"})`
+            : `there are: ${known.slice(0, 10).join(", ")}`
+      }`
+    )
+    this.run = run
+    this.gate = gate
+    this.known = known
   }
 }
 

@@ -69,6 +69,31 @@ export interface TimerFired {
   readonly task: string
 }
 
+/** Somebody, or something, answered a gate. */
+export interface GateAnswered extends Cause {
+  readonly type: "gate.answered"
+  readonly at: number
+  /** Path of the gate. */
+  readonly task: string
+  readonly value: Json
+}
+
+/** Somebody said no at a gate. */
+export interface GateRejected extends Cause {
+  readonly type: "gate.rejected"
+  readonly at: number
+  readonly task: string
+  readonly reason: string
+}
+
+/** Something happened outside that gates of the run may wait for. */
+export interface SignalReceived extends Cause {
+  readonly type: "signal.received"
+  readonly at: number
+  readonly name: string
+  readonly value: Json
+}
+
 export interface RunPaused extends Cause {
   readonly type: "run.paused"
   readonly at: number
@@ -108,6 +133,9 @@ export type Message =
   | AttemptAborted
   | AttemptLate
   | TimerFired
+  | GateAnswered
+  | GateRejected
+  | SignalReceived
   | RunPaused
   | RunResumed
   | RunCancelled

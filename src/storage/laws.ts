@@ -255,7 +255,12 @@ const lawsOfOne: ReadonlyArray<{ readonly name: string; readonly check: (journal
         { type: "attempt.late", at: 14, task: "t2", attempt: 3, outcome: "aborted" },
         { type: "run.amended", at: 14, forget: [3, 4], give: { "t3/x": [1] }, who: "ann", why: "it works now" },
         { type: "run.rolledBack", at: 15, to: 3 },
-        { type: "run.cancelled", at: 16, force: true }
+        { type: "run.cancelled", at: 16, force: true },
+        { type: "gate.answered", at: 17, task: "t5", value: { large }, who: "ann", why: "fits" },
+        { type: "gate.answered", at: 18, task: "t6[3]/ok", value: null },
+        { type: "gate.rejected", at: 19, task: "t7", reason: "", why: "late" },
+        { type: "signal.received", at: 20, name: "paid", value: large, who: "bank" },
+        { type: "signal.received", at: 21, name: "paid", value: false }
       ]
       same(await journal.append(entries("r", 0, messages)), "written")
       same(sorted(await journal.read("r")), sorted(messages))
