@@ -19,6 +19,12 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ type: "resume" as const }) }
 )
 
+const snapshots = fc.record({
+  snapshotEvery: fc.constantFrom(1, 2, 5, 1_000),
+  keepMessages: fc.constantFrom(undefined, undefined, 0, 2)
+})
+type Snapshots = typeof snapshots extends fc.Arbitrary<infer T> ? T : never
+
 /** How often a task fails first: 0 to 2 times, by its path. */
 const failuresOf = (seed: number) => (path: string) => {
   let hash = seed
@@ -62,9 +68,9 @@ const play = async (
   acts: ReadonlyArray<Act>,
   seed: number,
   concurrency: number,
-  snapshotEvery: number
+  snapshots: Snapshots
 ) => {
-  const there = await world(flowOf(shape, { config: { concurrency } }), failuresOf(seed), { snapshotEvery })
+  const there = await world(flowOf(shape, { config: { concurrency } }), failuresOf(seed), snapshots)
   await there.orchestrator.submit(there.flow, null, { id: "r" })
   await there.settle()
   let crashes = 0
@@ -106,21 +112,12 @@ const play = async (
 }
 
 describe("a crash between any two messages", () => {
-  test.prop(
-    [
-      shapes(7),
-      fc.array(act, { maxLength: 25 }),
-      fc.nat(1_000),
-      fc.integer({ min: 1, max: 4 }),
-      fc.constantFrom(1, 2, 5, 1_000)
-    ],
-    {
-      numRuns: 300
-    }
-  )(
+  test.prop([shapes(7), fc.array(act, { maxLength: 25 }), fc.nat(1_000), fc.integer({ min: 1, max: 4 }), snapshots], {
+    numRuns: 300
+  })(
     "changes nothing: the same result, each outcome once, attempts within bounds (G01, G03, G04, G07, G09, G11, G13)",
-    async (shape, acts, seed, concurrency, snapshotEvery) => {
-      const { there, crashes } = await play(shape, acts, seed, concurrency, snapshotEvery)
+    async (shape, acts, seed, concurrency, snapshots) => {
+      const { there, crashes } = await play(shape, acts, seed, concurrency, snapshots)
       const outcome = await (await there.orchestrator.get("r")).outcome()
       expect(outcome.output).toEqual(outputOf(shape))
       expect(there.defects).toEqual([])

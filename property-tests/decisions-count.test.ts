@@ -56,7 +56,12 @@ describe("decisions of people", () => {
         await expect(run.retry(undefined, { seen: messages - 1 })).rejects.toMatchObject({ code: "STATE_CHANGED" })
         const begun = there.starts.length
         const done = new Set(before.flatMap((one) => (one.type === "attempt.succeeded" ? [one.task] : [])))
-        await run.retry(undefined, { seen: messages, who: "ann", why: "fixed" })
+        const isOver = (await run.status()).endedAt !== undefined
+        const retried = run.retry(undefined, { ...(isOver ? { seen: messages } : {}), who: "ann", why: "fixed" })
+        await there.settle()
+        // while it is stopping, what was told to stop has its grace period
+        if (!isOver) await there.tick(5_000)
+        await retried
         await there.settle()
         if (crashes.after) await there.crash()
         for (const pick of picks.slice(0, 3)) if (there.out > 0) await there.endOne(pick)
@@ -72,7 +77,9 @@ describe("decisions of people", () => {
         expect((await history(there)).slice(0, before.length)).toEqual(before)
         expect(await history(there)).toContainEqual(expect.objectContaining({ type: "run.amended", who: "ann" }))
       }
-      const outcome = await (await there.orchestrator.get("r")).outcome()
+      const end = await there.orchestrator.get("r")
+      expect(await end.status()).toMatchObject({ status: "succeeded" })
+      const outcome = await end.outcome()
       expect(outcome.output).toEqual(outputOf(shape))
       expect(there.defects).toEqual([])
       await there.close()
@@ -97,6 +104,7 @@ describe("decisions of people", () => {
       if (crashes.after) await there.crash()
       await drive(there, "r")
 
+      expect(await (await there.orchestrator.get("r")).status()).toMatchObject({ status: "succeeded" })
       expect((await (await there.orchestrator.get("r")).outcome()).output).toEqual(outputOf(shape))
       expect((await history(there)).slice(0, before.length)).toEqual(before)
       for (const { key } of there.starts.slice(begun)) expect(key).toMatch(new RegExp(`@${before.length}$`))

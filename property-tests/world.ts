@@ -69,7 +69,11 @@ export type World = Awaited<ReturnType<typeof world>>
 export const world = async (
   ir: WorkflowIR,
   failures: (path: string) => number = () => 0,
-  { listens = false, snapshotEvery = 1_000 }: { readonly listens?: boolean; readonly snapshotEvery?: number } = {}
+  {
+    listens = false,
+    snapshotEvery = 1_000,
+    keepMessages
+  }: { readonly listens?: boolean; readonly snapshotEvery?: number; readonly keepMessages?: number | undefined } = {}
 ) => {
   const journal = memoryJournal({ isDurable: true })
   const time = standing()
@@ -116,7 +120,13 @@ export const world = async (
   const live = async () => {
     opened = await Effect.runPromise(
       openEngine(
-        { store: journal, workflows: [flow], snapshotEvery, onDefect: (error) => defects.push(error) },
+        {
+          store: journal,
+          workflows: [flow],
+          snapshotEvery,
+          ...(keepMessages === undefined ? {} : { keepMessages }),
+          onDefect: (error) => defects.push(error)
+        },
         time.context
       )
     )

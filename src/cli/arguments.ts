@@ -2,24 +2,30 @@
 import { readFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { suggest } from "../model/ids.ts"
-import type { CommandSpec } from "./commands.ts"
+import type { CommandOption, CommandSpec } from "./commands.ts"
 import { CommandError } from "./output.ts"
 
 export interface Given {
   readonly positionals: ReadonlyArray<string>
   readonly text: (option: string) => string | undefined
+  /** All values of an option that may be given several times. */
+  readonly texts: (option: string) => ReadonlyArray<string>
   readonly has: (option: string) => boolean
   readonly number: (option: string) => number | undefined
+  /** A whole number from `least` on. */
+  readonly whole: (option: string, least: number, most?: number) => number | undefined
   /** A JSON value: itself, `@file`, or `-` for standard input. */
   readonly json: (option: string) => unknown
 }
 
 export const parse = (name: string, { options, positionals }: CommandSpec, argv: ReadonlyArray<string>): Given => {
   const config = Object.fromEntries(
-    Object.entries({ ...options, json: { value: undefined } }).map(([option, { value }]) => [
-      option,
-      { type: value === undefined ? ("boolean" as const) : ("string" as const) }
-    ])
+    Object.entries<CommandOption>({ ...options, json: { help: "" } }).map(
+      ([option, { value, isRepeatable = false }]) => [
+        option,
+        { type: value === undefined ? ("boolean" as const) : ("string" as const), multiple: isRepeatable }
+      ]
+    )
   )
   const {
     values,
@@ -51,23 +57,35 @@ export const parse = (name: string, { options, positionals }: CommandSpec, argv:
       "usage",
       `see "troupe ${name} --help"`
     )
-  if (words.length > positionals.length)
+  const isOpen = positionals.at(-1)?.includes("…") === true
+  if (words.length > positionals.length && !isOpen)
     throw new CommandError(
       `'troupe ${name}' does not know what to do with '${words[positionals.length]}'`,
       "usage",
       `see "troupe ${name} --help"`
     )
   const text = (option: string) => values[option] as string | undefined
+  const number = (option: string) => {
+    const given = text(option)
+    if (given === undefined) return undefined
+    const value = Number(given)
+    if (given.trim() === "" || !Number.isFinite(value))
+      throw new CommandError(`'--${option}' needs a number and got '${given}'`, "usage")
+    return value
+  }
   return {
     positionals: words,
     text,
+    texts: (option) => (values[option] as ReadonlyArray<string> | undefined) ?? [],
     has: (option) => values[option] === true,
-    number: (option) => {
-      const given = text(option)
-      if (given === undefined) return undefined
-      const value = Number(given)
-      if (given.trim() === "" || !Number.isFinite(value))
-        throw new CommandError(`'--${option}' needs a number and got '${given}'`, "usage")
+    number,
+    whole: (option, least, most = Number.MAX_SAFE_INTEGER) => {
+      const value = number(option)
+      if (value !== undefined && !(Number.isInteger(value) && value >= least && value <= most))
+        throw new CommandError(
+          `'--${option}' needs a whole number from ${least}${most === Number.MAX_SAFE_INTEGER ? "" : ` to ${most.toLocaleString("en")}`} and got '${text(option)}'`,
+          "usage"
+        )
       return value
     },
     json: (option) => {

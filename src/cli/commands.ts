@@ -3,13 +3,22 @@
 import { suggest } from "../model/ids.ts"
 import type { Given } from "./arguments.ts"
 import { bold, dim } from "./output.ts"
+import { causeOptions, fileStoreOption, jsonOption, steering } from "./steering.ts"
 
 export type Command = (given: Given) => Promise<number>
 
+export interface CommandOption {
+  /** What stands behind it; a flag when absent. */
+  readonly value?: string
+  readonly help: string
+  readonly isRepeatable?: boolean
+}
+
 export interface CommandSpec {
   readonly summary: string
+  /** `[X]` may be missing, `X…` may be several. */
   readonly positionals: ReadonlyArray<string>
-  readonly options: { readonly [name: string]: { readonly value?: string; readonly help: string } }
+  readonly options: { readonly [name: string]: CommandOption }
   readonly example: string
   readonly load: () => Promise<Command>
 }
@@ -23,7 +32,13 @@ const allowOption = {
     help: "kinds that may reach outside: shell, http, module; http:HOST lists hosts, comma separated"
   }
 }
-const storeOption = { store: { value: "STORE", help: "where runs are written: memory" } }
+const storeOption = {
+  store: { value: "STORE", help: "where runs are written: memory, or sqlite:PATH (default: sqlite:.troupe/troupe.db)" }
+}
+const scaleOption = { "var-scale": { value: "N", help: "divides the length of all waits by N" } }
+const seenOption = {
+  seen: { value: "N", help: "only if the run still has N messages, as 'troupe show' said" }
+}
 
 export const commands = {
   run: {
@@ -31,16 +46,106 @@ export const commands = {
     positionals: ["FILE"],
     options: {
       input: { value: "JSON|@file|-", help: "what the run gets (default: {})" },
-      id: { value: "ID", help: "names the run" },
+      id: { value: "ID", help: "names the run; if the store has it with the same input, it goes on where it was" },
       ...storeOption,
       ...exportOption,
       ...allowOption,
-      "var-scale": { value: "N", help: "divides the length of all waits by N" },
-      json: { help: "print one JSON value" }
+      ...scaleOption,
+      ...jsonOption
     },
     example: `troupe run hello.json --input '{"n": 3}'`,
     load: async () => (await import("./commands/run.ts")).run
   },
+  start: {
+    summary: "write a run to the store and print its id",
+    positionals: ["FILE"],
+    options: {
+      input: { value: "JSON|@file|-", help: "what the run gets (default: {})" },
+      id: { value: "ID", help: "names the run; the same id with the same input is the same run" },
+      ...fileStoreOption,
+      ...exportOption,
+      ...jsonOption
+    },
+    example: `troupe start hello.json --input '{"n": 3}'`,
+    load: async () => (await import("./commands/start.ts")).start
+  },
+  resume: {
+    summary: "drive unfinished runs to their end; with an ID, that one, also when it is paused",
+    positionals: ["[ID]", "[FILE…]"],
+    options: {
+      workflow: { value: "FILE", help: "brings code that runs need; as often as needed", isRepeatable: true },
+      ...fileStoreOption,
+      ...exportOption,
+      ...allowOption,
+      ...scaleOption,
+      ...causeOptions,
+      jsonl: { help: "print one JSON value a run, as each ends" },
+      ...jsonOption
+    },
+    example: "troupe resume r-17 orders.ts",
+    load: async () => (await import("./commands/resume.ts")).resume
+  },
+  runs: {
+    summary: "list the runs of a store, newest first",
+    positionals: [],
+    options: {
+      status: {
+        value: "S",
+        help: "running, paused, waiting, parked, succeeded, failed, cancelled or quarantined"
+      },
+      workflow: { value: "NAME", help: "only runs of that workflow" },
+      limit: { value: "N", help: "most runs of a page, 1 to 1,000 (default: 20)" },
+      cursor: { value: "C", help: "where the page before ended" },
+      ...fileStoreOption,
+      ...jsonOption
+    },
+    example: "troupe runs --status failed",
+    load: async () => (await import("./commands/runs.ts")).runs
+  },
+  show: {
+    summary: "show how a run stands and what it waits for",
+    positionals: ["ID"],
+    options: {
+      at: { value: "N", help: "as it was after message N, as 'troupe events' counts them" },
+      ...fileStoreOption,
+      ...jsonOption
+    },
+    example: "troupe show r-17 --at 12",
+    load: async () => (await import("./commands/show.ts")).show
+  },
+  events: {
+    summary: "print what happened to a run, in order",
+    positionals: ["ID"],
+    options: {
+      follow: { help: "go on until the run ends" },
+      jsonl: { help: "print one JSON value a message (also without a terminal)" },
+      ...fileStoreOption,
+      ...jsonOption
+    },
+    example: "troupe events r-17 --follow",
+    load: async () => (await import("./commands/events.ts")).events
+  },
+  pause: steering("pause", "let no attempt of a run begin until it is resumed", "being paused"),
+  cancel: steering("cancel", "end a run", "being cancelled", {
+    options: { force: { help: "do not wait for attempts that are at work" } }
+  }),
+  retry: steering("retry", "do failed tasks of a run again: all, or one", "going on", {
+    positionals: ["ID", "[TASK]"],
+    options: seenOption,
+    example: 'troupe retry r-17 charge --why "the bank is back"'
+  }),
+  skip: steering("skip", "give a task that failed, or is at work, its result", "going on", {
+    positionals: ["ID", "TASK", "[JSON]"],
+    options: seenOption,
+    example: `troupe skip r-17 quote '{"price": 12}' --why "asked by phone"`
+  }),
+  rollback: steering("rollback", "take a run back to where it was after a message", "going on", {
+    options: {
+      to: { value: "N", help: "the message, as 'troupe events' counts them" },
+      ...seenOption
+    },
+    example: 'troupe rollback r-17 --to 4 --why "wrong prices"'
+  }),
   check: {
     summary: "list everything that is wrong with a workflow",
     positionals: ["FILE"],
@@ -71,10 +176,14 @@ export const commands = {
     load: async () => (await import("./commands/schema.ts")).schema
   },
   doctor: {
-    summary: "check this installation",
+    summary: "check this installation, and a store if there is one",
     positionals: [],
-    options: { ...storeOption, json: { help: "print one JSON value" } },
-    example: "troupe doctor",
+    options: {
+      ...storeOption,
+      "accept-loss": { help: "open a store that has lost its '-wal' file with what is left" },
+      ...jsonOption
+    },
+    example: "troupe doctor --store sqlite:.troupe/troupe.db",
     load: async () => (await import("./commands/doctor.ts")).doctor
   }
 } satisfies Record<string, CommandSpec>

@@ -2,13 +2,11 @@
 import { readFileSync, statSync } from "node:fs"
 import { dirname, extname, resolve } from "node:path"
 import { pathToFileURL } from "node:url"
-import { type Allow, isAllowed } from "../engine/builtin.ts"
+import type { Allow } from "../engine/builtin.ts"
 import { InvalidWorkflow, type Problem, TroupeError } from "../model/errors.ts"
 import { suggest } from "../model/ids.ts"
-import { kindOf, type TaskIR, type WorkflowIR } from "../model/ir.ts"
 import { limits } from "../model/limits.ts"
 import { bindingProblems, inspectDocument, parseJson, parseYaml } from "../model/load.ts"
-import { forEachInner } from "../model/nested.ts"
 import { validate } from "../model/validate.ts"
 import { isWorkflow, makeWorkflow, type Workflow } from "../model/workflow.ts"
 import type { Given } from "./arguments.ts"
@@ -25,21 +23,30 @@ export interface FileContent {
 const codeEndings = new Set([".ts", ".mts", ".js", ".mjs"])
 const yamlEndings = new Set([".yaml", ".yml"])
 
+/** Whether a word names a workflow file rather than a run. */
+export const isFileName = (word: string): boolean => {
+  const ending = extname(word).toLowerCase()
+  return codeEndings.has(ending) || yamlEndings.has(ending) || ending === ".json"
+}
+
+/** Whether a file brings code of its own, which no store keeps. */
+export const isCodeFile = (file: string): boolean => codeEndings.has(extname(file).toLowerCase())
+
 /** What a file holds, with everything that is wrong with it. A file that cannot be read at all is an error of its own. */
-export const readFile = async (given: Given): Promise<FileContent> => {
-  const path = resolve(given.positionals[0]!)
+export const readFile = async (given: Given, file = given.positionals[0]!): Promise<FileContent> => {
+  const path = resolve(file)
   const ending = extname(path).toLowerCase()
   const folder = dirname(path)
   const isCode = codeEndings.has(ending)
   if (!isCode && !yamlEndings.has(ending) && ending !== ".json")
     throw new CommandError(
-      `${given.positionals[0]}: the ending '${ending}' says nothing about what is inside`,
+      `${file}: the ending '${ending}' says nothing about what is inside`,
       "invalid",
       "workflow files end in .json, .yaml, .yml, .ts, .mts, .js or .mjs"
     )
-  checkReadable(path, given.positionals[0]!)
+  checkReadable(path, file)
   if (isCode) {
-    const workflow = await importWorkflow(path, given)
+    const workflow = await importWorkflow(path, file, given)
     return { workflow, problems: [...validate(workflow.ir), ...bindingProblems(workflow.ir, workflow.code)], folder }
   }
   if (given.text("export") !== undefined) throw new CommandError("'--export' is for files of code", "usage")
@@ -78,7 +85,7 @@ const checkReadable = (path: string, shown: string) => {
   }
 }
 
-const importWorkflow = async (path: string, given: Given): Promise<Workflow> => {
+const importWorkflow = async (path: string, file: string, given: Given): Promise<Workflow> => {
   const name = given.text("export") ?? "default"
   let exports: Record<string, unknown>
   try {
@@ -88,7 +95,7 @@ const importWorkflow = async (path: string, given: Given): Promise<Workflow> => 
       error instanceof TroupeError
         ? error
         : new CommandError(
-            `${given.positionals[0]}: ${(error as Error).message ?? String(error)}`,
+            `${file}: ${(error as Error).message ?? String(error)}`,
             "invalid",
             "the file must run as it is"
           )
@@ -98,7 +105,7 @@ const importWorkflow = async (path: string, given: Given): Promise<Workflow> => 
   if (isWorkflow(found)) return found
   const workflows = Object.keys(exports).filter((key) => isWorkflow(exports[key]))
   throw new CommandError(
-    `${given.positionals[0]}: the export '${name}' ${name in exports ? "is not a workflow" : "is not there"}`,
+    `${file}: the export '${name}' ${name in exports ? "is not a workflow" : "is not there"}`,
     "invalid",
     workflows.length === 0
       ? "export what .returns(…) gives"
@@ -127,30 +134,4 @@ export const readAllow = (given: Given, folder: string): Allow => {
       )
   }
   return hosts.length === 0 ? allow : { ...allow, http: hosts }
-}
-
-/** Tasks whose kind would need `--allow`. */
-export const allowProblems = (ir: WorkflowIR, allow: Allow, path = ""): ReadonlyArray<Problem> => {
-  const problems: Array<Problem> = []
-  const look = (kind: string, at: string) => {
-    if (isAllowed(kind, allow)) return
-    problems.push({
-      code: "KIND_NOT_ALLOWED",
-      severity: "error",
-      path: at,
-      message: `tasks of kind '${kind}' run only when they are allowed`,
-      hint: `add --allow ${kind} if you trust the file`
-    })
-  }
-  ir.tasks.forEach((task, i) => look(workKind(task), `${path}/tasks/${i}`))
-  ir.agents?.forEach((agent, i) => {
-    if (agent.does !== undefined) look(agent.does.kind, `${path}/agents/${i}/does`)
-  })
-  forEachInner(ir, (inner, under) => problems.push(...allowProblems(inner, allow, path + under)))
-  return problems
-}
-
-const workKind = (task: TaskIR): string => {
-  const work = "each" in task ? task.each : task
-  return "kind" in work ? work.kind : kindOf(task)
 }

@@ -30,7 +30,7 @@ export const main = async (argv: ReadonlyArray<string>): Promise<number> => {
   }
   const name = first as CommandName
   if (rest.includes("--help") || rest.includes("-h")) return print(commandHelp(name))
-  const json = rest.includes("--json")
+  const json = rest.includes("--json") || rest.includes("--jsonl")
   try {
     const given = parse(name, commands[name], rest)
     return await (await commands[name].load())(given)
@@ -68,7 +68,22 @@ const exitOf = (error: TroupeError): CommandError["kind"] => {
       return "invalid"
     case "InvalidOption":
     case "InvalidId":
+    case "IdempotencyMismatch":
+    case "SchemaMismatch":
       return "usage"
+    case "RequestRefused":
+      return error.code === "IDEMPOTENCY_MISMATCH" || error.code === "SCHEMA_MISMATCH" ? "usage" : "failed"
+    case "SequenceConflict":
+    case "StaleOwner":
+    case "JournalFull":
+    case "JournalBusy":
+    case "JournalBroken":
+    case "JournalCorrupt":
+    case "StoreInUse":
+    case "StoreUnusable":
+    case "OwnerSilent":
+    case "OwnerGone":
+      return "store"
     default:
       return "failed"
   }

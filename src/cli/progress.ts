@@ -31,6 +31,29 @@ export const watch = (run: Run): (() => void) => {
   }
 }
 
+/** A bar for something that is counted; shown only on a terminal, and only for what takes longer than a moment. */
+export const bar = (
+  what: string
+): { readonly set: (done: number, total: number) => void; readonly end: () => void } => {
+  const { stderr } = process
+  const since = performance.now()
+  let isShown = false
+  return {
+    set: (done, total) => {
+      if (stderr.isTTY !== true || performance.now() - since < delayMs) return
+      isShown = true
+      const filled = total === 0 ? width : Math.round((width * done) / total)
+      const share = total === 0 ? 100 : (100 * done) / total
+      stderr.write(
+        `\r\u001b[2K${cyan("█".repeat(filled), stderr)}${dim("░".repeat(width - filled), stderr)} ${share.toFixed(0).padStart(3)}% ${what}`
+      )
+    },
+    end: () => {
+      if (isShown) stderr.write("\r\u001b[2K")
+    }
+  }
+}
+
 const width = 24
 
 /** One line that fits the terminal. */

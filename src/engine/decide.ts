@@ -6,11 +6,10 @@ import * as Effect from "effect/Effect"
 import { AmendmentRefused, StateChanged, type TroupeError } from "../model/errors.ts"
 import type { Json } from "../model/json.ts"
 import type { Cause, Message, RunAmended, RunRolledBack } from "../model/messages.ts"
-import type { JournalError } from "../storage/errors.ts"
-import type { History } from "../storage/journal.ts"
 import { counted } from "./amend.ts"
-import type { Engine, Rehearsal } from "./engine.ts"
+import { type Engine, type Past, type Rehearsal, withMessage } from "./engine.ts"
 import { noteOf } from "./progress.ts"
+import type { Recovery } from "./recovery.ts"
 import type { LiveRun } from "./run.ts"
 import { Delivery } from "./writer.ts"
 
@@ -19,12 +18,22 @@ export interface DecisionOptions extends Cause {
   readonly seen?: number
 }
 
+export interface Deciding {
+  readonly engine: Engine
+  readonly recovery: Recovery
+}
+
 /** Times that a decision is worked out again because the run went on meanwhile. */
 const triesMax = 20
 
 /** Failed tasks begin anew, with all their attempts and a new idempotency key: one of them, or all. */
-export const retry = (engine: Engine, run: LiveRun, task: string | undefined, options: DecisionOptions) =>
-  decide(engine, run, options, ({ ends }, at) => {
+export const retry = (
+  { engine, recovery }: Deciding,
+  run: LiveRun,
+  task: string | undefined,
+  options: DecisionOptions
+) =>
+  decide({ engine, recovery }, run, options, ({ ends }, at) => {
     const failures = ends.filter(({ status }) => status !== "cancelled")
     const chosen = failures.filter((end) => task === undefined || end.task === task)
     if (chosen.length === 0) throw refusal(run, task, failures)
@@ -32,8 +41,14 @@ export const retry = (engine: Engine, run: LiveRun, task: string | undefined, op
   })
 
 /** A failed task, or one that is at work, gets this result. */
-export const skip = (engine: Engine, run: LiveRun, task: string, value: Json, options: DecisionOptions) =>
-  decide(engine, run, options, ({ ends, owed }, at) => {
+export const skip = (
+  { engine, recovery }: Deciding,
+  run: LiveRun,
+  task: string,
+  value: Json,
+  options: DecisionOptions
+) =>
+  decide({ engine, recovery }, run, options, ({ ends, owed }, at) => {
     const failures = ends.filter(({ status }) => status === "failed")
     const chosen = failures.filter((end) => end.task === task)
     const place = owed.find(task)
@@ -43,9 +58,9 @@ export const skip = (engine: Engine, run: LiveRun, task: string, value: Json, op
   })
 
 /** Back to where the run was after message `to`: what came later stays in the history and counts no more. */
-export const rollback = (engine: Engine, run: LiveRun, to: number, options: DecisionOptions) =>
-  decide(engine, run, options, (_, at, history) => {
-    const last = counted(history.messages)
+export const rollback = ({ engine, recovery }: Deciding, run: LiveRun, to: number, options: DecisionOptions) =>
+  decide({ engine, recovery }, run, options, (_, at, { history, snapshot }) => {
+    const last = counted(history.messages, snapshot?.seq)
       .filter(({ seq }) => seq <= to)
       .at(-1)
     if (!Number.isInteger(to) || to < 0 || last?.seq !== to)
@@ -85,35 +100,40 @@ const refusal = (run: LiveRun, task: string | undefined, failures: ReadonlyArray
   })
 }
 
-type Work = (rehearsal: Rehearsal, at: number, history: History) => Message
+type Work = (rehearsal: Rehearsal, at: number, past: Past) => Message
 
 /** Works a decision out, rehearses it, and offers it; again if the run went on meanwhile and nobody said what they saw. */
-const decide = async (engine: Engine, run: LiveRun, options: DecisionOptions, work: Work): Promise<void> => {
+const decide = async (where: Deciding, run: LiveRun, options: DecisionOptions, work: Work): Promise<void> => {
   for (let tries = 1; ; tries++) {
     try {
-      return await decideOnce(engine, run, options, work)
+      return await decideOnce(where, run, options, work)
     } catch (error) {
       if (!(error instanceof StateChanged) || options.seen !== undefined || tries === triesMax) throw error
     }
   }
 }
 
-const decideOnce = async (engine: Engine, run: LiveRun, { seen }: DecisionOptions, work: Work): Promise<void> => {
-  const history = await Effect.runPromise(engine.options.journal.read(run.id) as Effect.Effect<History, JournalError>)
-  const { length } = history.messages
+const decideOnce = async (
+  { engine, recovery }: Deciding,
+  run: LiveRun,
+  { seen }: DecisionOptions,
+  work: Work
+): Promise<void> => {
+  if (seen !== undefined && seen !== run.length)
+    throw new StateChanged({ run: run.id, expected: seen, actual: run.length })
+  // what was told to stop ends first: it would not be known whether it had done its work
+  await new Promise<void>((resolve) => run.whenCalm(resolve))
+  const past = await Effect.runPromise(recovery.past(run.id, true))
+  const length = (past.snapshot?.seq ?? 0) + past.history.messages.length
   if (seen !== undefined && seen !== length) throw new StateChanged({ run: run.id, expected: seen, actual: length })
-  const message = work(sound(run, engine.rehearse(run, history)), engine.now(), history)
-  const after: History = {
-    messages: [...history.messages, message],
-    epochs: [...history.epochs, engine.options.claim.epoch]
-  }
-  sound(run, engine.rehearse(run, after))
+  const message = work(sound(run, engine.rehearse(run, past)), engine.now(), past)
+  sound(run, engine.rehearse(run, withMessage(past, message, engine.options.claim.epoch)))
   await new Promise<void>((resolve, reject) => {
     const delivery = new Delivery(run, message, undefined, (error?: TroupeError) =>
       error === undefined ? resolve() : reject(error)
     )
     const { error: _, ...note } = noteOf(run)
-    delivery.decision = { history, note: { ...note, status: "running" } }
+    delivery.decision = { past, length, note: { ...note, status: "running" } }
     engine.writer.offer(delivery)
   })
 }

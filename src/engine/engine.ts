@@ -27,7 +27,8 @@ import {
   OrchestratorClosed,
   RunNotFound,
   TroupeError,
-  toFailure
+  toFailure,
+  VersionUnavailable
 } from "../model/errors.ts"
 import { canonical, type Json } from "../model/json.ts"
 import type { Message, Outcome, RunAmended } from "../model/messages.ts"
@@ -66,6 +67,8 @@ export interface EngineOptions {
   readonly graceMs: number
   /** Messages between two snapshots of a run, at least. */
   readonly snapshotEvery: number
+  /** Messages that compaction leaves of those that a snapshot covers; undefined keeps all. */
+  readonly keepMessages?: number | undefined
   /** Divides the length of waits. */
   readonly timeScale: number
   /** Names runs that were given no id. */
@@ -75,6 +78,8 @@ export interface EngineOptions {
   /** Told about defects that no caller can be told about. */
   readonly onDefect: (error: unknown) => void
 }
+
+const nothing: ReadonlyArray<string> = []
 
 /** Kept for its hidden class; it belongs to the specimens (specimens.ts), which come first in every process. */
 const firstDelivery: Array<Delivery> = []
@@ -138,7 +143,8 @@ export class Engine {
     this.#told.epoch = options.claim.epoch
     this.writer = new Writer({
       journal: options.journal,
-      epoch: options.claim.epoch,
+      // what is only written down says so: nobody has begun with what follows from it
+      epoch: options.isIdle === true ? -options.claim.epoch : options.claim.epoch,
       fork: this.fork,
       written: (batch) => this.#deliverAll(batch),
       refused: (delivery, error) => this.#refused(delivery, error),
@@ -155,6 +161,10 @@ export class Engine {
     return this.#live + this.dormant.size
   }
 
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
   /** A run that is in memory; throws `RunNotFound`. */
   find(id: string): LiveRun {
     const run = this.runs.get(id)
@@ -164,9 +174,16 @@ export class Engine {
 
   /**
    * Submits a run; `run.whenWritten` tells when it is as durable as the journal makes it. `before` is the run that had this id
-   * before: with the same workflow and input it is the same run; with others it throws `IdempotencyMismatch`.
+   * before: with the same workflow and input it is the same run; with others it throws `IdempotencyMismatch`. With code that is
+   * `missing` here the run is written and parked until that is known.
    */
-  submit(workflow: Workflow, id: string, input: Json, before = this.runs.get(id)): LiveRun {
+  submit(
+    workflow: Workflow,
+    id: string,
+    input: Json,
+    before = this.runs.get(id),
+    missing: ReadonlyArray<string> = nothing
+  ): LiveRun {
     if (this.#isClosed) throw new OrchestratorClosed()
     if (before !== undefined) {
       if (!isSame(before, workflow, input)) throw new IdempotencyMismatch({ run: id })
@@ -182,7 +199,11 @@ export class Engine {
     const { isDurable } = this.options.journal
     const at = this.now()
     const run = this.#make(id, workflow, input, at)
-    if (isDurable) this.register(workflow)
+    if (missing.length > 0) {
+      run.parked = new VersionUnavailable({ run: id, workflow: workflow.name, hash: workflow.hash, missing })
+      run.owed = new Owed()
+      this.writer.note(run)
+    } else if (isDurable) this.register(workflow)
     this.#adopt(run)
     const { version } = workflow.ir
     const message: Message = {
@@ -280,7 +301,7 @@ export class Engine {
         this.#told.at = message.at
         this.#told.seq = seq
         if (decision === undefined) this.#deliver(live, message, place)
-        else this.#rebuild(live, message, decision.history)
+        else this.#rebuild(live, message, decision.past)
         delivery.done?.()
       } catch (error) {
         // a defect of ours: it ends this run and no other
@@ -305,10 +326,12 @@ export class Engine {
 
   #deliver(run: LiveRun, message: Message, given: Place | undefined): void {
     const { room } = run
-    // whoever is owed something has no other address than a path
-    const place = run.owed === undefined ? given : run.owed.placeOf(message, run.id, this.#told.seq)
     room.now = message.at
     run.updatedAt = message.at
+    // it was on its way when the run ended: it stays in the history and changes nothing
+    if (run.outcome !== undefined) return
+    // whoever is owed something has no other address than a path
+    const place = run.owed === undefined ? given : run.owed.placeOf(message, run.id, this.#told.seq)
     switch (message.type) {
       case "run.submitted":
         this.#open(run)
@@ -328,6 +351,7 @@ export class Engine {
         break
       case "run.resumed":
         room.root?.send({ type: "resume" })
+        this.#startHeld(run)
         if (!run.isFolding) this.writer.note(run)
         break
       case "run.cancelled":
@@ -343,8 +367,10 @@ export class Engine {
     room.admit()
     this.#perform(run)
     if (room.outcome !== undefined && run.outcome === undefined) this.#finish(run, room.outcome)
-    else if (this.#told.seq >= run.snapshotAt && !run.isFolding) this.#keepSnapshot(run)
+    // what is on its way may be meant for somebody who is not in a snapshot any more
+    else if (this.#told.seq >= run.snapshotAt && !run.isFolding && run.pending === 0) this.#keepSnapshot(run)
     else if (run.timers !== noTimers && run.out === undefined) this.#mayLeave(run)
+    run.calmDown()
   }
 
   #open(run: LiveRun): void {
@@ -383,11 +409,12 @@ export class Engine {
     for (const command of outbox) if (command.type === "attempt.abort") this.#answerAbort(run, command.place)
   }
 
-  #answerAbort(run: LiveRun, place: Place): void {
-    const attempt = run.owed?.attempts.get(place.path)
-    if (attempt === undefined) return
-    const message = { type: "attempt.aborted", at: this.now(), task: place.path, attempt: attempt.attempt } as const
-    this.writer.offer(new Delivery(run, message, attempt.place, undefined))
+  #answerAbort(run: LiveRun, { path }: Place): void {
+    const owed = run.owed?.attempts.get(path) ?? run.held?.get(path)
+    if (owed === undefined) return
+    run.held?.delete(path)
+    const message = { type: "attempt.aborted", at: this.now(), task: path, attempt: owed.attempt } as const
+    this.writer.offer(new Delivery(run, message, owed.place, undefined))
   }
 
   /** Performs what a run is owed, if it may go on. */
@@ -396,14 +423,24 @@ export class Engine {
     if (owed === undefined || run.outcome !== undefined) return
     for (const { place, isAborting } of owed.attempts.values()) if (isAborting) this.#answerAbort(run, place)
     if (run.parked !== undefined || this.options.isIdle === true) return
+    owed.begin(this.now())
     run.owed = undefined
-    for (const { place, attempt, askedAt, epoch, isAborting } of owed.attempts.values()) {
-      // its end is on its way, and finds the place by itself
-      if (isAborting) continue
+    // of those that are asked to stop the end is on its way, and finds the place by itself
+    for (const [path, { isAborting }] of owed.attempts) if (isAborting) owed.attempts.delete(path)
+    run.held = owed.attempts.size > 0 ? owed.attempts : undefined
+    this.#startHeld(run)
+    for (const { place, dueAt } of owed.timers.values()) this.#startTimer(run, place, dueAt)
+  }
+
+  /** Calls the attempts of an earlier life again, unless their run is paused. */
+  #startHeld(run: LiveRun): void {
+    const { held } = run
+    if (held === undefined || run.room.isHeld) return
+    run.held = undefined
+    for (const { place, attempt, askedAt, epoch } of held.values()) {
       const started = this.attempts.start(place, attempt, run.workflow.code, { askedAt, epoch })
       if (!started.isOver) run.send(started)
     }
-    for (const { place, dueAt } of owed.timers.values()) this.#startTimer(run, place, dueAt)
   }
 
   /** A run from what was written about it, with what it is owed still owed. */
@@ -423,7 +460,7 @@ export class Engine {
     const { journal, claim } = this.options
     const seq = this.#told.seq + 1
     run.snapshotAt = this.#nextSnapshot(seq, 0)
-    if (!journal.isDurable || run.owed !== undefined) return
+    if (!journal.isDurable || run.owed !== undefined || run.held !== undefined) return
     const frozen = freeze(run.room, (place) => {
       const out = place.attempt as Attempt | undefined
       return out === undefined ? undefined : [out.attempt, out.askedAt, out.epoch]
@@ -431,7 +468,8 @@ export class Engine {
     const body = JSON.stringify({ ...frozen, attempts: run.attempts })
     run.snapshotAt = this.#nextSnapshot(seq, body.length)
     // without it a restart only takes longer
-    const kept = Effect.ignore(journal.keepSnapshot({ run: run.id, seq, body }, claim.epoch))
+    const { keepMessages: keep } = this.options
+    const kept = Effect.ignore(journal.keepSnapshot({ run: run.id, seq, body, keep }, claim.epoch))
     this.fork(kept)
   }
 
@@ -456,11 +494,11 @@ export class Engine {
   }
 
   /** What would become of a run with this history, without touching it: how its tasks ended, or why it cannot be. */
-  rehearse(run: LiveRun, history: History): Rehearsal {
+  rehearse(run: LiveRun, { history, snapshot }: Past): Rehearsal {
     const dry = this.#make(`${run.id}~`, run.workflow, run.input, run.submittedAt)
     dry.ends = []
     dry.isRehearsal = true
-    this.#fold(dry, history)
+    this.#fold(dry, history, snapshot)
     const { owed = new Owed(), ends, parked } = dry
     dry.room.leave()
     this.root.send({ type: "supervisor.stop", id: dry.id })
@@ -525,7 +563,7 @@ export class Engine {
   }
 
   /** A decision about the past: the run is folded anew; what is out and still wanted stays out. */
-  #rebuild(run: LiveRun, message: Message, history: History): void {
+  #rebuild(run: LiveRun, message: Message, past: Past): void {
     const out = new Map<string, Attempt>()
     for (let attempt = run.out; attempt !== undefined; attempt = attempt.next) out.set(attempt.place.path, attempt)
     for (const timer of run.timers.values()) this.timers.stop(timer)
@@ -535,13 +573,13 @@ export class Engine {
       this.root.send({ type: "supervisor.stop", id: run.id })
     } else {
       this.#finished.splice(this.#finished.indexOf(run), 1)
-      this.#finishedMessages -= history.messages.length
+      this.#finishedMessages -= run.length
       this.#live++
     }
     run.revive()
     run.room = this.#roomOf(run)
-    const { epoch } = this.options.claim
-    this.#fold(run, { messages: [...history.messages, message], epochs: [...history.epochs, epoch] })
+    const { history, snapshot } = withMessage(past, message, this.options.claim.epoch)
+    this.#fold(run, history, snapshot)
     for (const [path, attempt] of out) {
       const owed = run.owed?.attempts.get(path)
       if (owed === undefined || owed.attempt !== attempt.attempt || keyOf(owed.place) !== attempt.key) {
@@ -576,6 +614,7 @@ export class Engine {
       }
       case "attempt.abort":
         if (place.attempt !== undefined) this.attempts.abort(place.attempt as Attempt, aborted)
+        else this.#answerAbort(run, place)
         return
       case "timer.start":
         this.#startTimer(run, place, command.dueAt)
@@ -619,6 +658,7 @@ export class Engine {
   #finish(run: LiveRun, outcome: Outcome): void {
     this.#release(run, aborted)
     run.owed = undefined
+    run.held = undefined
     run.finish(outcome)
     if (run.isRehearsal) return
     if (!run.isFolding) this.writer.note(run)
@@ -672,13 +712,14 @@ export class Engine {
 
   /** A run that only waits, and long enough, leaves memory: what is left of it is an id and a time. */
   #mayLeave(run: LiveRun): void {
-    if (!this.options.journal.isDurable || run.owed !== undefined || run.pending > 0 || run.room.waiting > 0) return
+    if (!this.options.journal.isDurable || run.owed !== undefined || run.held !== undefined) return
+    if (run.pending > 0 || run.room.waiting > 0) return
     let dueAt = Number.POSITIVE_INFINITY
     for (const timer of run.timers.values()) dueAt = Math.min(dueAt, timer.dueAt)
     if (dueAt < this.now() + restMs || isWatched(this.root)) return
     const due = Number.isFinite(dueAt) ? dueAt : undefined
     this.writer.note({ ...noteOf(run), isAsleep: true, dueAt: due })
-    this.sleep(run.id, due, run.leave())
+    this.sleep(run.id, due, run.leave(), run.room.isHeld)
     this.#release(run, aborted)
     this.runs.delete(run.id)
     this.#live--
@@ -687,8 +728,8 @@ export class Engine {
   }
 
   /** A run waits in the journal. */
-  sleep(id: string, dueAt: number | undefined, waiting: Dormant["waiting"] = []): void {
-    const dormant: Dormant = { timer: undefined, waiting }
+  sleep(id: string, dueAt: number | undefined, waiting: Dormant["waiting"] = [], isPaused = false): void {
+    const dormant: Dormant = { timer: undefined, waiting, isPaused }
     if (dueAt !== undefined) dormant.timer = this.timers.start(dueAt, () => this.options.onDue(id))
     this.dormant.set(id, dormant)
   }
@@ -713,6 +754,7 @@ export class Engine {
 export interface Dormant {
   timer: Timer | undefined
   readonly waiting: Array<(end: Outcome | TroupeError) => void>
+  readonly isPaused: boolean
 }
 
 /** A run whose next wait ends sooner stays in memory. */
@@ -731,6 +773,17 @@ export interface Past {
   readonly snapshot: Snapshot | undefined
   readonly history: History
 }
+
+/** The past with one more message. */
+export const withMessage = ({ first, snapshot, history }: Past, message: Message, epoch: number): Past => ({
+  first,
+  snapshot,
+  history: {
+    first: history.first,
+    messages: [...history.messages, message],
+    epochs: [...history.epochs, epoch]
+  }
+})
 
 /** A thousand messages take about so much room, in bytes. */
 const sizeOfThousand = 64_000

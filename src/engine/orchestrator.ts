@@ -27,6 +27,7 @@ import { memoryJournal } from "../storage/memory.ts"
 import type { Allow } from "./builtin.ts"
 import { type DecisionOptions, retry, rollback, skip } from "./decide.ts"
 import { Engine, type EngineOptions } from "./engine.ts"
+import { Inbox } from "./inbox.ts"
 import {
   overviewOf,
   type RunOverview,
@@ -41,6 +42,7 @@ import { Recovery } from "./recovery.ts"
 import { type Agent, type AgentMessage, mailboxCapacity } from "./router.ts"
 import type { LiveRun } from "./run.ts"
 import { keepSpecimens } from "./specimens.ts"
+import { performer } from "./steering.ts"
 
 export interface OrchestratorOptions {
   /**
@@ -66,6 +68,11 @@ export interface OrchestratorOptions {
   readonly retainMessages?: number
   /** Messages of a run between two snapshots, at least; a restart folds only what came after the last. Default 1,000. */
   readonly snapshotEvery?: number
+  /**
+   * How many messages of a run are kept of those that a snapshot covers, besides the first; all by default. For runs that go on
+   * for years: what was removed cannot be shown, retried or rolled back to.
+   */
+  readonly keepMessages?: number
   /** Attempts that a restart brings back per second at most; default 20,000. */
   readonly startsPerSecond?: number
   /** Most messages that wait for one agent; default 1,000. */
@@ -334,12 +341,21 @@ const written = (run: LiveRun): Promise<LiveRun> =>
 export interface Opened {
   readonly engine: Engine
   readonly recovery: Recovery
+  /** What other processes ask for; where they can. */
+  readonly inbox?: Inbox
 }
+
+/**
+ * Which runs of a store an engine drives: `all`, those that it is `asked` for, or `nothing`: then what people ask for is written
+ * down and no more. For the command line; in a program, an orchestrator that runs nothing would be a trap.
+ */
+export type Drives = "all" | "asked" | "nothing"
 
 /** Opens an engine with every setting decided, and brings back what the store holds; both faces stand on it. */
 export const openEngine = (
   options: OrchestratorOptions,
-  context: Context.Context<never>
+  context: Context.Context<never>,
+  drives: Drives = "all"
 ): Effect.Effect<Opened, InvalidOption | JournalError> =>
   Effect.gen(function* () {
     const { balance = "least-loaded", store = "memory" } = options
@@ -347,11 +363,15 @@ export const openEngine = (
       return yield* Effect.fail(new InvalidOption({ option: "balance", value: balance, allowed: balances.join(", ") }))
     const startsPerSecond = positive(options.startsPerSecond ?? 20_000, "startsPerSecond")
     const journal = yield* journalOf(store)
-    const claim = yield* journal.claim()
+    // a journal that we opened ourselves is not left open
+    const claim = yield* Effect.tapError(journal.claim(), () =>
+      typeof store === "string" ? Effect.ignore(journal.close(0)) : Effect.void
+    )
     let recovery: Recovery | undefined
     const settings: EngineOptions = {
       journal,
       claim,
+      isIdle: drives === "nothing",
       context,
       inspect: options.inspect,
       balance,
@@ -361,6 +381,7 @@ export const openEngine = (
       retainMessages: positive(options.retainMessages ?? 100_000, "retainMessages"),
       mailboxMax: positive(options.mailboxMax ?? mailboxCapacity, "mailboxMax"),
       graceMs: positive(options.graceMs ?? 5_000, "graceMs"),
+      keepMessages: options.keepMessages === undefined ? undefined : positive(options.keepMessages, "keepMessages"),
       snapshotEvery: Math.max(1, positive(options.snapshotEvery ?? 1_000, "snapshotEvery")),
       timeScale: options.timeScale ?? 1,
       newId: journal.isDurable ? orderedId : randomUUID,
@@ -373,10 +394,15 @@ export const openEngine = (
     for (const agent of options.agents ?? []) engine.router.join(agent)
     if (!journal.isDurable) return { engine, recovery }
     for (const workflow of options.workflows ?? []) engine.register(asWorkflow(workflow))
-    // a store that cannot be read is given back, so that it can be opened again
-    yield* Effect.onError(recovery.begin(), () => Effect.ignore(engine.close()))
-    recovery.wake()
-    return { engine, recovery }
+    if (drives === "all") {
+      // a store that cannot be read is given back, so that it can be opened again
+      yield* Effect.onError(recovery.begin(), () => Effect.ignore(engine.close()))
+      recovery.wake()
+    }
+    if (journal.inbox === undefined) return { engine, recovery }
+    const inbox = new Inbox(journal.inbox, engine, performer(new Orchestrator({ engine, recovery }), engine, recovery))
+    inbox.open()
+    return { engine, recovery, inbox }
   })
 
 /** The journal that a store names. */
@@ -398,7 +424,7 @@ const journalOf = (
 }
 
 /** A UUID (version 7) that begins with the time: rows of one time stand together in the store's index. */
-const orderedId = (): string => {
+export const orderedId = (): string => {
   const random = randomUUID()
   const time = Date.now().toString(16).padStart(12, "0")
   return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(15)}`
@@ -494,13 +520,16 @@ class RunHandle<O> implements Run<O> {
     return this.#tell({ type: "run.cancelled", at: this.#engine.now(), force, ...said(cause) })
   }
   async retry(task?: string, options: DecisionOptions = {}) {
-    return retry(this.#engine, await this.#present(), task, options)
+    return retry(this.#deciding, await this.#present(), task, options)
   }
   async skip(task: string, value: Json = null, options: DecisionOptions = {}) {
-    return skip(this.#engine, await this.#present(), task, toJson(value), options)
+    return skip(this.#deciding, await this.#present(), task, toJson(value), options)
   }
   async rollback(to: number, options: DecisionOptions = {}) {
-    return rollback(this.#engine, await this.#present(), to, options)
+    return rollback(this.#deciding, await this.#present(), to, options)
+  }
+  get #deciding() {
+    return { engine: this.#engine, recovery: this.#recovery }
   }
   /** The run in memory: while it waits it may have left. */
   async #present(): Promise<LiveRun> {

@@ -9,7 +9,7 @@ import type { Message } from "../model/messages.ts"
 export interface OwedAttempt {
   readonly place: Place
   readonly attempt: number
-  /** When the message was written that asked for it, and in which epoch. */
+  /** When the message was written that asked for it, and in which epoch; negative where it was only written down. */
   askedAt: number
   epoch: number
   isAborting: boolean
@@ -23,6 +23,8 @@ export interface OwedTimer {
 export class Owed {
   readonly attempts = new Map<string, OwedAttempt>()
   readonly timers = new Map<string, OwedTimer>()
+  /** Timers that were stopped: one that had fired by then may have been written after what stopped it. */
+  readonly #stopped = new Map<string, OwedTimer>()
 
   /** A command that is not performed for now. */
   take(command: Command, askedAt: number, epoch: number): void {
@@ -40,8 +42,20 @@ export class Owed {
       case "timer.start":
         this.timers.set(path, { place, dueAt: command.dueAt })
         return
-      case "timer.stop":
+      case "timer.stop": {
+        const timer = this.timers.get(path)
+        if (timer !== undefined) this.#stopped.set(path, timer)
         this.timers.delete(path)
+      }
+    }
+  }
+
+  /** The time of attempts that were only written down begins now: nobody has called them yet. */
+  begin(now: number): void {
+    for (const attempt of this.attempts.values()) {
+      if (attempt.epoch >= 0) continue
+      attempt.epoch = -attempt.epoch
+      attempt.askedAt = now
     }
   }
 
@@ -77,7 +91,7 @@ export class Owed {
         return undefined
       }
       case "timer.fired": {
-        const timer = this.timers.get(message.task)
+        const timer = this.timers.get(message.task) ?? this.#stopped.get(message.task)
         if (timer === undefined) throw new JournalDiverged({ run, seq, found: message.type, task: message.task })
         this.timers.delete(message.task)
         return timer.place

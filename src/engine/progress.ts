@@ -2,8 +2,10 @@
 
 import { FanoutDirector, LoopDirector, WorkflowDirector } from "../actors/directors.ts"
 import type { ScopeSnapshot } from "../actors/scope.ts"
+import type { Board } from "../model/board.ts"
 import { criticalPath } from "../model/dependencies.ts"
 import { type Failure, toFailure } from "../model/errors.ts"
+import { kindOf } from "../model/ir.ts"
 import type { Json } from "../model/json.ts"
 import type { RunStatus, TaskStatus } from "../model/messages.ts"
 import { durationsOf } from "../model/plan.ts"
@@ -279,17 +281,32 @@ const statusOf = ({ outcome, parked, room }: LiveRun, alive: Alive): RunStatus =
  * the pace seen so far; where tasks wait for slots or agents, what is left at the rate so far, if that is longer.
  */
 const etaOf = (run: LiveRun, alive: Alive, now: number): Date | undefined => {
-  const { compiled, room } = run
-  const { board } = room
+  const { board } = run.room
   if (board === undefined) return undefined
-  const { count, totalMs, estimatedMs, leastShare } = board.observed
+  const { left, work } = leftOf(run, board, alive, now)
+  const { length } = criticalPath(run.compiled.graph, left)
+  const { estimatedMs } = board.observed
+  const atTheRate = isCrowded(run) && estimatedMs > 0 ? ((now - run.submittedAt) * work) / estimatedMs : 0
+  return new Date(now + Math.max(length, atTheRate))
+}
+
+/** How long each task may still take, by index, in the pace seen so far; and the estimates of all that is open together. */
+const leftOf = (
+  { compiled, room: { timeScale } }: LiveRun,
+  board: Board,
+  alive: Alive,
+  now: number
+): { readonly left: ReadonlyArray<number>; readonly work: number } => {
+  const { count, totalMs, leastShare } = board.observed
   const mean = count === 0 ? undefined : totalMs / count
   const pace = Number.isFinite(leastShare) ? leastShare : 1
   const estimates = durationsOf(compiled.definition)
   let work = 0
   const left = compiled.tasks.map(({ ir }, task) => {
     if (board.isFinal(task)) return 0
-    const expected = ir.estimateMs === undefined ? (mean ?? estimates[task]!) : ir.estimateMs * pace
+    // how long a wait takes is not learned from the others
+    const usual = kindOf(ir) === "sleep" ? estimates[task]! / timeScale : (mean ?? estimates[task]!)
+    const expected = ir.estimateMs === undefined ? usual : ir.estimateMs * pace
     const running = alive.since.get(task)
     const rest =
       running === undefined
@@ -298,9 +315,16 @@ const etaOf = (run: LiveRun, alive: Alive, now: number): Date | undefined => {
     work += ir.estimateMs ?? 0
     return rest
   })
-  const { length } = criticalPath(compiled.graph, left)
-  const atTheRate = isCrowded(run) && estimatedMs > 0 ? ((now - run.submittedAt) * work) / estimatedMs : 0
-  return new Date(now + Math.max(length, atTheRate))
+  return { left, work }
+}
+
+/** The tasks that decide when a run may be done, first to last: those of the longest path through what is left that are open. */
+export const pathLeft = (run: LiveRun, now: number): { readonly path: ReadonlyArray<string>; readonly ms: number } => {
+  const { board } = run.room
+  if (board === undefined || run.outcome !== undefined) return { path: [], ms: 0 }
+  const { graph } = run.compiled
+  const { path, length } = criticalPath(graph, leftOf(run, board, look(run), now).left)
+  return { path: path.filter((id) => !board.isFinal(graph.index.get(id)!)), ms: length }
 }
 
 /** Whether tasks wait for slots, or for agents. */

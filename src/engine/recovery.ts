@@ -128,12 +128,14 @@ export class Recovery {
       const known = library.known(hash)
       const ir = known?.workflow.ir ?? (yield* this.#journal.definition(hash))
       if (ir === undefined) return yield* Effect.fail(new JournalCorrupt({ run: id, seq: 0, kind: "shape" }))
-      const past = yield* this.#past(id)
+      const past = yield* this.past(id)
       // somebody else may have asked for it meanwhile
       const here = this.#engine.runs.get(id)
       if (here !== undefined) return here
       const { workflow, missing } = known ?? library.bind(hash, ir)
-      const parked = missing.length === 0 ? undefined : this.#without(id, workflow, missing)
+      // where nothing is performed, no code is missed
+      const isComplete = missing.length === 0 || this.#engine.options.isIdle === true
+      const parked = isComplete ? undefined : this.#without(id, workflow, missing)
       return yield* Effect.try({
         try: () => this.#engine.fold(id, workflow, past, parked),
         catch: (error) =>
@@ -144,17 +146,21 @@ export class Recovery {
     })
   }
 
-  /** What a run is brought back from. A decision that speaks of messages before the snapshot needs all of them. */
-  #past(id: string): Effect.Effect<Past, JournalError> {
+  /**
+   * What a run is brought back from. With `whole`, and where later decisions speak of messages before the snapshot, that is all
+   * of its messages, as far as they are still there.
+   */
+  past(id: string, whole = false): Effect.Effect<Past, JournalError> {
     return Effect.gen({ self: this }, function* () {
       const snapshot = yield* this.#journal.snapshot(id)
-      if (snapshot !== undefined) {
+      const [first] = (yield* this.#journal.read(id, 0, 1)).messages
+      if (snapshot !== undefined && !whole) {
         const later = yield* this.#journal.read(id, snapshot.seq)
-        const [first] = (yield* this.#journal.read(id, 0, 1)).messages
         if (reachOf(later.messages) >= snapshot.seq) return { first, snapshot, history: later }
       }
       const history = yield* this.#journal.read(id)
-      return { first: history.messages[0], snapshot: undefined, history }
+      if (history.first === 0 || snapshot === undefined) return { first, snapshot: undefined, history }
+      return { first, snapshot, history: yield* this.#journal.read(id, snapshot.seq) }
     })
   }
 

@@ -7,7 +7,7 @@ import type { Json } from "../model/json.ts"
 import type { Outcome } from "../model/messages.ts"
 import type { Workflow } from "../model/workflow.ts"
 import type { Attempt } from "./attempts.ts"
-import type { Owed } from "./owed.ts"
+import type { Owed, OwedAttempt } from "./owed.ts"
 import type { Timer } from "./timers.ts"
 
 /** Nearly all runs have no timers of their own. */
@@ -40,6 +40,8 @@ export class LiveRun {
   attempts = 0
   /** What it asked for and nobody does: while its messages are folded again, and while it may not go on. */
   owed: Owed | undefined = undefined
+  /** Attempts of an earlier life, by path, that are not called again while it is paused. */
+  held: Map<string, OwedAttempt> | undefined = undefined
   /** Messages from which on the next snapshot is due. */
   snapshotAt = 0
   /** It only shows what would be. */
@@ -59,6 +61,7 @@ export class LiveRun {
   #isWritten = false
   #refusal: TroupeError | undefined = undefined
   #waitingForWrite: Array<Written> | undefined = undefined
+  #waitingForCalm: Array<() => void> | undefined = undefined
   #waitingForEnd: Array<(outcome: Outcome | TroupeError) => void> | undefined = undefined
 
   constructor(id: string, workflow: Workflow, compiled: CompiledWorkflow, input: Json, at: number, room: Room) {
@@ -126,11 +129,32 @@ export class LiveRun {
     if (waiting !== undefined) for (const one of waiting) one(error)
   }
 
+  /** Whether attempts were told to stop and have not ended yet. */
+  get isStopping(): boolean {
+    for (let attempt = this.out; attempt !== undefined; attempt = attempt.next) if (attempt.isAborting) return true
+    return false
+  }
+
+  /** Calls `calm` once nothing is stopping any more. */
+  whenCalm(calm: () => void): void {
+    ;(this.#waitingForCalm ??= []).push(calm)
+    this.calmDown()
+  }
+
+  /** Tells who waits for it, if nothing is stopping. */
+  calmDown(): void {
+    if (this.#waitingForCalm === undefined || this.isStopping) return
+    const waiting = this.#waitingForCalm
+    this.#waitingForCalm = undefined
+    for (const calm of waiting) calm()
+  }
+
   /** It is alive again: somebody decided anew about what had ended it. */
   revive(): void {
     this.outcome = undefined
     this.endedAt = undefined
     this.attempts = 0
+    this.held = undefined
   }
 
   finish(outcome: Outcome): void {

@@ -10,7 +10,8 @@ import type { Place } from "../actors/room.ts"
 import { OrchestratorClosed, StateChanged, TroupeError } from "../model/errors.ts"
 import type { Message } from "../model/messages.ts"
 import { JournalBroken, type JournalError, type StaleOwner } from "../storage/errors.ts"
-import type { Entry, History, JournalService, Pinned, RunNote } from "../storage/journal.ts"
+import type { Entry, JournalService, Pinned, RunNote } from "../storage/journal.ts"
+import type { Past } from "./engine.ts"
 import type { LiveRun } from "./run.ts"
 
 /** Something for a run, with who wants to know that it is written and delivered. For the journal it is an entry. */
@@ -39,7 +40,9 @@ export class Delivery implements Entry {
 
 /** What a decision about the past was made on. */
 export interface Decision {
-  readonly history: History
+  readonly past: Past
+  /** Messages that the run had then. */
+  readonly length: number
   readonly note: RunNote
 }
 
@@ -186,7 +189,7 @@ export class Writer {
     for (const delivery of batch) {
       const { live, decision } = delivery
       if (decision !== undefined) {
-        const expected = decision.history.messages.length
+        const { length: expected } = decision
         if (live.length !== expected || live.pending > 1) {
           refused = true
           live.pending--

@@ -129,6 +129,47 @@ export class StoreInUse extends TroupeError {
   }
 }
 
+/** The owner of the store took a request from another process and refused it; the message is what it said. */
+export class RequestRefused extends TroupeError {
+  readonly _tag = "RequestRefused"
+  readonly code: string
+  constructor({ code, message }: { code: string; message: string }) {
+    super(message)
+    this.code = code
+  }
+}
+
+/** The owner of the store is alive, but gave no answer; what it has not begun by now it will not do later. */
+export class OwnerSilent extends TroupeError {
+  readonly _tag = "OwnerSilent"
+  readonly code = "OWNER_SILENT"
+  readonly path: string
+  readonly pid: number
+  readonly waitedMs: number
+  constructor({ path, pid, waitedMs }: { path: string; pid: number; waitedMs: number }) {
+    super(
+      `process ${pid} has the store '${path}' open and gave no answer within ${waitedMs / 1_000} s: look whether it hangs, or end it, and ask again`
+    )
+    this.path = path
+    this.pid = pid
+    this.waitedMs = waitedMs
+  }
+}
+
+/** The owner of the store ended before it answered. */
+export class OwnerGone extends TroupeError {
+  readonly _tag = "OwnerGone"
+  readonly code = "OWNER_GONE"
+  readonly path: string
+  /** Number of the request that waits for whoever owns the store next. */
+  readonly request: number
+  constructor({ path, request }: { path: string; request: number }) {
+    super(`the process that had the store '${path}' open ended before it answered: try again`)
+    this.path = path
+    this.request = request
+  }
+}
+
 export type UnusableReason =
   | "directory"
   | "empty"

@@ -7,6 +7,7 @@ import type * as Effect from "effect/Effect"
 import type { WorkflowIR } from "../model/ir.ts"
 import type { Message, RunStatus } from "../model/messages.ts"
 import type { JournalError } from "./errors.ts"
+import type { InboxService } from "./inbox.ts"
 
 /** One message of one run, at its place in the run's order (from 0). */
 export interface Entry {
@@ -76,8 +77,10 @@ export interface RunPage {
   readonly cursor: string | undefined
 }
 
-/** Messages of a run, and the epoch in which each was written. */
+/** Messages of a run, and the epoch in which each was written; negative where its writer performed nothing. */
 export interface History {
+  /** Number of the first of them; later than was asked for where compaction has removed what stood there. */
+  readonly first: number
   readonly messages: ReadonlyArray<Message>
   readonly epochs: ReadonlyArray<number>
 }
@@ -87,6 +90,8 @@ export interface Snapshot {
   readonly run: string
   readonly seq: number
   readonly body: string
+  /** Compaction: of the messages that it covers only so many are kept, and the first one; all where it is undefined. */
+  readonly keep?: number | undefined
 }
 
 /** The right to append. */
@@ -102,12 +107,15 @@ export interface Claim {
 export interface JournalService {
   /** Whether what it holds outlives whoever writes to it. */
   readonly isDurable: boolean
+  /** Where other processes ask things of whoever owns the journal; only where others can reach it. */
+  readonly inbox?: InboxService
   /** Takes the journal over: whoever held it before can append no more. Refused while that one is alive in another process. */
   readonly claim: () => Effect.Effect<Claim, JournalError>
   /**
    * Writes messages of any number of runs, and notes: all of them or, on any error, none. Each message must continue its run
    * without a gap. When it succeeds, everything written is as durable as this journal can make it. There is one writer, which
-   * runs each effect exactly once; a journal that needs no waiting may do the work at once and return an exit.
+   * runs each effect exactly once; a journal that needs no waiting may do the work at once and return an exit. An owner that
+   * only writes down and performs nothing gives its epoch with a minus, which the history keeps.
    */
   readonly append: (
     batch: ReadonlyArray<Entry>,

@@ -340,6 +340,21 @@ const lawsOfOne: ReadonlyArray<{ readonly name: string; readonly check: (journal
     }
   },
   {
+    name: "compaction removes what a snapshot covers, but for the first message and the newest",
+    check: async (journal) => {
+      const large = "x".repeat(100_000)
+      await journal.append(entries("r", 0, [submitted(0), done(1, large), done(2), done(3), done(4), done(5)]))
+      await Effect.runPromise(journal.journal.keepSnapshot({ run: "r", seq: 5, body: "{}", keep: 2 }, journal.epoch))
+      const all = await Effect.runPromise(journal.journal.read("r"))
+      same([all.first, all.messages], [3, [done(3), done(4), done(5)]])
+      same((await Effect.runPromise(journal.journal.read("r", 0, 1))).messages, [submitted(0)])
+      same((await Effect.runPromise(journal.journal.read("r", 5))).messages, [done(5)])
+      same((await Effect.runPromise(journal.journal.snapshot("r")))?.body, "{}")
+      same(await journal.append(entries("r", 6, [done(6)])), "written")
+      same((await journal.find("r"))?.length, 7)
+    }
+  },
+  {
     name: "definitions are kept by their hash, and runs say to which they are pinned",
     check: async (journal) => {
       const ir = { ir: 1, name: "w", tasks: [{ id: "t1", kind: "noop" }] } as const

@@ -31,6 +31,8 @@ interface Book {
   note: RunNote | undefined
   noted: number
   snapshot: Snapshot | undefined
+  /** Messages before this one are not shown any more. */
+  first: number
   blame: number
 }
 
@@ -44,7 +46,7 @@ export const memoryJournal = ({ capacity = 5_000_000, isDurable = false }: Memor
   let crashes = -1
 
   const refusal = (batch: ReadonlyArray<Entry>, epoch: number): JournalError | undefined => {
-    if (epoch !== current) return new StaleOwner({ epoch, current })
+    if (Math.abs(epoch) !== current) return new StaleOwner({ epoch, current })
     if (held + batch.length > capacity) return new JournalFull({ capacity })
     if (batch.length === 1) return conflict(batch[0]!, books.get(batch[0]!.run)?.messages.length ?? 0)
     const lengths = new Map<string, number>()
@@ -57,7 +59,7 @@ export const memoryJournal = ({ capacity = 5_000_000, isDurable = false }: Memor
     return undefined
   }
 
-  const write = ({ run, message, definition }: Entry): void => {
+  const write = ({ run, message, definition }: Entry, epoch: number): void => {
     let book = books.get(run)
     if (book === undefined) {
       if (definition !== undefined) definitions.set(definition.hash, definition.ir)
@@ -70,18 +72,19 @@ export const memoryJournal = ({ capacity = 5_000_000, isDurable = false }: Memor
         note: undefined,
         noted: 0,
         snapshot: undefined,
+        first: 0,
         blame: 0
       }
       books.set(run, book)
     }
     book.messages.push(message)
-    if (isDurable) book.epochs.push(current)
+    if (isDurable) book.epochs.push(epoch)
     book.blame = 0
     held++
   }
 
   const owned = (epoch: number): Effect.Effect<void, JournalError> =>
-    epoch === current ? Exit.void : Exit.fail(new StaleOwner({ epoch, current }))
+    Math.abs(epoch) === current ? Exit.void : Exit.fail(new StaleOwner({ epoch, current }))
 
   return {
     isDurable,
@@ -94,7 +97,7 @@ export const memoryJournal = ({ capacity = 5_000_000, isDurable = false }: Memor
     append: (batch, notes, epoch) => {
       const refused = refusal(batch, epoch)
       if (refused !== undefined) return Exit.fail(refused)
-      for (const entry of batch) write(entry)
+      for (const entry of batch) write(entry, epoch)
       for (const note of notes) {
         const book = books.get(note.run)
         if (book === undefined) continue
@@ -105,20 +108,25 @@ export const memoryJournal = ({ capacity = 5_000_000, isDurable = false }: Memor
     },
     renew: owned,
     close: (epoch) => {
-      if (epoch === current) crashes = -1
+      if (Math.abs(epoch) === current) crashes = -1
       return owned(epoch)
     },
     read: (run, from = 0, to) => {
       const book = books.get(run)
+      // the first message always stays
+      const first = from === 0 && to === 1 ? 0 : Math.max(from, book?.first ?? 0)
       return Exit.succeed({
-        messages: Object.freeze(book?.messages.slice(from, to) ?? []),
-        epochs: Object.freeze(book?.epochs.slice(from, to) ?? [])
+        first,
+        messages: Object.freeze(book?.messages.slice(first, to) ?? []),
+        epochs: Object.freeze(book?.epochs.slice(first, to) ?? [])
       })
     },
-    keepSnapshot: (snapshot, epoch) => {
+    keepSnapshot: ({ keep, ...snapshot }, epoch) => {
       const book = books.get(snapshot.run)
-      if (epoch === current && book !== undefined) book.snapshot = snapshot
-      return owned(epoch)
+      if (epoch !== current || book === undefined) return owned(epoch)
+      book.snapshot = snapshot
+      if (keep !== undefined) book.first = Math.max(book.first, snapshot.seq - keep)
+      return Exit.void
     },
     snapshot: (run) => Exit.succeed(books.get(run)?.snapshot),
     find: (run) => {

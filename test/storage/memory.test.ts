@@ -27,7 +27,7 @@ describe("the journal in memory keeps the laws", () => {
 
 describe("the laws notice journals that break them", () => {
   const broken: ReadonlyArray<readonly [string, (good: JournalService) => JournalService]> = [
-    ["forgets", (good) => ({ ...good, read: () => Effect.succeed({ messages: [], epochs: [] }) })],
+    ["forgets", (good) => ({ ...good, read: () => Effect.succeed({ first: 0, messages: [], epochs: [] }) })],
     [
       "writes half a batch",
       (good) => ({

@@ -1,9 +1,10 @@
 /** `troupe check FILE`: all problems at once. */
 
+import { allowProblems } from "../../engine/allowed.ts"
 import type { Problem } from "../../model/errors.ts"
 import { countTasks } from "../../model/nested.ts"
 import type { Command } from "../commands.ts"
-import { allowProblems, readAllow, readFile } from "../file.ts"
+import { readAllow, readFile } from "../file.ts"
 import { dim, exitCodes, green, oneLine, red, tell, tellJson, yellow } from "../output.ts"
 
 export const check: Command = async (given) => {

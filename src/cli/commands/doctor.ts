@@ -1,12 +1,15 @@
-/** `troupe doctor`: is this installation fit to work? */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+/** `troupe doctor`: is this installation fit to work, and is the store whole? Nothing of a damaged store is touched. */
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Orchestrator } from "../../engine/orchestrator.ts"
 import { load } from "../../model/load.ts"
+import type { Given } from "../arguments.ts"
 import type { Command } from "../commands.ts"
-import { CommandError, dim, exitCodes, green, red, tell, tellJson } from "../output.ts"
+import { CommandError, dim, exitCodes, green, red, tell, tellJson, yellow } from "../output.ts"
+import { bar } from "../progress.ts"
+import { type FileStore, storeOf } from "../store.ts"
 import { version } from "../version.ts"
 
 interface Finding {
@@ -14,27 +17,74 @@ interface Finding {
   readonly ok: boolean
   readonly message: string
   readonly hint: string
+  /** Something that was written is not there any more as it was. */
+  readonly isDamage?: boolean
+  readonly code?: string
+  readonly run?: string
+  readonly seq?: number
 }
 
 export const doctor: Command = async (given) => {
-  const store = given.text("store") ?? "memory"
-  if (store !== "memory") throw new CommandError(`the store '${store}' is not known`, "usage", "stores: memory")
-  const findings = [
+  const findings: Array<Finding> = [
     { check: "troupe", ok: true, message: version(), hint: "" },
     node(),
     dependency("xstate", "5."),
     dependency("effect", "4."),
     temporaryFiles(),
-    await works()
+    await works(),
+    ...(await storeFindings(given))
   ]
   const ok = findings.every((finding) => finding.ok)
-  if (given.has("json")) await tellJson({ ok, findings })
-  else
-    for (const finding of findings)
-      tell(
-        `${finding.ok ? green("✓") : red("✗")} ${finding.check}: ${finding.message}${finding.hint === "" ? "" : dim(` (${finding.hint})`)}`
-      )
-  return ok ? exitCodes.ok : exitCodes.failed
+  if (given.has("json")) await tellJson({ ok, findings: findings.map(({ isDamage: _, ...shown }) => shown) })
+  else for (const finding of findings) tell(line(finding))
+  if (ok) return exitCodes.ok
+  return findings.some(({ isDamage }) => isDamage === true) ? exitCodes.store : exitCodes.failed
+}
+
+const line = ({ ok, isDamage = false, check, message, hint }: Finding): string =>
+  `${ok ? green("✓") : isDamage ? red("✗") : yellow("!")} ${check}: ${message}${hint === "" ? "" : dim(` (${hint})`)}`
+
+/** A store that was named is there to be looked at; the usual one is, if it exists. */
+const storeFindings = async (given: Given): Promise<ReadonlyArray<Finding>> => {
+  const store = storeOf(given)
+  const acceptsLoss = given.has("accept-loss")
+  if (store.kind === "memory") {
+    if (acceptsLoss)
+      throw new CommandError("a store in memory has nothing to lose", "usage", "give --store sqlite:PATH")
+    return []
+  }
+  if (given.text("store") === undefined && !acceptsLoss && !existsSync(store.path)) return []
+  const found = await examined(store, false)
+  if (!acceptsLoss) return found
+  if (!found.some(({ code }) => code === "STORE_NO_WAL")) {
+    const message = "the store has not lost its '-wal' file: nothing was done"
+    return [...found, { check: "accept-loss", ok: true, message, hint: "" }]
+  }
+  return accept(store)
+}
+
+const examined = async ({ path }: FileStore, acceptLoss: boolean): Promise<ReadonlyArray<Finding>> => {
+  const { examine } = await import("../../storage/sqlite/examine.ts")
+  const shown = bar("looking through")
+  try {
+    const findings = await examine({ path, acceptLoss, progress: shown.set })
+    return findings.map(({ is, ...finding }) => ({ ...finding, ok: is === "ok", isDamage: is === "damage" }))
+  } finally {
+    shown.end()
+  }
+}
+
+/** Opens a store that has lost its log, but only one that is whole without it. */
+const accept = async (store: FileStore): Promise<ReadonlyArray<Finding>> => {
+  const left = await examined(store, true)
+  if (left.some(({ isDamage }) => isDamage === true)) return left
+  const { sqliteJournal } = await import("../../storage/sqlite/journal.ts")
+  const Effect = await import("effect/Effect")
+  const journal = await sqliteJournal({ path: store.path, mustExist: true, acceptLoss: true })
+  const { epoch } = await Effect.runPromise(journal.claim())
+  await Effect.runPromise(journal.close(epoch))
+  const message = "what was left has been accepted: the store opens again, without what was in the '-wal' file"
+  return [...left, { check: "accept-loss", ok: true, message, hint: "" }]
 }
 
 const node = (): Finding => {

@@ -1,30 +1,20 @@
-/** `troupe run FILE`: runs a workflow to its end, showing how far it is. */
-
+/** `troupe run FILE`: runs a workflow to its end, showing how far it is. In a store that lasts, the same id goes on where it was. */
+import { allowProblems } from "../../engine/allowed.ts"
 import { agentsOf } from "../../engine/declared.ts"
-import { Orchestrator, type Run } from "../../engine/orchestrator.ts"
-import type { RunState } from "../../engine/progress.ts"
-import { needsOf } from "../../model/analysis.ts"
-import { InvalidWorkflow, type Problem, SchemaMismatch } from "../../model/errors.ts"
-import { suggest } from "../../model/ids.ts"
-import type { WorkflowIR } from "../../model/ir.ts"
+import type { Orchestrator, Run } from "../../engine/orchestrator.ts"
+import { InvalidWorkflow, SchemaMismatch } from "../../model/errors.ts"
 import type { Given } from "../arguments.ts"
 import type { Command } from "../commands.ts"
-import { allowProblems, readAllow, readFile } from "../file.ts"
-import {
-  bold,
-  CommandError,
-  dim,
-  duration,
-  exitCodes,
-  green,
-  oneLine,
-  red,
-  say,
-  tell,
-  tellJson,
-  yellow
-} from "../output.ts"
+import { drive } from "../drive.ts"
+import { isCodeFile, readAllow, readFile } from "../file.ts"
+import { exitOf, showStanding, valueOf } from "../outcome.ts"
+import { CommandError, exitCodes, say, tellJson, yellow } from "../output.ts"
 import { watch } from "../progress.ts"
+import { agentProblems } from "../ready.ts"
+import { openSession, type Store, storeOf } from "../store.ts"
+
+/** How long `run` and `resume` wait for another process that has the store, in milliseconds. */
+export const patienceMs = 5_000
 
 export const run: Command = async (given) => {
   const { workflow, problems: found, folder } = await readFile(given)
@@ -37,24 +27,35 @@ export const run: Command = async (given) => {
     const error = new InvalidWorkflow({ workflow: given.positionals[0]!, problems })
     throw new CommandError(error.message, "invalid", "", error)
   }
-  const store = given.text("store") ?? "memory"
-  if (store !== "memory") throw new CommandError(`the store '${store}' is not known`, "usage", "stores: memory")
-  await using orchestrator = await Orchestrator.open({
-    allow,
-    agents: agentsOf(workflow.ir, allow),
-    timeScale: timeScale(given)
+  const store = storeOf(given)
+  const input = given.json("input") ?? {}
+  const session = await openSession(store, {
+    // other runs of the store may need what was not allowed here
+    drives: "asked",
+    waitMs: patienceMs,
+    engine: { allow, agents: agentsOf(workflow.ir, allow), timeScale: timeScale(given) }
   })
-  const id = given.text("id")
-  const submitted = await submit(orchestrator, workflow, given.json("input") ?? {}, id)
-  const interrupt = interruptible(submitted)
-  const stopWatching = given.has("json") && process.stderr.isTTY !== true ? () => {} : watch(submitted)
-  await submitted.outcome().catch(() => {})
-  stopWatching()
-  interrupt.release()
-  const state = await submitted.status()
-  if (given.has("json")) await tellJson(answer(state))
-  else show(state)
-  return interrupt.wasInterrupted() ? exitCodes.interrupted : exitOf(state)
+  try {
+    const submitted = await submit(session.orchestrator, workflow, input, given.text("id"))
+    const stopWatching = given.has("json") && process.stderr.isTTY !== true ? () => {} : watch(submitted)
+    const ending = await drive(session, {
+      runs: [submitted],
+      interrupted: () => {
+        say(yellow(interruption(store, submitted, given), process.stderr))
+        if (store.kind === "memory") void submitted.cancel({ force: true, why: "interrupted" })
+      }
+    })
+    if (ending === "interrupted" && store.kind === "memory") await submitted.outcome()
+    stopWatching()
+    const state = await submitted.status()
+    if (given.has("json")) await tellJson(valueOf(state))
+    else if (ending !== "interrupted" || store.kind === "memory") showStanding(state)
+    if (ending === "rest" && store.kind === "sqlite" && state.endedAt === undefined)
+      say(`run ${state.run} waits for somebody: see "troupe show ${state.run}${store.option}"`)
+    return ending === "interrupted" ? exitCodes.interrupted : exitOf(state)
+  } finally {
+    await session.close()
+  }
 }
 
 const submit = async (
@@ -71,88 +72,20 @@ const submit = async (
   }
 }
 
-const timeScale = (given: Given): number => {
+export const timeScale = (given: Given): number => {
   const scale = given.number("var-scale") ?? 1
   if (!(scale > 0)) throw new CommandError(`'--var-scale' needs a number above 0 and got '${scale}'`, "usage")
   return scale
 }
 
-/** From the command line only the agents of the document can work: who is missing is known before anything starts. */
-const agentProblems = (ir: WorkflowIR): ReadonlyArray<Problem> => {
-  const working = (ir.agents ?? []).filter(({ does }) => does !== undefined)
-  return ir.tasks.flatMap((task, i): ReadonlyArray<Problem> => {
-    const needs = needsOf(task)
-    if (needs.length === 0 || working.some(({ can }) => needs.every((need) => can.includes(need)))) return []
-    return [
-      {
-        code: "NO_AGENT",
-        severity: "error",
-        path: `/tasks/${i}`,
-        message: `no agent of this file can do ${needs.join(" and ")} by itself`,
-        hint:
-          suggest(
-            needs[0]!,
-            working.flatMap(({ can }) => can)
-          ) || 'give an agent "does", or run the workflow from a program that brings the agents'
-      }
-    ]
-  })
+const interruption = (store: Store, { id }: Run, given: Given): string => {
+  if (store.kind === "memory") return "interrupted: ending the run; its store is in memory, so it cannot be resumed"
+  const file = given.positionals[0]!
+  const words = [`troupe resume ${id}`, isCodeFile(file) ? ` ${file}` : "", allowOption(given), store.option]
+  return `interrupted: run ${id} is kept; go on with "${words.join("")}"`
 }
 
-/** The first interrupt cancels the run, the second ends the process. */
-const interruptible = (submitted: Run) => {
-  let interrupts = 0
-  const onSignal = () => {
-    interrupts++
-    if (interrupts > 1) process.exit(exitCodes.interrupted)
-    say(yellow("interrupted: ending the run; its store is in memory, so it cannot be resumed", process.stderr))
-    void submitted.cancel({ force: true, why: "interrupted" })
-  }
-  process.on("SIGINT", onSignal)
-  process.on("SIGTERM", onSignal)
-  return {
-    wasInterrupted: () => interrupts > 0,
-    release: () => {
-      process.off("SIGINT", onSignal)
-      process.off("SIGTERM", onSignal)
-    }
-  }
-}
-
-const answer = (state: RunState) => ({
-  run: state.run,
-  workflow: state.workflow,
-  status: state.status,
-  output: state.output ?? null,
-  error:
-    state.error === undefined
-      ? state.status === "cancelled"
-        ? { code: "CANCELLED", message: state.reason ?? "" }
-        : null
-      : {
-          task: state.error.task,
-          code: state.error.failure.code ?? state.error.failure.tag,
-          message: state.error.failure.message
-        },
-  durationMs: state.durationMs,
-  tasks: state.tasks
-})
-
-const exitOf = ({ status }: RunState): number =>
-  status === "succeeded" ? exitCodes.ok : status === "failed" ? exitCodes.failed : exitCodes.stopped
-
-const show = ({ workflow, run: id, status, output, error, reason, durationMs, tasks }: RunState): void => {
-  const mark = status === "succeeded" ? green("✓") : status === "failed" ? red("✗") : yellow("■")
-  const others = [
-    tasks.failed > 0 ? `${tasks.failed} failed` : "",
-    tasks.skipped > 0 ? `${tasks.skipped} skipped` : "",
-    tasks.cancelled > 0 ? `${tasks.cancelled} cancelled` : ""
-  ].filter((text) => text !== "")
-  tell(
-    `${mark} ${bold(workflow)} ${status} in ${duration(durationMs)}: ${tasks.completed} of ${tasks.total} tasks${others.length === 0 ? "" : `, ${others.join(", ")}`} ${dim(`run ${id}`)}`
-  )
-  if (error !== undefined)
-    tell(`  ${error.task === "" ? "" : `${bold(oneLine(error.task))}: `}${red(oneLine(error.failure.message))}`)
-  if (status === "cancelled" && reason !== undefined && reason !== "") tell(`  ${oneLine(reason)}`)
-  if (output !== undefined) tell(JSON.stringify(output, null, 2))
+export const allowOption = (given: Given): string => {
+  const allow = given.text("allow")
+  return allow === undefined ? "" : ` --allow ${allow}`
 }

@@ -26,7 +26,9 @@ export const formatVersion = 1
 
 /**
  * Format 1. `chain` is a checksum over the message and the chain before it, from the run's name on; `head` is the chain of the
- * run's message `length - 1` as of the last note, so that a tail that was cut off shows.
+ * run's message `length - 1` as of the last note, so that a tail that was cut off shows; `first` is where its messages begin
+ * after a compaction (message 0 always stays). `clean` is 1 after closing in order, 2 when the process ended by itself without
+ * closing, 0 while it is open, and after a kill.
  */
 const tables = `
 CREATE TABLE troupe_owner (
@@ -62,6 +64,7 @@ CREATE TABLE troupe_runs (
   due_at INTEGER,
   length INTEGER NOT NULL,
   head,
+  first INTEGER NOT NULL DEFAULT 0,
   blame INTEGER NOT NULL DEFAULT 0,
   summary TEXT
 );
@@ -211,6 +214,11 @@ const publish = (sqlite: Sqlite, draft: string, path: string): void => {
     // where there are no links; one that is there by now was made by this call or by somebody else
     if ((error as NodeJS.ErrnoException).code !== "EEXIST" && statOf(path) === undefined) renameSync(draft, path)
   }
+}
+
+/** Removes the draft of whoever was killed just after it had become the file: both names still stand for it. */
+export const tidy = (path: string): void => {
+  if ((statOf(path)?.nlink ?? 1) > 1) sweep(path)
 }
 
 /** Drafts of processes that were killed while they made the file. */

@@ -19,6 +19,7 @@ import {
   SequenceConflict,
   StoreUnusable
 } from "../errors.ts"
+import type { InboxService } from "../inbox.ts"
 import type {
   Claim,
   Entry,
@@ -47,8 +48,9 @@ import {
   seals
 } from "./codec.ts"
 import { type Database, journalError, openError, type Row, Sqlite } from "./database.ts"
-import { create, formatVersion, look, migrate, requireWritable, syncFolder } from "./format.ts"
-import { forget, leaseDefaultMs, type Ownership, release, renew, requireEpoch, take } from "./owner.ts"
+import { create, formatVersion, look, migrate, requireWritable, syncFolder, tidy } from "./format.ts"
+import { FileInbox } from "./inbox.ts"
+import { forget, leaseDefaultMs, markMerged, type Ownership, release, renew, requireEpoch, take } from "./owner.ts"
 import { leave, probe } from "./probe.ts"
 import * as sql from "./statements.ts"
 
@@ -68,11 +70,14 @@ export interface SqliteOptions {
   readonly mustExist?: boolean
   /** Open a store that has lost its log as it is. */
   readonly acceptLoss?: boolean
+  /** Only look: nothing is made, written or brought up to date, and nobody can claim it. */
+  readonly readOnly?: boolean
 }
 
 /** A journal in a SQLite file, with what only files have. */
 export interface SqliteJournal extends JournalService {
   readonly path: string
+  readonly inbox: InboxService
   /** Lets go of the file as a killed process would: nothing is said, nothing is given back. For tests of what follows. */
   readonly abandon: () => void
 }
@@ -151,6 +156,7 @@ class FileJournal implements SqliteJournal {
   #isDown = false
   /** Says now and then that the owner is alive; real time, whatever clock the runs are on. */
   #heartbeat: NodeJS.Timeout | undefined = undefined
+  readonly inbox: InboxService = new FileInbox((work) => this.#attempt(work))
 
   constructor(sqlite: Sqlite, path: string, options: SqliteOptions) {
     this.#sqlite = sqlite
@@ -170,22 +176,29 @@ class FileJournal implements SqliteJournal {
   }
 
   #open(): void {
-    const { mustExist = false, acceptLoss = false } = this.#options
+    const { mustExist = false, acceptLoss = false, readOnly = false } = this.#options
     const { path } = this
     let found = look(path)
     if (found.kind === "absent") {
-      if (mustExist) throw new StoreUnusable({ path, reason: "missing" })
+      if (mustExist || readOnly) throw new StoreUnusable({ path, reason: "missing" })
       create(this.#sqlite, path)
       found = look(path)
     }
     if (found.kind === "absent") throw new StoreUnusable({ path, reason: "missing" })
-    requireWritable(path)
+    if (!readOnly) {
+      requireWritable(path)
+      tidy(path)
+    }
     probe(this.#sqlite, path, found, acceptLoss)
+    if (readOnly && found.version < formatVersion)
+      throw new StoreUnusable({ path, reason: "older", detail: `format ${found.version}, this is ${formatVersion}` })
     this.#database = this.#connect()
     if (found.version < formatVersion) migrate(this.#database)
+    atExit(this.#leave)
   }
 
   claim = (): Effect.Effect<Claim, JournalError> => {
+    if (this.#options.readOnly === true) return Exit.fail(new StoreUnusable({ path: this.path, reason: "read-only" }))
     try {
       if (this.#database === undefined) this.open()
     } catch (error) {
@@ -236,16 +249,20 @@ class FileJournal implements SqliteJournal {
 
   close = (epoch: number): Effect.Effect<void, JournalError> =>
     Effect.suspend(() => {
+      if (this.#database === undefined) return Exit.void
+      const isOwn = this.#ownership?.epoch === Math.abs(epoch)
       const closed = this.#attempt((database) => {
-        if (this.#ownership?.epoch === epoch) release(database, this.#ownership)
+        if (!isOwn) return
+        release(database, this.#ownership!)
+        // whoever still reads keeps the log alive; what is in the file already cannot be lost with it
+        database.exec("PRAGMA wal_checkpoint(PASSIVE)")
       })
       // what cannot be said any more is not waited for: the next owner takes this one for killed
-      this.#letGo(Exit.isExit(closed) && Exit.isSuccess(closed))
+      this.#letGo(isOwn && Exit.isExit(closed) && Exit.isSuccess(closed))
       return closed
     })
 
   abandon = (): void => {
-    this.#database = undefined
     this.#letGo()
     this.#isDown = true
   }
@@ -253,6 +270,7 @@ class FileJournal implements SqliteJournal {
   /** Holds nothing any more: no connection, no claim, no timer. */
   #letGo(isGivenBack = false): void {
     clearInterval(this.#heartbeat)
+    notAtExit(this.#leave)
     if (this.#ownership !== undefined) forget(this.#ownership.token)
     this.#ownership = undefined
     const database = this.#database
@@ -268,20 +286,30 @@ class FileJournal implements SqliteJournal {
     }
   }
 
+  /** The connection goes without having been closed in order, perhaps because the process ends. */
+  readonly #leave = (): void => {
+    try {
+      if (this.#database !== undefined) markMerged(this.#database, this.#ownership)
+    } catch {
+      // whoever cannot write this cannot merge the log either
+    }
+  }
+
   read = (run: string, from = 0, to = Number.MAX_SAFE_INTEGER): Effect.Effect<History, JournalError> =>
     this.#attempt((database) => {
       const row = database.row(sql.findRun, run)
-      if (row === undefined) return { messages: [], epochs: [] }
-      const [id, definition, submittedAt, length, head] = row
+      if (row === undefined) return { first: 0, messages: [], epochs: [] }
+      const [id, definition, submittedAt, length, head, first] = row
       return this.#history(
         database,
         { run, id, definition: this.#definitionOf(database, definition), submittedAt, length, head },
-        from,
+        // the first message always stays
+        from === 0 && to === 1 ? 0 : Math.max(from, first),
         to
       )
     })
 
-  keepSnapshot = ({ run, seq, body }: Snapshot, epoch: number): Effect.Effect<void, JournalError> =>
+  keepSnapshot = ({ run, seq, body, keep }: Snapshot, epoch: number): Effect.Effect<void, JournalError> =>
     this.#attempt((database) =>
       database.transaction(() => {
         requireEpoch(database, epoch)
@@ -292,6 +320,7 @@ class FileJournal implements SqliteJournal {
         ]
         database.run(sql.dropSnapshots, handle.id)
         database.run(sql.putSnapshot, handle.id, seq, this.#chain.next(before, seq, 0, body), body)
+        if (keep !== undefined && seq - keep > 1) this.#compact(database, handle.id, seq - keep)
       })
     )
 
@@ -567,16 +596,26 @@ class FileJournal implements SqliteJournal {
     return definition
   }
 
+  /** Removes messages that a snapshot covers. The link of the first that stays is in the row before it, so that one stays too. */
+  #compact(database: Database, id: number, first: number): void {
+    const [bodies, messages, run] = sql.compact
+    for (const [body] of database.rows(bodies, id, first - 1)) this.#dropPayload(database, body)
+    database.run(messages, id, first - 1)
+    database.run(run, first, id)
+  }
+
+  #dropPayload(database: Database, body: string): void {
+    const hash = payloadHash(body)
+    if (hash === undefined) return
+    database.run(sql.dropBlob, hash)
+    database.run(sql.sweepBlobs, hash)
+  }
+
   #remove(database: Database, run: string): void {
     const row = database.row(sql.findRun, run)
     if (row === undefined) return
     const [id] = row
-    for (const [body] of database.rows(sql.bodies, id)) {
-      const hash = payloadHash(body)
-      if (hash === undefined) continue
-      database.run(sql.dropBlob, hash)
-      database.run(sql.sweepBlobs, hash)
-    }
+    for (const [body] of database.rows(sql.bodies, id)) this.#dropPayload(database, body)
     for (const text of sql.removeRun) database.run(text, id)
     this.#handles.delete(run)
   }
@@ -613,7 +652,7 @@ class FileJournal implements SqliteJournal {
     }
     // a tail that was cut off: the note knows that there was more
     if (next < Math.min(length, to)) throw new JournalCorrupt({ run, seq: next, kind: "gap" })
-    return { messages: Object.freeze(messages), epochs }
+    return { first: from, messages: Object.freeze(messages), epochs }
   }
 
   #fetch(database: Database, hash: string): Json {
@@ -648,7 +687,8 @@ class FileJournal implements SqliteJournal {
   // ── the connection ───────────────────────────────────────────────────────────────────────────────
 
   #connect(): Database {
-    return this.#sqlite.open(this.path, { isFull: this.#options.synchronous !== "normal" })
+    const { synchronous, readOnly = false } = this.#options
+    return this.#sqlite.open(this.path, { isFull: synchronous !== "normal", readOnly })
   }
 
   /** The connection; opened again if it was lost. */
@@ -732,6 +772,19 @@ class FileJournal implements SqliteJournal {
       return Exit.fail(known)
     }
   }
+}
+
+/** What is still to be said when the process ends; one listener for all journals. */
+const leaving = new Set<() => void>()
+const leaveAll = () => {
+  for (const one of leaving) one()
+}
+const atExit = (one: () => void): void => {
+  if (leaving.size === 0) process.on("exit", leaveAll)
+  leaving.add(one)
+}
+const notAtExit = (one: () => void): void => {
+  if (leaving.delete(one) && leaving.size === 0) process.off("exit", leaveAll)
 }
 
 /** A definition from its text; undefined if it is not the one that has this hash. */

@@ -61,7 +61,7 @@ interface Owner {
 }
 
 /** The clock of the database: the same for all who open it on one machine. */
-const clock = "CAST(unixepoch('subsec') * 1000 AS INTEGER)"
+export const clock = "CAST(unixepoch('subsec') * 1000 AS INTEGER)"
 
 const ownerOf = (database: Database): { readonly owner: Owner; readonly now: number } => {
   const row = database.row(
@@ -125,7 +125,7 @@ export const take = (database: Database, leaseMs: number): Ownership => {
 /** Throws `StaleOwner` unless the epoch is the present one. Belongs into the transaction that writes. */
 export const requireEpoch = (database: Database, epoch: number): void => {
   const [current] = database.row("SELECT epoch FROM troupe_owner WHERE one = 1")!
-  if (current !== epoch) throw new StaleOwner({ epoch, current })
+  if (current !== Math.abs(epoch)) throw new StaleOwner({ epoch, current })
 }
 
 /** Says that the owner is alive. */
@@ -139,6 +139,17 @@ export const release = (database: Database, { epoch, token }: Ownership): void =
   database.run("UPDATE troupe_owner SET clean = 1, crashes = 0 WHERE one = 1 AND epoch = ?", epoch)
   forget(token)
 }
+
+/**
+ * Before a connection goes that was not closed in order: it may be the last one, and takes the log with it. A store that nobody
+ * else has open then says that its log was merged, not lost.
+ */
+export const markMerged = (database: Database, own: Ownership | undefined): void =>
+  database.transaction(() => {
+    const { owner, now } = ownerOf(database)
+    if (owner.token !== own?.token && isAlive(owner, now)) return
+    database.run("UPDATE troupe_owner SET clean = 2 WHERE one = 1 AND clean = 0")
+  })
 
 /** Nobody of this process holds the file under this token any more. */
 export const forget = (token: string): void => {

@@ -117,7 +117,7 @@ export const leave = (sqlite: Sqlite, database: Database): void => {
 }
 
 /** A file that nobody writes to, without locks, log or index. */
-const asItLies = (sqlite: Sqlite, path: string): Database => {
+export const asItLies = (sqlite: Sqlite, path: string): Database => {
   const url = pathToFileURL(path)
   url.searchParams.set("immutable", "1")
   return sqlite.open(url, { readOnly: true })

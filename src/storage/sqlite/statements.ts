@@ -21,12 +21,18 @@ export const quarantine = "UPDATE troupe_runs SET status = ?, asleep = 0, due_at
 export const writeHead = "UPDATE troupe_runs SET length = ?, head = ?, updated_at = ?, blame = 0 WHERE id = ?"
 export const addBlame = "UPDATE troupe_runs SET blame = blame + 1 WHERE name = ? RETURNING blame"
 
-export const findRun = "SELECT id, definition, submitted_at, length, head FROM troupe_runs WHERE name = ?"
+export const findRun = "SELECT id, definition, submitted_at, length, head, first FROM troupe_runs WHERE name = ?"
 export const lastMessage = "SELECT seq, chain FROM troupe_messages WHERE run = ? ORDER BY seq DESC LIMIT 1"
 export const linkAt = "SELECT chain FROM troupe_messages WHERE run = ? AND seq = ?"
 export const readMessages =
   "SELECT seq, epoch, chain, body FROM troupe_messages WHERE run = ? AND seq >= ? AND seq < ? ORDER BY seq"
 export const putSnapshot = "INSERT INTO troupe_snapshots (run, seq, chain, body) VALUES (?, ?, ?, ?)"
+/** Rows that compaction removes, and among them those whose payload lies elsewhere. */
+export const compact = [
+  "SELECT body FROM troupe_messages WHERE run = ? AND seq > 0 AND seq < ? AND body LIKE '[6_,%'",
+  "DELETE FROM troupe_messages WHERE run = ? AND seq > 0 AND seq < ?",
+  "UPDATE troupe_runs SET first = ? WHERE id = ?"
+] as const
 export const dropSnapshots = "DELETE FROM troupe_snapshots WHERE run = ?"
 export const lastSnapshot = "SELECT seq, chain, body FROM troupe_snapshots WHERE run = ? ORDER BY seq DESC LIMIT 1"
 export const bodies = "SELECT body FROM troupe_messages WHERE run = ?"

@@ -1,0 +1,206 @@
+/**
+ * What can be asked of a run from outside, as data: the verbs, what each takes, and what it does. The command line, and the
+ * owner of a store whom another process asks, do the same because both read it here.
+ */
+import { compileWorkflow } from "../model/compile.ts"
+import { InvalidWorkflow, VersionUnavailable } from "../model/errors.ts"
+import { requireId } from "../model/ids.ts"
+import { isPlainRecord, type Json } from "../model/json.ts"
+import { inspectDocument } from "../model/load.ts"
+import type { Cause } from "../model/messages.ts"
+import { definition } from "../model/nested.ts"
+import { makeWorkflow } from "../model/workflow.ts"
+import { RequestRefused } from "../storage/errors.ts"
+import { allowProblems } from "./allowed.ts"
+import type { Engine } from "./engine.ts"
+import type { Orchestrator, Run } from "./orchestrator.ts"
+import type { Recovery } from "./recovery.ts"
+
+export type FieldKind = "text" | "value" | "flag" | "count"
+
+export interface Verb {
+  /** What it takes beside the run, who and why. On the command line, flags and counts are options, the others stand in this order. */
+  readonly fields: { readonly [field: string]: { readonly kind: FieldKind; readonly isOptional?: boolean } }
+  /** False when the run is over. */
+  readonly perform: (run: Run, fields: Fields, cause: Cause) => Promise<boolean>
+}
+
+export type Fields = { readonly [field: string]: Json }
+
+/** How many messages the run had when somebody looked. */
+const seen = { kind: "count", isOptional: true } as const
+
+/** Each is a verb of `Run`. */
+export const verbs = {
+  pause: { fields: {}, perform: (run, _, cause) => run.pause(cause) },
+  resume: { fields: {}, perform: (run, _, cause) => run.resume(cause) },
+  cancel: {
+    fields: { force: { kind: "flag", isOptional: true } },
+    perform: (run, { force }, cause) => run.cancel({ ...cause, force: force === true })
+  },
+  retry: {
+    fields: { task: { kind: "text", isOptional: true }, seen },
+    perform: (run, { task, ...more }, cause) => done(run.retry(task as string | undefined, { ...more, ...cause }))
+  },
+  skip: {
+    fields: { task: { kind: "text" }, value: { kind: "value", isOptional: true }, seen },
+    perform: (run, { task, value = null, ...more }, cause) =>
+      done(run.skip(task as string, value, { ...more, ...cause }))
+  },
+  rollback: {
+    fields: { to: { kind: "count" }, seen },
+    perform: (run, { to, ...more }, cause) => done(run.rollback(to as number, { ...more, ...cause }))
+  },
+  answer: {
+    fields: { gate: { kind: "text" }, value: { kind: "value" } },
+    perform: (run, { gate, value = null }, cause) => done(gated(run).answer(gate as string, value, cause))
+  },
+  reject: {
+    fields: { gate: { kind: "text" }, reason: { kind: "text" } },
+    perform: (run, { gate, reason }, cause) => done(gated(run).reject(gate as string, reason as string, cause))
+  },
+  signal: {
+    fields: { name: { kind: "text" }, value: { kind: "value", isOptional: true } },
+    perform: (run, { name, value = null }, cause) => done(gated(run).signal(name as string, value, cause))
+  }
+} as const satisfies { readonly [verb: string]: Verb }
+export type VerbName = keyof typeof verbs
+
+/** What runs with gates can be told besides. */
+interface Gated {
+  readonly answer: (gate: string, value: Json, cause: Cause) => Promise<unknown>
+  readonly reject: (gate: string, reason: string, cause: Cause) => Promise<unknown>
+  readonly signal: (name: string, value: Json, cause: Cause) => Promise<unknown>
+}
+
+const gated = (run: Run): Gated => {
+  if (!("answer" in run)) throw refuse("VERB_UNKNOWN", "runs of this version have no gates: nothing was done")
+  return run as unknown as Gated
+}
+
+/** A verb that rejects rather than say no. */
+const done = (asked: Promise<unknown>): Promise<boolean> => asked.then(() => true)
+
+export const verbNamed = (name: string): Verb | undefined =>
+  Object.hasOwn(verbs, name) ? verbs[name as VerbName] : undefined
+
+/** A request to do something with a run, or to start one. */
+export type Request = Steer | Start
+
+export interface Steer {
+  readonly verb: VerbName
+  readonly run: string
+  readonly fields: Fields
+  readonly cause: Cause
+}
+
+export interface Start {
+  readonly verb: "start"
+  readonly run: string
+  readonly definition: Json
+  readonly input: Json
+}
+
+/** Reads a request; throws `RequestRefused` for anything that is none, or that nobody waits for any more. */
+export const readRequest = (text: string | undefined, ageMs: number): Request => {
+  const given = parse(text)
+  const { verb, run, patienceMs, who, why, ...rest } = given
+  if (!(typeof patienceMs === "number" && ageMs <= patienceMs))
+    throw refuse("REQUEST_EXPIRED", "the request is too old: whoever asked has gone, so nothing was done")
+  if (typeof run !== "string") throw invalid("has no run")
+  requireId("run", run)
+  if (verb === "start") {
+    const { definition: document, input = null } = rest
+    if (!isPlainRecord(document)) throw invalid("has no definition to start")
+    return { verb, run, definition: document as Json, input: input as Json }
+  }
+  const known = typeof verb === "string" ? verbNamed(verb) : undefined
+  if (known === undefined) throw invalid(`asks for ${JSON.stringify(verb)}, which this version does not know`)
+  const cause = { ...textOf("who", who), ...textOf("why", why) }
+  return { verb: verb as VerbName, run, fields: fieldsOf(verb as string, known, rest), cause }
+}
+
+const parse = (text: string | undefined): Readonly<Record<string, unknown>> => {
+  if (text === undefined) throw invalid("is too long")
+  try {
+    const given: unknown = JSON.parse(text)
+    if (isPlainRecord(given)) return given
+  } catch {
+    // said below
+  }
+  throw invalid("is not a JSON object")
+}
+
+/** Who and why are for people: short. */
+const causeMost = 1_000
+
+const textOf = (name: "who" | "why", given: unknown): Cause => {
+  if (given === undefined) return {}
+  if (typeof given !== "string" || given.length > causeMost)
+    throw invalid(`gives '${name}', which must be a text of at most ${causeMost.toLocaleString("en")} characters`)
+  return { [name]: given }
+}
+
+const fieldsOf = (verb: string, { fields }: Verb, given: Readonly<Record<string, unknown>>): Fields => {
+  for (const name of Object.keys(given))
+    if (!Object.hasOwn(fields, name)) throw invalid(`gives '${name}', which '${verb}' does not take`)
+  for (const [name, { kind, isOptional = false }] of Object.entries(fields)) {
+    const value = given[name]
+    if (value === undefined ? !isOptional : !isOfKind[kind](value))
+      throw invalid(`gives ${JSON.stringify(value) ?? "nothing"} as '${name}' of '${verb}'`)
+  }
+  return given as Fields
+}
+
+const isOfKind: Record<FieldKind, (value: unknown) => boolean> = {
+  text: (value) => typeof value === "string",
+  value: () => true,
+  flag: (value) => typeof value === "boolean",
+  count: (value) => Number.isInteger(value) && (value as number) >= 0
+}
+
+const refuse = (code: string, message: string) => new RequestRefused({ code, message })
+const invalid = (what: string) => refuse("REQUEST_INVALID", `the request ${what}: nothing was done`)
+
+/** Does what requests ask for; gives the answer. */
+export const performer =
+  (orchestrator: Orchestrator, engine: Engine, recovery: Recovery) =>
+  async (request: Request): Promise<Json> => {
+    const { run } = request
+    if (request.verb === "start") return start(engine, recovery, request)
+    const { verb, fields, cause } = request
+    return { run, ok: await verbs[verb].perform(await orchestrator.get(run), fields, cause) }
+  }
+
+/** Starts a definition that somebody else brought: with the code that is known here, or parked until it is. */
+const start = async (
+  engine: Engine,
+  recovery: Recovery,
+  { run: id, definition: document, input }: Start
+): Promise<Json> => {
+  const { ir, problems } = await inspectDocument(document)
+  const errors = problems.filter(({ severity }) => severity === "error")
+  if (ir === undefined || errors.length > 0)
+    throw new InvalidWorkflow({ workflow: String((document as { name?: Json }).name), problems: errors })
+  const { isIdle = false, allow } = engine.options
+  const [denied] = isIdle ? [] : allowProblems(ir, allow)
+  if (denied !== undefined)
+    throw refuse(
+      denied.code,
+      `${denied.message}, and in the process that has the store they are not: nothing was started`
+    )
+  compileWorkflow(definition(ir)).checkInput?.(input)
+  const { workflow, missing } = engine.library.bind(makeWorkflow(ir, new Map(), undefined).hash, ir)
+  const before = await recovery.before(id)
+  const run = engine.submit(workflow, id, input, engine.runs.get(id) ?? before, isIdle ? [] : missing)
+  await new Promise<void>((resolve, reject) =>
+    run.whenWritten((error) => (error === undefined ? resolve() : reject(error)))
+  )
+  return {
+    run: id,
+    ok: true,
+    ...(run.parked instanceof VersionUnavailable
+      ? { parked: { code: run.parked.code, message: run.parked.message } }
+      : {})
+  }
+}

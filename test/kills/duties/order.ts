@@ -1,0 +1,33 @@
+/** What a child is told to do. */
+export type Order = Work | Migrate | Leave | { readonly duty: "nothing" }
+
+export interface Work {
+  readonly duty: "work"
+  /** Path of the store. */
+  readonly store: string
+  /** Where acknowledgements and deeds are written. */
+  readonly log: string
+  /** The how-maniest program on this store it is, from 1. */
+  readonly life: number
+  readonly seed: string
+  /** `load`: submit, steer and never end. `hold`: submit so many runs that only wait. `finish`: bring everything to its end, then close. */
+  readonly mode: "load" | "hold" | "finish"
+  /** Runs that are submitted at most. */
+  readonly runs: number
+  readonly leaseMs?: number
+  /** Try again until the owner before has let go, and say what was heard meanwhile. */
+  readonly insist?: boolean
+}
+
+export interface Migrate {
+  readonly duty: "migrate"
+  readonly store: string
+  /** Whether it waits for its end afterwards. */
+  readonly stays: boolean
+}
+
+export interface Leave {
+  readonly duty: "leave"
+  readonly store: string
+  readonly run: string
+}
