@@ -1,6 +1,6 @@
 // G25: a real disk that is really full, on a small file system in memory.
 import { spawnSync } from "node:child_process"
-import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, describe, expect, test } from "vitest"
@@ -116,6 +116,7 @@ describe.skipIf(missing !== undefined)(`a full disk${missing === undefined ? "" 
     const path = join(folder, "runs.db")
     const refused = await Orchestrator.open({ store: `sqlite:${path}` }).catch((error) => error)
     expect(refused).toMatchObject({ code: "STORAGE_FULL" })
+    expect(readdirSync(folder)).toEqual([])
     rmSync(ballast)
     const orchestrator = await Orchestrator.open({ store: `sqlite:${path}` })
     expect(await orchestrator.execute(ten, 1)).toBe(tenOf(1))
