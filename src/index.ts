@@ -15,6 +15,7 @@ export {
 } from "./engine/orchestrator.ts"
 export type { OrchestratorTransaction } from "./engine/outbox.ts"
 export type { RunState, TaskCounts, TaskResult, WaitingGate } from "./engine/progress.ts"
+export type { RetentionOptions } from "./engine/retention.ts"
 export type { Agent, AgentMessage } from "./engine/router.ts"
 export type { AgentRecord, Balance, Registry } from "./model/agents.ts"
 export {
@@ -64,6 +65,7 @@ export {
   type When,
   type Wire
 } from "./model/recorder.ts"
+export type { RunExport } from "./model/run-export.ts"
 export type { ScheduledTask, SchedulingPolicy } from "./model/schedule.ts"
 export { type AnySchema, type } from "./model/schemas.ts"
 export { type CrewSpec, fromCrew, fromSteps, type Step, type StepWorkflow } from "./model/steps.ts"

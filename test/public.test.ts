@@ -14,6 +14,7 @@ test("names of troupe", async () => {
       "GateClosed",
       "GateUnknown",
       "IdempotencyMismatch",
+      "ImportRefused",
       "InvalidId",
       "InvalidOption",
       "InvalidWorkflow",
@@ -27,8 +28,10 @@ test("names of troupe", async () => {
       "OrchestratorClosed",
       "PathMissing",
       "RunCancelled",
+      "RunCompacted",
       "RunFailed",
       "RunNotFound",
+      "RunPoisoned",
       "SchemaMismatch",
       "StateChanged",
       "StatementRefused",
@@ -110,6 +113,7 @@ test("names of troupe/actors", async () => {
 test("names of troupe/storage", async () => {
   expect(await names(import("../src/storage/index.ts"))).toMatchInlineSnapshot(`
     [
+      "BackupRefused",
       "Journal",
       "JournalBroken",
       "JournalBusy",

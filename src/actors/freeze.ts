@@ -18,8 +18,8 @@ import { gateLogic, sleepLogic, taskLogic } from "./leaf.ts"
 import { type Admission, type GatePlace, Place, type Room } from "./room.ts"
 import { type Child, type Director, Scope, ScopeSnapshot, scopeChart, scopeLogic } from "./scope.ts"
 
-/** An attempt that is out: which, asked for when, and in which epoch. */
-export type FrozenAttempt = readonly [attempt: number, askedAt: number, epoch: number]
+/** An attempt that is out: which, asked for when, in which epoch, and how often it was delivered in another store. */
+export type FrozenAttempt = readonly [attempt: number, askedAt: number, epoch: number, earlier?: number]
 
 interface FrozenPlace {
   readonly dueAt?: number

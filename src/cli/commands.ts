@@ -176,6 +176,37 @@ export const commands = {
     example: "troupe schema > workflow.schema.json",
     load: async () => (await import("./commands/schema.ts")).schema
   },
+  backup: {
+    summary: "copy a store into a new file, also while another process works with it",
+    positionals: ["FILE"],
+    options: { store: { value: "STORE", help: "sqlite:PATH" }, json: { help: "print one JSON value" } },
+    example: "troupe backup copy.db --store sqlite:troupe.db",
+    load: async () => (await import("./commands/backup.ts")).backup
+  },
+  "export-run": {
+    summary: "write one run with its definition and history to a file",
+    positionals: ["ID"],
+    options: {
+      store: { value: "STORE", help: "sqlite:PATH" },
+      out: { value: "FILE", help: "where to (default: ID.run.json); - for standard output" },
+      "good-part": { help: "of a damaged run, what comes before the damage" },
+      json: { help: "print one JSON value" }
+    },
+    example: "troupe export-run r-17 --store sqlite:troupe.db",
+    load: async () => (await import("./commands/export-run.ts")).exportRun
+  },
+  "import-run": {
+    summary: "take in a run that was exported from another store",
+    positionals: ["FILE"],
+    options: {
+      store: { value: "STORE", help: "sqlite:PATH" },
+      who: { value: "NAME", help: "who asks, kept in the history" },
+      why: { value: "TEXT", help: "why, kept in the history" },
+      json: { help: "print one JSON value" }
+    },
+    example: "troupe import-run r-17.run.json --store sqlite:other.db",
+    load: async () => (await import("./commands/import-run.ts")).importRun
+  },
   doctor: {
     summary: "check this installation, and a store if there is one",
     positionals: [],

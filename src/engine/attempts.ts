@@ -61,6 +61,8 @@ export interface AttemptsOptions {
 export interface Earlier {
   readonly askedAt: number
   readonly epoch: number
+  /** Deliveries that it had in another store; 0 when absent. */
+  readonly earlier?: number | undefined
 }
 
 /** What the fiber of an attempt gives: a value, one that was remembered, or one that is still to be worked out. */
@@ -82,6 +84,8 @@ export class Attempt extends Timer implements TaskContext {
   /** When it was asked for, and in which epoch. */
   readonly askedAt: number
   readonly epoch: number
+  /** Deliveries that it had in another store. */
+  readonly earlier: number
   readonly #attempts: Attempts
   agent: string | undefined = undefined
   fiber: Fiber.Fiber<Result, unknown> | undefined = undefined
@@ -99,13 +103,20 @@ export class Attempt extends Timer implements TaskContext {
   /** Neighbours in the list of what its run has out. */
   next: Attempt | undefined = undefined
   previous: Attempt | undefined = undefined
-  constructor(place: Place, attempt: number, { askedAt, epoch }: Earlier, dueAt: number, attempts: Attempts) {
+  constructor(
+    place: Place,
+    attempt: number,
+    { askedAt, epoch, earlier = 0 }: Earlier,
+    dueAt: number,
+    attempts: Attempts
+  ) {
     super(dueAt)
     this.place = place
     this.attempt = attempt
     this.askedAt = askedAt
     this.epoch = epoch
-    this.delivery = 1 + attempts.epoch - epoch
+    this.earlier = earlier
+    this.delivery = 1 + attempts.epoch - epoch + earlier
     this.#attempts = attempts
   }
   get fencingToken(): number {

@@ -26,6 +26,7 @@ import {
   LimitExceeded,
   OrchestratorClosed,
   RunNotFound,
+  RunPoisoned,
   TransactionsUnsupported,
   TroupeError,
   toFailure,
@@ -97,6 +98,8 @@ export class Engine {
   readonly fork: (effect: Effect.Effect<void>) => void
   /** Unfinished runs that are not in memory. */
   readonly dormant = new Map<string, Dormant>()
+  /** Told about every run that ends. */
+  onRunEnded: (() => void) | undefined = undefined
   readonly #finished: Array<LiveRun> = []
   readonly library = new Library()
   readonly writer: Writer
@@ -160,13 +163,24 @@ export class Engine {
 
   readonly now = (): number => this.#clock.currentTimeMillisUnsafe()
 
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
   /** Runs that have not ended, in memory or not. */
   get live(): number {
     return this.#live + this.dormant.size
   }
 
-  get isClosed(): boolean {
-    return this.#isClosed
+  /** Whether a run has ended and nothing is on its way to it. */
+  isAtRest(id: string): boolean {
+    const run = this.runs.get(id)
+    return run === undefined ? !this.dormant.has(id) : run.outcome !== undefined && run.pending === 0
+  }
+
+  /** Runs that have ended are not in the journal any more: their ids are free. */
+  forgetEnded(ids: ReadonlyArray<string>): void {
+    for (const id of ids) if (this.runs.get(id)?.outcome !== undefined) this.runs.delete(id)
   }
 
   /** A run that is in memory; throws `RunNotFound`. */
@@ -256,6 +270,9 @@ export class Engine {
   /** Sends a message of an operator to a run; `done` hears when it is written and delivered. */
   tell(run: LiveRun, message: Message, done: (error?: TroupeError) => void): void {
     if (this.#isClosed) return done(new OrchestratorClosed())
+    // the note goes with the message: whoever opens the journal next must find the run among those that go on
+    if (message.type === "run.resumed" && run.parked instanceof RunPoisoned)
+      this.writer.note({ ...noteOf(run), status: "running" })
     this.writer.offer(new Delivery(run, message, undefined, done))
   }
 
@@ -389,7 +406,21 @@ export class Engine {
     }
     if (run.ends !== undefined) noteEnd(run.ends, message, place, this.#told.seq)
     this.#rest(run)
+    if (run.isFolding) return tooLate
+    // a message of its own speaks for a suspect
+    if (run.isSuspect) this.release(run)
+    if (message.type === "run.resumed" && run.parked instanceof RunPoisoned) {
+      run.parked = undefined
+      this.writer.note(run)
+      this.performOwed(run)
+    }
     return tooLate
+  }
+
+  /** Lets a run go on that was held back because the process died while it was at work. */
+  release(run: LiveRun): void {
+    run.isSuspect = false
+    this.#startHeld(run)
   }
 
   /** Once a message is delivered: what now starts, what is to be done, whether the run has ended or only waits. */
@@ -465,13 +496,13 @@ export class Engine {
     for (const { place, dueAt } of owed.timers.values()) this.#startTimer(run, place, dueAt)
   }
 
-  /** Calls the attempts of an earlier life again, unless their run is paused. */
+  /** Calls the attempts of an earlier life again, unless their run is paused, or suspected of what ended that life. */
   #startHeld(run: LiveRun): void {
     const { held } = run
-    if (held === undefined || run.room.isHeld) return
+    if (held === undefined || run.room.isHeld || run.isSuspect) return
     run.held = undefined
-    for (const { place, attempt, askedAt, epoch } of held.values()) {
-      const started = this.attempts.start(place, attempt, run.workflow.code, { askedAt, epoch })
+    for (const { place, attempt, ...asked } of held.values()) {
+      const started = this.attempts.start(place, attempt, run.workflow.code, asked)
       if (!started.isOver) run.send(started)
     }
   }
@@ -496,7 +527,9 @@ export class Engine {
     if (!journal.isDurable || run.owed !== undefined || run.held !== undefined) return
     const frozen = freeze(run.room, (place) => {
       const out = place.attempt as Attempt | undefined
-      return out === undefined ? undefined : [out.attempt, out.askedAt, out.epoch]
+      if (out === undefined) return undefined
+      const { attempt, askedAt, epoch, earlier } = out
+      return earlier === 0 ? [attempt, askedAt, epoch] : [attempt, askedAt, epoch, earlier]
     })
     const body = JSON.stringify({ ...frozen, attempts: run.attempts })
     run.snapshotAt = this.#nextSnapshot(seq, body.length)
@@ -520,14 +553,14 @@ export class Engine {
       this.root.send({ type: "supervisor.spawn", child: { id: run.id, logic, snapshot, src: "workflow" } })
     )
     for (const { place, out, isAborting } of thawed.attempts) {
-      const [attempt, askedAt, epoch] = out
-      owed.attempts.set(place.path, { place, attempt, askedAt, epoch, isAborting })
+      const [attempt, askedAt, epoch, earlier = 0] = out
+      owed.attempts.set(place.path, { place, attempt, askedAt, epoch, earlier, isAborting })
     }
     for (const place of thawed.timers) owed.timers.set(place.path, { place, dueAt: place.dueAt })
   }
 
   /** What would become of a run with this history, without touching it: how its tasks ended, or why it cannot be. */
-  rehearse(run: LiveRun, { history, snapshot }: Past): Rehearsal {
+  rehearse(run: Pick<LiveRun, "id" | "workflow" | "input" | "submittedAt">, { history, snapshot }: Past): Rehearsal {
     const dry = this.#make(`${run.id}~`, run.workflow, run.input, run.submittedAt)
     dry.ends = []
     dry.isRehearsal = true
@@ -535,7 +568,7 @@ export class Engine {
     const { owed = new Owed(), ends, parked } = dry
     dry.room.leave()
     this.root.send({ type: "supervisor.stop", id: dry.id })
-    return { ends, problem: parked, owed }
+    return { run: dry, ends, problem: parked, owed }
   }
 
   /** The walk with nothing performed, over the messages that count. */
@@ -561,6 +594,7 @@ export class Engine {
           continue
         }
         if (message.type === "run.amended") this.#amend(owed, message, seq, shelved)
+        if (message.type === "run.imported") owed.arrive(message.deliveries)
         if (message.type === "run.rolledBack") {
           run.room.generation = seq
           owed.renew(message.at, told.epoch)
@@ -707,7 +741,10 @@ export class Engine {
     run.held = undefined
     run.finish(outcome)
     if (run.isRehearsal) return
-    if (!run.isFolding) this.writer.note(run)
+    if (!run.isFolding) {
+      this.writer.note(run)
+      this.onRunEnded?.()
+    }
     this.#live--
     this.#finished.push(run)
     this.#finishedMessages += run.length
@@ -837,6 +874,7 @@ const sizeOfThousand = 64_000
 
 /** What would become of a run. */
 export interface Rehearsal {
+  readonly run: LiveRun
   readonly ends: ReadonlyArray<End>
   /** Why it cannot be. */
   readonly problem: TroupeError | undefined

@@ -91,7 +91,7 @@ const asNoted = (state: RunState, record: RunRecord): RunState => {
 const idleEngine = (journal: JournalService): Engine =>
   new Engine({
     journal,
-    claim: { epoch: 0, wasClean: true, crashes: 0 },
+    claim: { epoch: 0, wasClean: true, crashes: 0, memo: "" },
     isIdle: true,
     context: Context.empty(),
     balance: "least-loaded",

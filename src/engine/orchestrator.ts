@@ -5,7 +5,13 @@ import * as Effect from "effect/Effect"
 import type { Inspect } from "../actors/create.ts"
 import { type Balance, balances, type Registry } from "../model/agents.ts"
 import { compileWorkflow } from "../model/compile.ts"
-import { InvalidOption, InvalidWorkflow, TransactionMisused, type TroupeError } from "../model/errors.ts"
+import {
+  InvalidOption,
+  InvalidWorkflow,
+  OrchestratorClosed,
+  TransactionMisused,
+  type TroupeError
+} from "../model/errors.ts"
 import { requireId } from "../model/ids.ts"
 import type { TaskIR, WorkflowIR } from "../model/ir.ts"
 import { deepFreeze, type Json, toJson } from "../model/json.ts"
@@ -18,11 +24,12 @@ import {
   type TaskStatus
 } from "../model/messages.ts"
 import { definition } from "../model/nested.ts"
+import type { RunExport } from "../model/run-export.ts"
 import { standardCheck } from "../model/schemas.ts"
 import { type TaskDef, workPolicy } from "../model/task.ts"
 import { isWorkflow, makeWorkflow, type Workflow } from "../model/workflow.ts"
-import type { JournalError } from "../storage/errors.ts"
-import type { JournalService } from "../storage/journal.ts"
+import { BackupRefused, type JournalError } from "../storage/errors.ts"
+import type { Backup, JournalService } from "../storage/journal.ts"
 import { memoryJournal } from "../storage/memory.ts"
 import type { Allow } from "./builtin.ts"
 import { type DecisionOptions, retry, rollback, skip } from "./decide.ts"
@@ -30,6 +37,7 @@ import { Engine, type EngineOptions } from "./engine.ts"
 import { answer, reject, signal } from "./gates.ts"
 import { Inbox } from "./inbox.ts"
 import { type OrchestratorTransaction, type Prepare, transaction } from "./outbox.ts"
+import { Poison } from "./poison.ts"
 import {
   overviewOf,
   type RunOverview,
@@ -41,10 +49,12 @@ import {
   taskStates
 } from "./progress.ts"
 import { Recovery } from "./recovery.ts"
+import { Retention, type RetentionOptions, retentionPolicy } from "./retention.ts"
 import { type Agent, type AgentMessage, mailboxCapacity } from "./router.ts"
 import type { LiveRun } from "./run.ts"
 import { keepSpecimens } from "./specimens.ts"
 import { performer } from "./steering.ts"
+import { type ExportOptions, exportRun, importRun } from "./transfer.ts"
 
 export interface OrchestratorOptions {
   /**
@@ -64,10 +74,12 @@ export interface OrchestratorOptions {
   readonly allow?: Allow
   /** Most unfinished runs; default 100,000. One more is refused with `LimitExceeded`. */
   readonly runsMax?: number
-  /** Finished runs that stay in memory; default 1,000. With a store in memory, others are forgotten. */
+  /** Finished runs that stay in memory; default 1,000. With a store in memory, others are forgotten; see `retention` for others. */
   readonly retainRuns?: number
   /** Messages of finished runs that stay in memory; default 100,000. The oldest runs go first. */
   readonly retainMessages?: number
+  /** How long finished runs stay in a durable store; they are removed in the background. Default: 30 days. */
+  readonly retention?: RetentionOptions
   /** Messages of a run between two snapshots, at least; a restart folds only what came after the last. Default 1,000. */
   readonly snapshotEvery?: number
   /**
@@ -341,6 +353,32 @@ export class Orchestrator implements AsyncDisposable {
     return { runs: found, cursor: next }
   }
 
+  /** A run as one JSON value, with its definition and all its messages; `importRun` of any other store takes it. */
+  async exportRun(id: string, options?: ExportOptions): Promise<RunExport> {
+    const { journal } = this.#engine.options
+    await Effect.runPromise(this.#engine.writer.flush())
+    return Effect.runPromise(exportRun(journal, requireId("run", id), options))
+  }
+
+  /**
+   * Takes in a run that `exportRun` gave: an unfinished one goes on here, so stop it where it comes from. Rejects with
+   * `ImportRefused`, or `LimitExceeded`; nothing is written then.
+   */
+  async importRun(given: RunExport, cause?: Cause): Promise<Run> {
+    if (this.#engine.isClosed) throw new OrchestratorClosed()
+    return this.get(await importRun(this.#engine, given, cause))
+  }
+
+  /**
+   * Makes a consistent copy of the store in a new file, while runs go on; it holds every run that was accepted before. Rejects
+   * with `BackupRefused` and leaves everything alone if there is something at that path.
+   */
+  async backup(path: string): Promise<Backup> {
+    const { journal } = this.#engine.options
+    if (journal.backup === undefined) throw new BackupRefused({ path, reason: "unsupported" })
+    return Effect.runPromise(journal.backup(path))
+  }
+
   /**
    * Closes: attempts are aborted, and no fiber, timer or actor stays. In a store that outlives the process, unfinished runs go on
    * when it is opened again. With `drain` it waits first until the runs that are in memory have ended.
@@ -422,6 +460,7 @@ export const openEngine = (
     const { balance = "least-loaded", store = "memory" } = options
     if (!balances.includes(balance))
       return yield* Effect.fail(new InvalidOption({ option: "balance", value: balance, allowed: balances.join(", ") }))
+    const policy = retentionPolicy(options.retention)
     const startsPerSecond = positive(options.startsPerSecond ?? 20_000, "startsPerSecond")
     const journal = yield* journalOf(store)
     // a journal that we opened ourselves is not left open
@@ -455,10 +494,20 @@ export const openEngine = (
     for (const agent of options.agents ?? []) engine.router.join(agent)
     if (!journal.isDurable) return { engine, recovery }
     for (const workflow of options.workflows ?? []) engine.register(asWorkflow(workflow))
+    const poison = new Poison(engine, recovery)
+    // a store that cannot be read is given back, so that it can be opened again
+    const begun =
+      drives === "all"
+        ? Effect.andThen(
+            recovery.begin(poison.look),
+            Effect.suspend(() => poison.judge())
+          )
+        : poison.account()
+    yield* Effect.onError(begun, () => Effect.ignore(engine.close()))
     if (drives === "all") {
-      // a store that cannot be read is given back, so that it can be opened again
-      yield* Effect.onError(recovery.begin(), () => Effect.ignore(engine.close()))
       recovery.wake()
+      poison.try()
+      new Retention(engine, policy).open()
     }
     if (journal.inbox === undefined) return { engine, recovery }
     const inbox = new Inbox(journal.inbox, engine, performer(new Orchestrator({ engine, recovery }), engine, recovery))

@@ -12,6 +12,8 @@ export interface OwedAttempt {
   /** When the message was written that asked for it, and in which epoch; negative where it was only written down. */
   askedAt: number
   epoch: number
+  /** Deliveries that it had in another store. */
+  earlier: number
   isAborting: boolean
 }
 
@@ -32,7 +34,7 @@ export class Owed {
     const { path } = place
     switch (command.type) {
       case "attempt.start":
-        this.attempts.set(path, { place, attempt: command.attempt, askedAt, epoch, isAborting: false })
+        this.attempts.set(path, { place, attempt: command.attempt, askedAt, epoch, earlier: 0, isAborting: false })
         return
       case "attempt.abort": {
         const attempt = this.attempts.get(path)
@@ -64,6 +66,15 @@ export class Owed {
     for (const attempt of this.attempts.values()) {
       attempt.askedAt = at
       attempt.epoch = epoch
+      attempt.earlier = 0
+    }
+  }
+
+  /** The run came from another store, where these were delivered so often already. */
+  arrive(deliveries: { readonly [task: string]: number }): void {
+    for (const [path, count] of Object.entries(deliveries)) {
+      const attempt = this.attempts.get(path)
+      if (attempt !== undefined) attempt.earlier = count
     }
   }
 

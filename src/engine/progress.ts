@@ -4,7 +4,7 @@ import { FanoutDirector, LoopDirector, WorkflowDirector } from "../actors/direct
 import type { ScopeSnapshot } from "../actors/scope.ts"
 import type { Board } from "../model/board.ts"
 import { criticalPath } from "../model/dependencies.ts"
-import { type Failure, toFailure } from "../model/errors.ts"
+import { type Failure, RunPoisoned, type TroupeError, toFailure } from "../model/errors.ts"
 import { kindOf } from "../model/ir.ts"
 import type { Json } from "../model/json.ts"
 import type { RunStatus, TaskStatus } from "../model/messages.ts"
@@ -134,8 +134,10 @@ const errorOf = ({ outcome, parked }: LiveRun): RunState["error"] =>
   outcome?.status === "failed"
     ? { task: outcome.task, failure: outcome.failure }
     : outcome === undefined && parked !== undefined
-      ? { task: "", failure: toFailure(parked) }
+      ? { task: parked instanceof RunPoisoned ? parked.task : "", failure: toFailure(parked) }
       : undefined
+
+const statusOfParked = (parked: TroupeError): RunStatus => (parked instanceof RunPoisoned ? "quarantined" : "parked")
 
 /** What the journal notes of a run, for lists and restarts. */
 export const noteOf = (run: LiveRun): RunNote => {
@@ -143,7 +145,9 @@ export const noteOf = (run: LiveRun): RunNote => {
   const error = errorOf(run)
   return {
     run: run.id,
-    status: run.outcome?.status ?? (run.parked !== undefined ? "parked" : run.room.isHeld ? "paused" : "running"),
+    status:
+      run.outcome?.status ??
+      (run.parked !== undefined ? statusOfParked(run.parked) : run.room.isHeld ? "paused" : "running"),
     updatedAt: run.updatedAt,
     isAsleep: false,
     dueAt: undefined,
@@ -308,7 +312,7 @@ const shareOf = (director: unknown, childShares: number): number => {
 
 const statusOf = ({ outcome, parked, room }: LiveRun, alive: Alive): RunStatus => {
   if (outcome !== undefined) return outcome.status
-  if (parked !== undefined) return "parked"
+  if (parked !== undefined) return statusOfParked(parked)
   if (room.isHeld) return "paused"
   return alive.current.length === 0 && alive.waiting.length > 0 ? "waiting" : "running"
 }

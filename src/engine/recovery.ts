@@ -2,9 +2,10 @@
  * Runs come back from the journal: their messages are folded by the same walk that once delivered them, with nothing performed;
  * then what they are still owed is performed. Those that only wait come back when they are due, or when somebody asks for them.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { RunNotFound, TroupeError, VersionUnavailable } from "../model/errors.ts"
+import { RunNotFound, RunPoisoned, TroupeError, VersionUnavailable } from "../model/errors.ts"
 import { isTerminal } from "../model/messages.ts"
 import type { Workflow } from "../model/workflow.ts"
 import { JournalCorrupt, type JournalError } from "../storage/errors.ts"
@@ -24,6 +25,8 @@ export class Recovery {
   /** Attempts that come back in a second at most, so that a restart is no stampede on what they talk to. */
   readonly #startsPerSecond: number
   readonly #due: Array<string> = []
+  /** Runs whose attempts may not go on yet. */
+  readonly held = new Set<string>()
   #isWaking = false
 
   constructor(engine: Engine, startsPerSecond: number) {
@@ -32,25 +35,26 @@ export class Recovery {
     this.#startsPerSecond = startsPerSecond
   }
 
-  /** Learns which runs are unfinished; none is in memory yet. */
-  begin(): Effect.Effect<void, JournalError> {
+  /** Learns which runs are unfinished; none is in memory yet. `seen` hears of those that do not only wait. */
+  begin(seen: (record: RunRecord) => void = () => {}): Effect.Effect<void, JournalError> {
     return Effect.gen({ self: this }, function* () {
       for (const isAsleep of [true, false]) {
         let cursor: string | undefined
         do {
           const found = yield* this.#journal.list({ hasEnded: false, isAsleep, oldestFirst: true, limit: page, cursor })
-          for (const record of found.runs) this.#expect(record)
+          for (const record of found.runs) if (this.#expect(record)) seen(record)
           cursor = found.cursor
         } while (cursor !== undefined)
       }
     })
   }
 
-  #expect({ run, isAsleep, dueAt, noted, length }: RunRecord): void {
-    // a note that is behind the messages says nothing any more
-    const rests = isAsleep && noted === length
+  #expect(record: RunRecord): boolean {
+    const { run, dueAt } = record
+    const rests = isResting(record)
     this.#engine.sleep(run, rests ? dueAt : undefined)
     if (!rests) this.#due.push(run)
+    return !rests
   }
 
   /** Brings back those that do not only wait, a few at a time. */
@@ -64,12 +68,13 @@ export class Recovery {
             const since = this.#engine.now()
             let starts = 0
             for (const id of this.#due.splice(0, turn)) {
-              if (!this.#engine.dormant.has(id)) continue
-              const run = yield* Effect.result(this.load(id))
-              if (run._tag === "Success") {
-                starts += run.success.attempts
-                this.#engine.mayLeave(run.success)
-              } else this.#engine.options.onDefect(run.failure)
+              if (!this.#engine.dormant.has(id) || this.held.has(id)) continue
+              // whatever is wrong with one run, the others come back
+              const run = yield* Effect.exit(this.load(id))
+              if (Exit.isSuccess(run)) {
+                starts += run.value.attempts
+                this.#engine.mayLeave(run.value)
+              } else this.#engine.options.onDefect(Cause.squash(run.cause))
             }
             const leastMs = (1_000 * starts) / this.#startsPerSecond - (this.#engine.now() - since)
             yield* leastMs >= 1 ? Effect.sleep(leastMs) : Effect.yieldNow
@@ -114,6 +119,7 @@ export class Recovery {
         Effect.tap((run) =>
           Effect.sync(() => {
             engine.awake(run)
+            run.isSuspect = this.held.has(record.run)
             if (run.parked !== undefined || (run.outcome !== undefined && !isTerminal(record.status)))
               engine.writer.note(run)
             engine.performOwed(run)
@@ -137,7 +143,7 @@ export class Recovery {
       const { workflow, missing } = known ?? library.bind(hash, ir)
       // where nothing is performed, no code is missed
       const isComplete = missing.length === 0 || this.#engine.options.isIdle === true
-      const parked = isComplete ? undefined : this.#without(id, workflow, missing)
+      const parked = poisonOf(record) ?? (isComplete ? undefined : this.#without(id, workflow, missing))
       return yield* Effect.try({
         try: () => this.#engine.fold(id, workflow, past, parked),
         catch: (error) =>
@@ -185,3 +191,10 @@ export class Recovery {
     })
   }
 }
+
+/** Whether a run has left memory and only waits. A note that is behind the messages says nothing any more. */
+export const isResting = ({ isAsleep, noted, length }: RunRecord): boolean => isAsleep && noted === length
+
+/** Why a run was left alone for what it did to the process. */
+const poisonOf = ({ run, status, error }: RunRecord): RunPoisoned | undefined =>
+  status === "quarantined" && error?.code === "POISON" ? new RunPoisoned({ run, task: error.task }) : undefined

@@ -2,7 +2,7 @@
 import type { AnyActorRef } from "xstate"
 import type { Place, Room } from "../actors/room.ts"
 import type { CompiledWorkflow } from "../model/compile.ts"
-import { RunCancelled, RunFailed, type TroupeError } from "../model/errors.ts"
+import { RunCancelled, RunFailed, RunPoisoned, type TroupeError } from "../model/errors.ts"
 import type { Json } from "../model/json.ts"
 import type { Outcome } from "../model/messages.ts"
 import type { Workflow } from "../model/workflow.ts"
@@ -42,6 +42,8 @@ export class LiveRun {
   owed: Owed | undefined = undefined
   /** Attempts of an earlier life, by path, that are not called again while it is paused. */
   held: Map<string, OwedAttempt> | undefined = undefined
+  /** The process died twice while it was at work: its attempts wait for their turn (poison.ts). */
+  isSuspect = false
   /** Messages from which on the next snapshot is due. */
   snapshotAt = 0
   /** It only shows what would be. */
@@ -181,6 +183,7 @@ export class LiveRun {
 
   whenEnded(told: (end: Outcome | TroupeError) => void): void {
     if (this.outcome !== undefined) told(this.outcome)
+    else if (this.parked instanceof RunPoisoned) told(this.parked)
     else (this.#waitingForEnd ??= []).push(told)
   }
 

@@ -24,7 +24,7 @@ export const keepSpecimens = (): void => {
   if (kept.length > 0) return
   const engine = new Engine({
     journal: memoryJournal(),
-    claim: { epoch: 0, wasClean: true, crashes: 0 },
+    claim: { epoch: 0, wasClean: true, crashes: 0, memo: "" },
     context: Context.make(ClockService, stillClock),
     balance: "least-loaded",
     allow: {},

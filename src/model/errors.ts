@@ -449,6 +449,62 @@ export class JournalDiverged extends TroupeError {
   }
 }
 
+/** A run of which only the later messages are left cannot be told from its beginning. */
+export class RunCompacted extends TroupeError {
+  readonly _tag = "RunCompacted"
+  readonly code = "RUN_COMPACTED"
+  readonly run: string
+  /** Number of the first message that is still there, after message 0. */
+  readonly first: number
+  constructor({ run, first }: { run: string; first: number }) {
+    super(
+      `run '${run}' was compacted: its messages before ${first} are gone, so it cannot be taken elsewhere alone; copy the whole store with "troupe backup"`
+    )
+    this.run = run
+    this.first = first
+  }
+}
+
+/** A run was not taken in; nothing was written. */
+export class ImportRefused extends TroupeError {
+  readonly _tag = "ImportRefused"
+  readonly run: string
+  readonly reason: "shape" | "newer" | "checksum" | "exists" | "diverged"
+  readonly detail: string
+  constructor({ run = "", reason, detail }: { run?: string; reason: ImportRefused["reason"]; detail: string }) {
+    const next = {
+      shape: "export it again",
+      newer: "update troupe",
+      checksum: "take another copy of the file, or export it again",
+      exists: "nothing was changed",
+      diverged: "import it with the version of troupe that wrote it"
+    }[reason]
+    super(`${run === "" ? "what was given" : `run '${run}'`} was not imported: ${detail}; ${next}`)
+    this.run = run
+    this.reason = reason
+    this.detail = detail
+  }
+  get code() {
+    return `IMPORT_${this.reason.toUpperCase()}`
+  }
+}
+
+/** A run that kills the process: it is left alone until somebody lets it try again. */
+export class RunPoisoned extends TroupeError {
+  readonly _tag = "RunPoisoned"
+  readonly code = "POISON"
+  readonly run: string
+  /** Path of a task that was at work; "" where it is not known. */
+  readonly task: string
+  constructor({ run, task }: { run: string; task: string }) {
+    super(
+      `run '${run}' was at work${task === "" ? "" : ` in task '${task}'`} each of the last 3 times that the process died, the last time as the only one under suspicion, and got no further in between: it is left alone; mend the task, then let it try again with run.resume({ who, why }) or "troupe resume ${run}"`
+    )
+    this.run = run
+    this.task = task
+  }
+}
+
 /** The code of a run is not here: the run is parked, and goes on when it is. */
 export class VersionUnavailable extends TroupeError {
   readonly _tag = "VersionUnavailable"

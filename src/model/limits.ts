@@ -12,6 +12,10 @@ export const limits = {
   payloadBytes: 2 * 1024 * 1024,
   /** Bytes of one workflow document. */
   documentBytes: 64 * 1024 * 1024,
+  /** Bytes of one exported run. */
+  exportBytes: 256 * 1024 * 1024,
+  /** Messages of one exported run. */
+  exportMessages: 1_000_000,
   /** Characters of an id. */
   id: 128,
   /** Rounds of one `repeat`. */

@@ -126,6 +126,14 @@ export interface RunRolledBack extends Cause {
   readonly to: number
 }
 
+/** The run came here from another store. What was at work there may have begun, so it comes again as a later delivery. */
+export interface RunImported extends Cause {
+  readonly type: "run.imported"
+  readonly at: number
+  /** How often each attempt that was out had been delivered there, by the path of its task. */
+  readonly deliveries: { readonly [task: string]: number }
+}
+
 export type Message =
   | RunSubmitted
   | AttemptSucceeded
@@ -141,6 +149,7 @@ export type Message =
   | RunCancelled
   | RunAmended
   | RunRolledBack
+  | RunImported
 export type MessageType = Message["type"]
 
 /** How a task, or a run, ended. */

@@ -103,11 +103,32 @@ export class JournalCorrupt extends TroupeError {
       shape: "cannot be read"
     }[kind]
     super(
-      `message ${seq} of run '${run}' ${what}: the run is left alone; restore the store from a backup, or export what is good with "troupe export-run ${run}"`
+      `message ${seq} of run '${run}' ${what}: the run is left alone; restore the store from a backup, or export what is good with "troupe export-run ${run} --good-part"`
     )
     this.run = run
     this.seq = seq
     this.kind = kind
+  }
+}
+
+/** A backup that was not made; nothing was written where it should have gone. */
+export class BackupRefused extends TroupeError {
+  readonly _tag = "BackupRefused"
+  readonly path: string
+  readonly reason: "exists" | "own" | "busy" | "unsupported"
+  constructor({ path, reason }: { path: string; reason: BackupRefused["reason"] }) {
+    const why = {
+      exists: "there is something already, and a backup never replaces anything: give another path",
+      own: "that is the store itself: give another path",
+      busy: "a backup to that path is being made: wait for it, or give another path",
+      unsupported: "this store is not a file: open the orchestrator with a store like 'sqlite:path/to/file.db'"
+    }[reason]
+    super(`no backup was made at '${path}': ${why}`)
+    this.path = path
+    this.reason = reason
+  }
+  get code() {
+    return `BACKUP_${this.reason.toUpperCase()}`
   }
 }
 
@@ -193,7 +214,7 @@ const unusable: Record<UnusableReason, (detail: string) => string> = {
     `was written by an older version of Troupe (${detail}): open it once for writing, which updates it`,
   "read-only": () => "may not be written to: give it write permission, or open another store",
   "no-wal": () =>
-    `has lost its '-wal' file, and with it what was written last: put that file back, or restore a backup; "troupe doctor" with '--accept-loss' opens it as it is`,
+    `has lost its '-wal' file, and with it what was written last: put that file back, or restore a backup; if another SQLite program had the store open since, nothing is lost, and "troupe doctor" with '--accept-loss' opens it as it is`,
   missing: () => "does not exist: check the path, or run a workflow there first",
   corrupt: (detail) => `is damaged (${detail}): run "troupe doctor" on it, and restore it from a backup`,
   unreachable: (detail) => `cannot be opened: ${detail}`

@@ -1,5 +1,6 @@
 /** Where runs are written: the contract, the journal in memory, and the one in a SQLite file. */
 export {
+  BackupRefused,
   JournalBroken,
   JournalBusy,
   JournalCorrupt,
@@ -12,6 +13,7 @@ export {
   type UnusableReason
 } from "./errors.ts"
 export {
+  type Backup,
   type Claim,
   type Entry,
   type History,

@@ -8,7 +8,7 @@ import type { WorkflowIR } from "../model/ir.ts"
 import type { Json } from "../model/json.ts"
 import type { Message, RunStatus } from "../model/messages.ts"
 import type { Transaction } from "../model/transaction.ts"
-import type { JournalError } from "./errors.ts"
+import type { BackupRefused, JournalError } from "./errors.ts"
 import type { InboxService } from "./inbox.ts"
 
 /** One message of one run, at its place in the run's order (from 0). */
@@ -126,6 +126,8 @@ export interface Claim {
   readonly wasClean: boolean
   /** Lives in a row that ended without being closed in order, up to now. */
   readonly crashes: number
+  /** What the owner before left written for the next one; empty if nothing. */
+  readonly memo: string
 }
 
 export interface JournalService {
@@ -170,10 +172,28 @@ export interface JournalService {
   readonly list: (query: RunQuery) => Effect.Effect<RunPage, JournalError>
   /** A definition by its hash. */
   readonly definition: (hash: string) => Effect.Effect<WorkflowIR | undefined, JournalError>
-  /** Counts a crash against runs that were at work; gives how often each has been blamed by now. */
-  readonly blame: (runs: ReadonlyArray<string>, epoch: number) => Effect.Effect<ReadonlyArray<number>, JournalError>
-  /** Forgets runs; nothing happens for unknown ones. */
+  /** Runs that succeeded, failed or were cancelled. */
+  readonly finished: () => Effect.Effect<number, JournalError>
+  /** The epoch of the last claim. */
+  readonly epoch: () => Effect.Effect<number, JournalError>
+  /** Counts a crash against runs that were at work, or sets the count; gives how often each has been blamed by now. Any message voids it. */
+  readonly blame: (
+    runs: ReadonlyArray<string>,
+    epoch: number,
+    count?: number
+  ) => Effect.Effect<ReadonlyArray<number>, JournalError>
+  /** Leaves something written for the next owner, in place of what was there. */
+  readonly memo: (text: string, epoch: number) => Effect.Effect<void, JournalError>
+  /** Forgets runs, and what only they had use for; nothing happens for unknown ones. */
   readonly remove: (runs: ReadonlyArray<string>, epoch: number) => Effect.Effect<void, JournalError>
+  /** A consistent copy in a new file, while everything goes on; absent where there is no file. */
+  readonly backup?: (path: string) => Effect.Effect<Backup, JournalError | BackupRefused>
+}
+
+/** A copy that was made. */
+export interface Backup {
+  readonly path: string
+  readonly bytes: number
 }
 
 export class Journal extends Context.Service<Journal, JournalService>()("troupe/storage/Journal") {}

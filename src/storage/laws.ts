@@ -255,6 +255,7 @@ const lawsOfOne: ReadonlyArray<{ readonly name: string; readonly check: (journal
         { type: "attempt.late", at: 14, task: "t2", attempt: 3, outcome: "aborted" },
         { type: "run.amended", at: 14, forget: [3, 4], give: { "t3/x": [1] }, who: "ann", why: "it works now" },
         { type: "run.rolledBack", at: 15, to: 3 },
+        { type: "run.imported", at: 16, deliveries: { "t4[3]/x": 2 }, who: "ann" },
         { type: "run.cancelled", at: 16, force: true },
         { type: "gate.answered", at: 17, task: "t5", value: { large }, who: "ann", why: "fits" },
         { type: "gate.answered", at: 18, task: "t6[3]/ok", value: null },
@@ -321,6 +322,69 @@ const lawsOfOne: ReadonlyArray<{ readonly name: string; readonly check: (journal
       await journal.append(entries("a", 1, [done(1)]))
       same(await blame(), [1, 2])
       same([(await journal.find("a"))?.blame, (await journal.find("b"))?.blame], [1, 2])
+      same(await Effect.runPromise(journal.journal.blame(["a", "b", "nobody"], journal.epoch, 7)), [7, 7, 0])
+      // a message counts whatever else is written with it
+      const crowd = Array.from({ length: 40 }, (_, i) => entries(`c${i}`, 0, [submitted(i)])).flat()
+      await journal.append([...crowd, ...entries("b", 1, [done(1)])])
+      same([(await journal.find("a"))?.blame, (await journal.find("b"))?.blame], [7, 0])
+      same(await blame(), [8, 1])
+    }
+  },
+  {
+    name: "what an owner leaves written is there for the next one, and only for that",
+    check: async (journal) => {
+      const { journal: store, epoch } = journal
+      same(await Effect.runPromise(store.epoch()), epoch)
+      same(await tagOf(store.memo("first", epoch)), "written")
+      same(await tagOf(store.memo("second", epoch)), "written")
+      await Effect.runPromise(store.close(epoch))
+      const next = await Effect.runPromise(store.claim())
+      same([next.memo, next.wasClean, await Effect.runPromise(store.epoch())], ["second", true, next.epoch])
+      same(await tagOf(store.memo("late", epoch)), "StaleOwner")
+    }
+  },
+  {
+    name: "the good part of a run can be read without looking at the rest",
+    check: async (journal) => {
+      await journal.append(entries("a", 0, [submitted(1), done(1), done(2)]))
+      const upTo = async (before: number, from?: number) =>
+        (await Effect.runPromise(journal.journal.read("a", from, before))).messages
+      same(
+        [await upTo(0), await upTo(2), await upTo(9)],
+        [[], [submitted(1), done(1)], [submitted(1), done(1), done(2)]]
+      )
+      same(await upTo(2, 1), [done(1)])
+    }
+  },
+  {
+    name: "finished runs are counted; with the last run of a definition it goes, and comes back with the next",
+    check: async (journal) => {
+      const ir = { ir: 1, name: "w", tasks: [{ id: "t1", kind: "noop" }] } as const
+      const hash = hashOf(ir)
+      const pinned = (run: string) => {
+        const [first] = entries(run, 0, [{ ...submitted(1), hash } as Message])
+        return { ...first!, definition: { hash, ir } }
+      }
+      await journal.append(["a", "b", "c", "d"].map(pinned))
+      await journal.append(
+        [],
+        [note("a", { status: "succeeded" }), note("b", { status: "quarantined" }), note("c", { status: "cancelled" })]
+      )
+      const { journal: store, epoch } = journal
+      const look = async () => [
+        await Effect.runPromise(store.finished()),
+        (await Effect.runPromise(store.definition(hash))) !== undefined
+      ]
+      same(await look(), [2, true])
+      await Effect.runPromise(store.remove(["a", "b", "c"], epoch))
+      same(await look(), [0, true])
+      await Effect.runPromise(store.remove(["d"], epoch))
+      same(await look(), [0, false])
+      same(await journal.append([pinned("a"), ...entries("a", 1, [done(1)])]), "written")
+      same(
+        [await look(), sorted(await journal.read("a"))],
+        [[0, true], sorted([{ ...submitted(1), hash } as Message, done(1)])]
+      )
     }
   },
   {

@@ -48,11 +48,12 @@ export const memoryJournal = ({
 }: MemoryOptions = {}): JournalService => {
   const books = new Map<string, Book>()
   const cache = new Map<string, { readonly value: Json; readonly expiresAt: number }>()
-  const definitions = new Map<string, WorkflowIR>()
+  const definitions = new Map<string, { readonly ir: WorkflowIR; uses: number }>()
   let held = 0
   let order = 0
   let current = 0
   let crashes = -1
+  let left = ""
 
   const refusal = (batch: ReadonlyArray<Entry>, epoch: number): JournalError | undefined => {
     if (Math.abs(epoch) !== current) return new StaleOwner({ epoch, current })
@@ -79,7 +80,11 @@ export const memoryJournal = ({
     if (remember !== undefined && message.type === "attempt.succeeded") keep(remember, message.value)
     let book = books.get(run)
     if (book === undefined) {
-      if (definition !== undefined) definitions.set(definition.hash, definition.ir)
+      if (definition !== undefined) {
+        const known = definitions.get(definition.hash)
+        if (known === undefined) definitions.set(definition.hash, { ir: definition.ir, uses: 1 })
+        else known.uses++
+      }
       book = {
         run,
         order: order++,
@@ -109,7 +114,7 @@ export const memoryJournal = ({
       Effect.sync(() => {
         const wasClean = crashes < 0
         crashes++
-        return { epoch: ++current, wasClean, crashes }
+        return { epoch: ++current, wasClean, crashes, memo: left }
       }),
     append: (batch, notes, epoch) => {
       const refused = refusal(batch, epoch)
@@ -171,24 +176,39 @@ export const memoryJournal = ({
           cursor: found.length > page.length ? String(page.at(-1)!.book.order) : undefined
         }
       }),
-    definition: (hash) => Exit.succeed(definitions.get(hash)),
-    blame: (runs, epoch) =>
+    definition: (hash) => Exit.succeed(definitions.get(hash)?.ir),
+    finished: () => Effect.sync(() => [...books.values()].filter(({ note }) => hasFinished(note)).length),
+    epoch: () => Effect.sync(() => current),
+    blame: (runs, epoch, count) =>
       Effect.map(owned(epoch), () =>
         runs.map((run) => {
           const book = books.get(run)
-          return book === undefined ? 0 : ++book.blame
+          if (book === undefined) return 0
+          book.blame = count ?? book.blame + 1
+          return book.blame
         })
       ),
+    memo: (text, epoch) =>
+      Effect.map(owned(epoch), () => {
+        left = text
+      }),
     remove: (runs, epoch) => {
       if (epoch !== current) return owned(epoch)
       for (const run of runs) {
-        held -= books.get(run)?.messages.length ?? 0
+        const book = books.get(run)
+        if (book === undefined) continue
+        held -= book.messages.length
         books.delete(run)
+        const definition = book.hash === undefined ? undefined : definitions.get(book.hash)
+        if (definition !== undefined && --definition.uses === 0) definitions.delete(book.hash!)
       }
       return Exit.void
     }
   }
 }
+
+const hasFinished = (note: RunNote | undefined) =>
+  note !== undefined && isTerminal(note.status) && note.status !== "quarantined"
 
 const recordOf = ({ run, messages, hash, note, noted, blame }: Book): RunRecord => {
   const first = messages[0]

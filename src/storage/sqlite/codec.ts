@@ -56,7 +56,8 @@ const codes = {
   "attempt.late": 10,
   "gate.answered": 11,
   "gate.rejected": 12,
-  "signal.received": 13
+  "signal.received": 13,
+  "run.imported": 20
 } as const satisfies Record<Message["type"], number>
 
 /** The text of a message. `start` is when the run was submitted. */
@@ -108,6 +109,8 @@ export const encode = (message: Message, names: Names, start: number): string =>
       return JSON.stringify([code, ms, message.forget, message.give, ...said(message)])
     case "run.rolledBack":
       return JSON.stringify([code, ms, message.to, ...said(message)])
+    case "run.imported":
+      return JSON.stringify([code, ms, message.deliveries, ...said(message)])
   }
 }
 
@@ -255,6 +258,13 @@ export const decode = (body: string, names: Names, origin: Origin, fetch: (hash:
       })
     case codes["run.rolledBack"]:
       return frozen({ type: "run.rolledBack", at, to: row[2] as number, ...cause(row, 3) })
+    case codes["run.imported"]:
+      return frozen({
+        type: "run.imported",
+        at,
+        deliveries: deepFreeze(row[2] as { readonly [task: string]: number }),
+        ...cause(row, 3)
+      })
     default:
       return unreadable()
   }

@@ -1,5 +1,5 @@
 /** The one file that knows `node:sqlite`: connections with our settings, statements that are prepared once, errors with a meaning. */
-import type { DatabaseSync, StatementSync } from "node:sqlite"
+import type { backup, DatabaseSync, StatementSync } from "node:sqlite"
 import { fileURLToPath } from "node:url"
 import { JournalBroken, JournalBusy, type JournalError, JournalFull, StoreUnusable } from "../errors.ts"
 
@@ -17,14 +17,23 @@ export interface ConnectOptions {
 /** How long to wait for another program's lock before saying so, in milliseconds. The process stands still that long. */
 const patienceMs = 1_000
 
+/** Pages that a copy moves at a time: 4 MB. */
+const pagesAtOnce = 1_024
+
 /** The driver, loaded when the first store is opened: a program with runs in memory never pays for it. */
 export class Sqlite {
   readonly #DatabaseSync: typeof DatabaseSync
-  private constructor(driver: typeof DatabaseSync) {
-    this.#DatabaseSync = driver
+  readonly #backup: typeof backup
+  private constructor(driver: { readonly DatabaseSync: typeof DatabaseSync; readonly backup: typeof backup }) {
+    this.#DatabaseSync = driver.DatabaseSync
+    this.#backup = driver.backup
   }
   static async load(): Promise<Sqlite> {
-    return new Sqlite((await import("node:sqlite")).DatabaseSync)
+    return new Sqlite(await import("node:sqlite"))
+  }
+  /** Copies all pages into a new file, on another thread, a few megabytes at a time. */
+  async copy(from: Database, path: string): Promise<void> {
+    await this.#backup(from.raw, path, { rate: pagesAtOnce })
   }
   /** Opens a connection; throws `StoreUnusable` or another `JournalError`. */
   open(where: string | URL, { readOnly = false, isNew = false, isFull = true }: ConnectOptions = {}): Database {

@@ -27,8 +27,9 @@ export const formatVersion = 1
 /**
  * Format 1. `chain` is a checksum over the message and the chain before it, from the run's name on; `head` is the chain of the
  * run's message `length - 1` as of the last note, so that a tail that was cut off shows; `first` is where its messages begin
- * after a compaction (message 0 always stays). `clean` is 1 after closing in order, 2 when the process ended by itself without
- * closing, 0 while it is open, and after a kill.
+ * after a compaction (message 0 always stays). `blame` is a count of crashes and, times sixteen, the length that the run had then:
+ * any message in between voids it without a write of its own. `clean` is 1 after closing in order, 2 when the process ended by
+ * itself without closing, 0 while it is open, and after a kill.
  */
 const tables = `
 CREATE TABLE troupe_owner (
@@ -40,9 +41,10 @@ CREATE TABLE troupe_owner (
   started TEXT NOT NULL,
   until INTEGER NOT NULL,
   clean INTEGER NOT NULL,
-  crashes INTEGER NOT NULL
+  crashes INTEGER NOT NULL,
+  memo TEXT NOT NULL
 );
-INSERT INTO troupe_owner VALUES (1, 0, '', 0, '', '', 0, 1, 0);
+INSERT INTO troupe_owner VALUES (1, 0, '', 0, '', '', 0, 1, 0, '');
 
 CREATE TABLE troupe_definitions (
   id INTEGER PRIMARY KEY,
@@ -277,7 +279,7 @@ export const syncFolder = (folder: string): void => {
   }
 }
 
-const sync = (path: string): void => {
+export const sync = (path: string): void => {
   const file = openSync(path, "r")
   try {
     fsyncSync(file)

@@ -13,6 +13,7 @@ import type { Message, RunStatus } from "../../model/messages.ts"
 import type { Transaction } from "../../model/transaction.ts"
 import { hashOf as irHashOf } from "../../model/workflow.ts"
 import {
+  type BackupRefused,
   JournalBroken,
   JournalBusy,
   JournalCorrupt,
@@ -22,6 +23,7 @@ import {
 } from "../errors.ts"
 import type { InboxService } from "../inbox.ts"
 import type {
+  Backup,
   Claim,
   Entry,
   History,
@@ -35,6 +37,7 @@ import type {
   Snapshot,
   Within
 } from "../journal.ts"
+import { backup } from "./backup.ts"
 import {
   type Chain,
   checksums,
@@ -53,7 +56,17 @@ import {
 import { type Database, journalError, openError, type Row, Sqlite } from "./database.ts"
 import { create, formatVersion, look, migrate, requireWritable, syncFolder, tidy } from "./format.ts"
 import { FileInbox } from "./inbox.ts"
-import { forget, leaseDefaultMs, markMerged, type Ownership, release, renew, requireEpoch, take } from "./owner.ts"
+import {
+  forget,
+  leaseDefaultMs,
+  leaveMemo,
+  markMerged,
+  type Ownership,
+  release,
+  renew,
+  requireEpoch,
+  take
+} from "./owner.ts"
 import { leave, probe } from "./probe.ts"
 import * as sql from "./statements.ts"
 import { type Done, letWrite } from "./transaction.ts"
@@ -81,6 +94,7 @@ export interface SqliteOptions {
 /** A journal in a SQLite file, with what only files have. */
 export interface SqliteJournal extends JournalService {
   readonly path: string
+  readonly backup: (path: string) => Effect.Effect<Backup, JournalError | BackupRefused>
   readonly inbox: InboxService
   /** Lets go of the file as a killed process would: nothing is said, nothing is given back. For tests of what follows. */
   readonly abandon: () => void
@@ -202,7 +216,7 @@ class FileJournal implements SqliteJournal {
       throw new StoreUnusable({ path, reason: "older", detail: `format ${found.version}, this is ${formatVersion}` })
     this.#database = this.#connect()
     if (found.version < formatVersion) migrate(this.#database)
-    atExit(this.#leave)
+    if (!readOnly) atExit(this.#leave)
   }
 
   claim = (): Effect.Effect<Claim, JournalError> => {
@@ -223,7 +237,8 @@ class FileJournal implements SqliteJournal {
       this.#lastRun = database.row(sql.lastRun)![0]
       this.#heartbeat = setInterval(() => this.renew(ownership.epoch), this.#leaseMs / 3)
       this.#heartbeat.unref()
-      return { epoch: ownership.epoch, wasClean: ownership.wasClean, crashes: ownership.crashes }
+      const { epoch, wasClean, crashes, memo } = ownership
+      return { epoch, wasClean, crashes, memo }
     })
     // whoever is told that it does not own the file must not stand in the way of the next who tries
     if (!Exit.isExit(claimed) || Exit.isFailure(claimed)) this.#letGo()
@@ -414,19 +429,42 @@ class FileJournal implements SqliteJournal {
       return ir === undefined ? undefined : deepFreeze(ir)
     })
 
-  blame = (runs: ReadonlyArray<string>, epoch: number): Effect.Effect<ReadonlyArray<number>, JournalError> =>
+  finished = (): Effect.Effect<number, JournalError> =>
+    this.#attempt((database) => database.row(sql.finished)![0] as number)
+
+  epoch = (): Effect.Effect<number, JournalError> => this.#attempt((database) => database.row(sql.epoch)![0] as number)
+
+  blame = (
+    runs: ReadonlyArray<string>,
+    epoch: number,
+    count?: number
+  ): Effect.Effect<ReadonlyArray<number>, JournalError> =>
     this.#attempt((database) =>
       database.transaction(() => {
         requireEpoch(database, epoch)
-        return runs.map((run) => (database.row(sql.addBlame, run)?.[0] as number | undefined) ?? 0)
+        return runs.map((run) => {
+          const row = database.row(sql.findBlame, run)
+          if (row === undefined) return 0
+          const [id, before, length] = row
+          const blame = Math.min(count ?? blameOf(before, length) + 1, blameMax)
+          database.run(sql.writeBlame, length * (blameMax + 1) + blame, id)
+          return blame
+        })
       })
     )
+
+  memo = (text: string, epoch: number): Effect.Effect<void, JournalError> =>
+    this.#attempt((database) => database.transaction(() => leaveMemo(database, epoch, text)))
+
+  backup = (path: string): Effect.Effect<Backup, JournalError | BackupRefused> => backup(this.#sqlite, this.path, path)
 
   remove = (runs: ReadonlyArray<string>, epoch: number): Effect.Effect<void, JournalError> =>
     this.#attempt((database) =>
       database.transaction(() => {
         requireEpoch(database, epoch)
-        for (const run of runs) this.#remove(database, run)
+        const definitions = new Set<number>()
+        for (const run of runs) this.#remove(database, run, definitions)
+        for (const definition of definitions) this.#sweepDefinition(database, definition)
       })
     )
 
@@ -731,13 +769,21 @@ class FileJournal implements SqliteJournal {
     database.run(sql.sweepBlobs, hash)
   }
 
-  #remove(database: Database, run: string): void {
+  #remove(database: Database, run: string, definitions: Set<number>): void {
     const row = database.row(sql.findRun, run)
     if (row === undefined) return
-    const [id] = row
-    for (const [body] of database.rows(sql.bodies, id)) this.#dropPayload(database, body)
+    const [id, definition] = row
+    definitions.add(definition)
+    for (const [body] of database.rows(sql.largeBodies, id)) this.#dropPayload(database, body)
     for (const text of sql.removeRun) database.run(text, id)
     this.#handles.delete(run)
+  }
+
+  /** Its number may be given to another one: nothing of it is remembered. */
+  #sweepDefinition(database: Database, id: number): void {
+    if (database.run(sql.sweepDefinition, id) === 0) return
+    this.#definitions.delete(id)
+    this.#pinned = new WeakMap()
   }
 
   // ── reading ──────────────────────────────────────────────────────────────────────────────────────
@@ -798,7 +844,7 @@ class FileJournal implements SqliteJournal {
       dueAt: dueAt ?? undefined,
       length,
       noted,
-      blame,
+      blame: blameOf(blame, length),
       tasks,
       ...(error === undefined ? {} : { error })
     }
@@ -901,6 +947,13 @@ class FileJournal implements SqliteJournal {
     }
   }
 }
+
+/** Counts of crashes that a row can hold. */
+const blameMax = 15
+
+/** What a row says of crashes, if the run has still the length of then. */
+const blameOf = (written: number, length: number): number =>
+  Math.floor(written / (blameMax + 1)) === length ? written % (blameMax + 1) : 0
 
 /** What is still to be said when the process ends; one listener for all journals. */
 const leaving = new Set<() => void>()

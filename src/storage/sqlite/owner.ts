@@ -58,6 +58,7 @@ interface Owner {
   readonly until: number
   readonly isClean: boolean
   readonly crashes: number
+  readonly memo: string
 }
 
 /** The clock of the database: the same for all who open it on one machine. */
@@ -65,10 +66,10 @@ export const clock = "CAST(unixepoch('subsec') * 1000 AS INTEGER)"
 
 const ownerOf = (database: Database): { readonly owner: Owner; readonly now: number } => {
   const row = database.row(
-    `SELECT epoch, token, pid, place, started, until, clean, crashes, ${clock} FROM troupe_owner WHERE one = 1`
+    `SELECT epoch, token, pid, place, started, until, clean, crashes, memo, ${clock} FROM troupe_owner WHERE one = 1`
   )!
-  const [epoch, token, pid, where, started, until, clean, crashes, now] = row
-  return { owner: { epoch, token, pid, place: where, started, until, isClean: clean === 1, crashes }, now }
+  const [epoch, token, pid, where, started, until, clean, crashes, memo, now] = row
+  return { owner: { epoch, token, pid, place: where, started, until, isClean: clean === 1, crashes, memo }, now }
 }
 
 /** Whether an owner may still be writing. */
@@ -116,7 +117,7 @@ export const take = (database: Database, leaseMs: number): Ownership => {
       leaseMs,
       crashes
     )
-    return { epoch, token, wasClean: owner.isClean, crashes }
+    return { epoch, token, wasClean: owner.isClean, crashes, memo: owner.memo }
   })
   open.add(token)
   return taken
@@ -138,6 +139,19 @@ export const renew = (database: Database, epoch: number, leaseMs: number): void 
 export const release = (database: Database, { epoch, token }: Ownership): void => {
   database.run("UPDATE troupe_owner SET clean = 1, crashes = 0 WHERE one = 1 AND epoch = ?", epoch)
   forget(token)
+}
+
+/** Leaves something written for the next owner. */
+export const leaveMemo = (database: Database, epoch: number, text: string): void => {
+  requireEpoch(database, epoch)
+  database.run("UPDATE troupe_owner SET memo = ? WHERE one = 1", text)
+}
+
+/** A copy belongs to nobody: whoever opens it first is its first owner, in an epoch above all that are written there. */
+export const disown = (database: Database): void => {
+  database.run(
+    "UPDATE troupe_owner SET token = '', pid = 0, place = '', started = '', until = 0, clean = 1, crashes = 0, memo = '' WHERE one = 1"
+  )
 }
 
 /**

@@ -24,25 +24,30 @@ export const sweepCache =
 export const writeNote =
   "UPDATE troupe_runs SET status = ?, asleep = ?, due_at = ?, updated_at = ?, length = ?, head = ?, summary = ? WHERE id = ?"
 export const quarantine = "UPDATE troupe_runs SET status = ?, asleep = 0, due_at = NULL, summary = ? WHERE id = ?"
-export const writeHead = "UPDATE troupe_runs SET length = ?, head = ?, updated_at = ?, blame = 0 WHERE id = ?"
-export const addBlame = "UPDATE troupe_runs SET blame = blame + 1 WHERE name = ? RETURNING blame"
+export const writeHead = "UPDATE troupe_runs SET length = ?, head = ?, updated_at = ? WHERE id = ?"
+const lengthOf = (run: string) => `ifnull((SELECT max(seq) + 1 FROM troupe_messages WHERE run = ${run}), 0)`
+/** See `blame` in the format: it counts only for the length at which it was written. */
+export const findBlame = `SELECT id, blame, ${lengthOf("r.id")} FROM troupe_runs r WHERE name = ?`
+export const writeBlame = "UPDATE troupe_runs SET blame = ? WHERE id = ?"
 
 export const findRun = "SELECT id, definition, submitted_at, length, head, first FROM troupe_runs WHERE name = ?"
 export const lastMessage = "SELECT seq, chain FROM troupe_messages WHERE run = ? ORDER BY seq DESC LIMIT 1"
 export const linkAt = "SELECT chain FROM troupe_messages WHERE run = ? AND seq = ?"
 export const readMessage = "SELECT epoch, body FROM troupe_messages WHERE run = ? AND seq = ?"
+/** Rows whose payload lies elsewhere: their code is 64 or more. */
+export const largeBodies =
+  "SELECT body FROM troupe_messages WHERE run = ? AND CAST(substr(body, 2, 3) AS INTEGER) >= 64"
 export const readMessages =
   "SELECT seq, epoch, chain, body FROM troupe_messages WHERE run = ? AND seq >= ? AND seq < ? ORDER BY seq"
 export const putSnapshot = "INSERT INTO troupe_snapshots (run, seq, chain, body) VALUES (?, ?, ?, ?)"
 /** Rows that compaction removes, and among them those whose payload lies elsewhere. */
 export const compact = [
-  "SELECT body FROM troupe_messages WHERE run = ? AND seq > 0 AND seq < ? AND body LIKE '[6_,%'",
+  "SELECT body FROM troupe_messages WHERE run = ? AND seq > 0 AND seq < ? AND CAST(substr(body, 2, 3) AS INTEGER) >= 64",
   "DELETE FROM troupe_messages WHERE run = ? AND seq > 0 AND seq < ?",
   "UPDATE troupe_runs SET first = ? WHERE id = ?"
 ] as const
 export const dropSnapshots = "DELETE FROM troupe_snapshots WHERE run = ?"
 export const lastSnapshot = "SELECT seq, chain, body FROM troupe_snapshots WHERE run = ? ORDER BY seq DESC LIMIT 1"
-export const bodies = "SELECT body FROM troupe_messages WHERE run = ?"
 
 export const lastRun = "SELECT ifnull(max(id), 0) FROM troupe_runs"
 export const definitions = "SELECT id, hash, name, version FROM troupe_definitions"
@@ -53,6 +58,10 @@ export const findDefinition =
 export const insertDefinition =
   "INSERT INTO troupe_definitions (hash, name, version, ir) VALUES (?, ?, ?, ?) RETURNING id"
 
+/** Drops a definition that no run is pinned to any more. */
+export const sweepDefinition =
+  "DELETE FROM troupe_definitions WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM troupe_runs WHERE definition = ?1)"
+
 export const removeRun = [
   "DELETE FROM troupe_messages WHERE run = ?",
   "DELETE FROM troupe_snapshots WHERE run = ?",
@@ -60,8 +69,13 @@ export const removeRun = [
 ] as const
 
 const record = `SELECT r.id, r.name, r.definition, r.submitted_at, r.updated_at, r.status, r.asleep, r.due_at, r.blame, r.summary, r.length,
-  ifnull((SELECT max(seq) + 1 FROM troupe_messages m WHERE m.run = r.id), 0) FROM troupe_runs r`
+  ${lengthOf("r.id")} FROM troupe_runs r`
 export const recordByName = `${record} WHERE r.name = ?`
+
+/** All but the quarantined and the unfinished, which two small indices know. */
+export const finished = `SELECT (SELECT count(*) FROM troupe_runs) - (SELECT count(*) FROM troupe_runs WHERE status < 16)
+  - (SELECT count(*) FROM troupe_runs WHERE status = 19 AND status > 16)`
+export const epoch = "SELECT epoch FROM troupe_owner WHERE one = 1"
 
 export interface Filters {
   readonly byWorkflow: boolean
