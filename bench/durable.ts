@@ -69,8 +69,21 @@ if (options.peers && !existsSync(here("peers/node_modules/bullmq"))) {
   }
 }
 
+/** What must be ended when somebody stops the bench in the middle. */
+const open = new Set<() => unknown>()
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.once(signal, async () => {
+    for (const end of open) await end()
+    wipe(state)
+    process.exit(130)
+  })
+
 let postgres: Promise<Postgres> | undefined
-const thePostgres = () => (postgres ??= startPostgres(join(state, "postgres")))
+const thePostgres = () => {
+  postgres ??= startPostgres(join(state, "postgres"))
+  open.add(async () => (await postgres)!.stop())
+  return postgres
+}
 
 // ── one sample ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -85,12 +98,14 @@ const start = (
 ): ChildProcess => {
   const flags = ["--no-warnings", "--max-old-space-size=6000"]
   const [program, ...before] = under
-  return fork(here("durable/sample.mjs"), [path, phase, JSON.stringify(settings)], {
+  const child = fork(here("durable/sample.mjs"), [path, phase, JSON.stringify(settings)], {
     ...(program === undefined
       ? { execArgv: flags }
       : { execPath: program, execArgv: [...before, process.execPath, ...flags] }),
     stdio: ["ignore", "ignore", "pipe", "ipc"]
   })
+  open.add(() => child.kill("SIGKILL"))
+  return child
 }
 
 const listen = (child: ChildProcess, onMark: OnMark = () => {}): Promise<Answer> =>
@@ -111,6 +126,8 @@ const listen = (child: ChildProcess, onMark: OnMark = () => {}): Promise<Answer>
         return
       }
       answer ??= { ...message, heardAt: performance.now() }
+      // what failed may still hold on to its servers
+      if (message.error !== undefined) child.kill("SIGKILL")
       // whoever holds workflows waits to be killed
       if (message.inside !== undefined) resolve(message)
     })
@@ -136,6 +153,7 @@ const measure = async (candidate: Candidate, workload: string, dir: string): Pro
   const n = Number(size)
   if (kind === "syncs") return countSyncs(candidate, dir)
   const server = await serve(candidate.server, dir, thePostgres)
+  open.add(server.stop)
   const env = { dir, ...server.env }
   const marks: Record<string, Mark> = {}
   const onMark: OnMark = (name, done) => {
@@ -191,6 +209,7 @@ const measure = async (candidate: Candidate, workload: string, dir: string): Pro
         return { error: `unknown workload '${workload}'` }
     }
   } finally {
+    open.delete(server.stop)
     await server.stop()
   }
 }
@@ -280,6 +299,8 @@ try {
           got = { error: String(error) }
         }
         wipe(dir)
+        open.clear()
+        if (postgres !== undefined) open.add(async () => (await postgres)!.stop())
         const tookMs = performance.now() - since
         if (got.ok !== true || tookMs > onceMs || workload.startsWith("syncs")) tired.add(cell)
         const sample = {
