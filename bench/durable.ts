@@ -360,6 +360,7 @@ if (!quick) {
   mkdirSync(here("results"), { recursive: true })
   writeFileSync(here("results/durable.json"), `${JSON.stringify({ facts, samples, lives: life }, null, 1)}\n`)
   writeFileSync(here("DURABLE.md"), text)
+  spawnSync("biome", ["format", "--write", here("DURABLE.md")])
 }
 console.log(text)
 process.exit(0)

@@ -62,11 +62,12 @@ export const lives = async (dir: string, quick: boolean): Promise<ReadonlyArray<
         unit: "MB",
         goal: 400
       },
-      { what: "… after a collection", figure: wait.rssCollectedMb!, unit: "MB" },
+      { what: "… once freed pages went back to the system", figure: wait.rssCollectedMb!, unit: "MB" },
       { what: "… most while they were submitted", figure: wait.peakMb!, unit: "MB" },
       { what: "waiting runs submitted", figure: (1_000 * waiting) / wait.submitMs!, unit: "/s" },
       { what: "bytes on the disk of a waiting run", figure: wait.bytesPerRun!, unit: "bytes" },
       { what: `RSS after a restart with ${w} waiting runs`, figure: of(restarts, "rssMb"), unit: "MB", goal: 400 },
+      { what: "… once freed pages went back to the system", figure: of(restarts, "rssCollectedMb"), unit: "MB" },
       { what: "… process start until it is open", figure: of(restarts, "openMs"), unit: "ms" },
       { what: "… one of them brought into memory", figure: of(restarts, "wakeMs"), unit: "ms" },
       {

@@ -176,6 +176,80 @@ const table = (workload: string, samples: ReadonlyArray<Sample>): string => {
   ].join("\n")
 }
 
+// ── what was hoped for ─────────────────────────────────────────────────────────────────────────────
+
+/** Something that ought to hold, as a number that is looked at; undefined where it was not measured. */
+interface Goal {
+  readonly what: string
+  readonly figure: number | undefined
+  readonly atLeast?: number
+  readonly atMost?: number
+}
+
+const goalsOf = (samples: ReadonlyArray<Sample>): ReadonlyArray<Goal> => {
+  const medianOf = (candidate: string, workload: string, figure: Column[1]) => {
+    const values = samples
+      .filter((one) => one.ok && one.candidate === candidate && one.workload === workload)
+      .map(figure)
+      .filter((x) => x !== undefined)
+    return values.length === 0 ? undefined : spreadOf(values).median
+  }
+  const own = (workload: string, key: string, divide = 1) => medianOf("troupe", workload, of(key, divide))
+  const ratio = (a: number | undefined, b: number | undefined) =>
+    a === undefined || b === undefined ? undefined : a / b
+  const bestOf = (workload: string, key: string, kinds: ReadonlyArray<Kind>, isMoreBetter: boolean) => {
+    const names = new Set(samples.filter(({ kind }) => kinds.includes(kind)).map(({ candidate }) => candidate))
+    const medians = [...names].map((name) => medianOf(name, workload, of(key))).filter((x) => x !== undefined)
+    return medians.length === 0 ? undefined : isMoreBetter ? Math.max(...medians) : Math.min(...medians)
+  }
+  const at = (n: number) => own(`load-${n}`, "perSecond")
+  const more = (name: string) => ratio(at(1_000), medianOf(name, "load-1000", of("perSecond")))
+  return [
+    { what: "runs a second, 1,000 in flight", figure: at(1_000), atLeast: 11_000 },
+    { what: "runs a second, 10 in flight", figure: at(10), atLeast: 5_000 },
+    { what: "runs a second, 1 in flight", figure: at(1), atLeast: 1_200 },
+    {
+      what: "p50 at 1 in flight, times that of one SQLite transaction per step",
+      figure: ratio(own("load-1", "p50"), medianOf("limit-each", "load-1", of("p50"))),
+      atMost: 1.5
+    },
+    { what: "CPU ms of a run, 1,000 in flight", figure: own("load-1000", "cpuApp"), atMost: 0.09 },
+    { what: "syncs of a run of five steps", figure: own("syncs-1", "syncs"), atMost: 6 },
+    { what: "ms of a fan-out 1 → 1,000 → 1", figure: own("fan-1000", "ms"), atMost: 40 },
+    {
+      what: "seconds until 10,000 killed runs have ended",
+      figure: own("recover-10000", "finishedMs", 1_000),
+      atMost: 1
+    },
+    { what: "bytes of a step on the disk", figure: own("store-2000", "bytesPerStep"), atMost: 100 },
+    {
+      what: "runs a second, times the best durable queue (1,000 in flight)",
+      figure: ratio(at(1_000), bestOf("load-1000", "perSecond", ["queue"], true)),
+      atLeast: 1
+    },
+    { what: "… times Restate", figure: more("restate"), atLeast: 5 },
+    { what: "… times DBOS", figure: more("dbos"), atLeast: 10 },
+    { what: "… times OpenWorkflow on SQLite", figure: more("openworkflow-sqlite"), atLeast: 10 },
+    { what: "… times Effect's durable workflow on SQLite", figure: more("effect-sqlite"), atLeast: 10 },
+    {
+      what: "fan-out: share of the time of the best durable peer",
+      figure: ratio(own("fan-1000", "ms"), bestOf("fan-1000", "ms", ["engine", "queue"], false)),
+      atMost: 1 / 3
+    }
+  ]
+}
+
+const goalsTable = (samples: ReadonlyArray<Sample>): string =>
+  [
+    "| what | measured | goal | |",
+    "|---|---|---|---|",
+    ...goalsOf(samples).flatMap(({ what, figure, atLeast, atMost }) => {
+      if (figure === undefined) return []
+      const isMet = atLeast !== undefined ? figure >= atLeast : figure <= atMost!
+      return `| ${what} | ${f(figure)} | ${atLeast !== undefined ? `≥ ${f(atLeast)}` : `≤ ${f(atMost!)}`} | ${isMet ? "met" : "**missed**"} |`
+    })
+  ].join("\n")
+
 /** The whole report. */
 export const report = (samples: ReadonlyArray<Sample>, lives: ReadonlyArray<Life>, facts: Facts): string => {
   const workloads = [...new Set(samples.map(({ workload }) => workload))]
@@ -199,6 +273,13 @@ wrong one fails the sample. What a candidate does is written at the head of its 
 - †: acknowledged steps may be lost in a power cut; they are here because people use them so.
 - bullmq, graphile-worker and pg-boss are queues: jobs that hand on to the next, without a history that could be replayed.
 - Steps are trivial, so this is the engine alone. Servers share the machine with the application; on a larger machine theirs would rise.
+- Runs have short ids (\`f123\`) everywhere; with UUIDs of 36 characters a step of ours takes about 13 bytes more.
+
+## Goals
+
+${goalsTable(samples)}
+
+## Workloads
 
 ${workloads
   .map((workload) =>
