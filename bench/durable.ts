@@ -2,8 +2,8 @@
  * The durable bench: every acknowledged step waits for the disk. Each sample has fresh data and a fresh process, candidates take
  * turns in rotating order, every result is checked, the bare limit of the disk is measured in the same run.
  *
- *     npm run bench -- --durable                    Troupe and the limits; writes bench/DURABLE.md and bench/results/durable.json
- *     npm run bench -- --durable --peers            with the peers (installed under bench/peers; Postgres and Redis by apt)
+ *     npm run bench -- --durable                    Troupe and the limits, ten minutes; writes DURABLE.md and results/durable.json
+ *     npm run bench -- --durable --peers            with the peers, an hour (installed under bench/peers; Postgres and Redis by apt)
  *     npm run bench -- --durable --quick            a look at everything in short; prints, writes nothing
  *
  * Options: --rounds 3, --only a,b, --workloads load-1,fan-1000, --state DIR (the disk that is measured), --seconds 4,
@@ -174,7 +174,7 @@ const measure = async (candidate: Candidate, workload: string, dir: string): Pro
         server.settle()
         const before = server.bytes()
         const loggedBefore = server.logged()
-        const got = await listen(start(candidate, "store", { env, count: n, inflight: 10 }), onMark)
+        const got = await listen(start(candidate, "store", { env, count: n, inflight: 100 }), onMark)
         if (!got.ok) return got
         server.settle()
         const logged = server.logged()

@@ -1,7 +1,7 @@
 // One durable measurement in a process of its own: sample.mjs CANDIDATE PHASE OPTIONS. Answers its parent over IPC.
 //   load     keeps `inflight` workflows of five steps going for `seconds`, and counts those that completed
 //   fan      1 -> n -> 1, every step written
-//   store    runs `count` workflows, ten at a time, and closes: what is on the disk then is measured from outside
+//   store    runs `count` workflows and closes: what is on the disk then is measured from outside
 //   hold     submits `count` workflows that stop inside their third step, and waits to be killed
 //   recover  on the same data: until every one of them has completed and its result is read back
 import { expected, step } from "../workloads.mjs"
