@@ -336,12 +336,14 @@ export class Orchestrator implements AsyncDisposable {
     const { writer, runs, options: settings } = this.#engine
     await Effect.runPromise(writer.flush())
     const now = this.#engine.now()
-    const hasEnded = status === undefined ? undefined : isTerminal(status)
+    // what a store in memory holds about runs is not kept up to date: the runs themselves are there
+    const hasEnded = status === undefined || !settings.journal.isDurable ? undefined : isTerminal(status)
+    const ended = status !== undefined && hasEnded === true ? { status: [status] } : undefined
     const found: Array<RunOverview> = []
     let next = cursor
     do {
       const page = await Effect.runPromise(
-        settings.journal.list({ workflow, hasEnded, limit: limit - found.length, cursor: next })
+        settings.journal.list({ workflow, hasEnded, ...ended, limit: limit - found.length, cursor: next })
       )
       for (const record of page.runs) {
         const live = runs.get(record.run)

@@ -139,9 +139,13 @@ export class Writer {
     this.#inbox = []
   }
 
-  /** Notes written, so that lists are right. */
+  /** All notes written, so that lists are right. */
   flush(): Effect.Effect<void, JournalError> {
     if (this.#dirty.size === 0) return Exit.void
+    return Effect.flatMap(this.#flushSome(), () => this.flush())
+  }
+
+  #flushSome(): Effect.Effect<void, JournalError> {
     const notes = this.#takeNotes()
     return Effect.onError(this.#options.journal.append([], notes, this.#options.epoch), () =>
       Effect.sync(() => this.#giveBack(notes))
@@ -300,7 +304,7 @@ export class Writer {
           this.#isFlushing = false
           if (this.#isClosed || this.#dirty.size === 0) return
           if (this.#isPumping || this.#pauseMs > 0) return this.#flushSoon()
-          const flushed = this.flush()
+          const flushed = this.#flushSome()
           if (!Exit.isExit(flushed)) this.#options.fork(Effect.ignore(flushed))
           if (this.#dirty.size > 0) this.#flushSoon()
         })

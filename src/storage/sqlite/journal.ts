@@ -400,21 +400,23 @@ class FileJournal implements SqliteJournal {
     this.#attempt((database) => {
       const { workflow, status, hasEnded, isAsleep, oldestFirst = false, limit = 100, cursor } = query
       const statuses = status === undefined ? [] : [...new Set(status)].map((one) => statusCodes[one])
-      const text = sql.records({
+      const filters: sql.Filters = {
         byWorkflow: workflow !== undefined,
         byStatus: status !== undefined,
         hasEnded,
+        isTroubled: statuses.length === 1 && statuses[0]! > statusCodes.succeeded,
         byAsleep: isAsleep !== undefined,
         oldestFirst
-      })
-      const rows = database.rows(
-        text,
+      }
+      const values = [
         cursor === undefined ? (oldestFirst ? -1 : Number.MAX_SAFE_INTEGER) : Number(cursor),
-        ...(workflow === undefined ? [] : [workflow]),
-        ...(status === undefined ? [] : [...statuses, ...Array(sql.statusesMost - statuses.length).fill(-1)]),
-        ...(isAsleep === undefined ? [] : [Number(isAsleep)]),
-        limit + 1
-      )
+        limit + 1,
+        workflow ?? null,
+        Number(isAsleep ?? false),
+        ...statuses,
+        ...Array(sql.statusesMost - statuses.length).fill(-1)
+      ]
+      const rows = database.rows(sql.records(filters), ...values.slice(0, sql.valuesOf(filters)))
       const page = rows.slice(0, limit)
       return {
         runs: page.map((row) => this.#record(database, row)),

@@ -81,6 +81,8 @@ export interface Filters {
   readonly byWorkflow: boolean
   readonly byStatus: boolean
   readonly hasEnded: boolean | undefined
+  /** One status is asked for, of runs that ended otherwise than well. */
+  readonly isTroubled: boolean
   readonly byAsleep: boolean
   readonly oldestFirst: boolean
 }
@@ -88,15 +90,32 @@ export interface Filters {
 /** Statuses that one list may ask for. */
 export const statusesMost = 8
 
-/** The text of a list for what is asked, out of a fixed number of texts. The values follow in this order, then the limit. */
-export const records = ({ byWorkflow, byStatus, hasEnded, byAsleep, oldestFirst }: Filters): string =>
-  [
-    `${record} WHERE r.id ${oldestFirst ? ">" : "<"} ?`,
-    byWorkflow ? "AND r.definition IN (SELECT id FROM troupe_definitions WHERE name = ?)" : "",
-    byStatus ? `AND r.status IN (${Array(statusesMost).fill("?").join(", ")})` : "",
-    hasEnded === undefined ? "" : hasEnded ? "AND r.status >= 16" : "AND r.status < 16",
-    byAsleep ? "AND r.asleep = ?" : "",
-    `ORDER BY r.id ${oldestFirst ? "ASC" : "DESC"} LIMIT ?`
-  ]
-    .filter((part) => part !== "")
-    .join(" ")
+/** Where the values of a list are bound: the cursor, the limit, the workflow, whether asleep, then the statuses. */
+const bound = { cursor: "?1", limit: "?2", workflow: "?3", asleep: "?4", firstStatus: 5 } as const
+
+/** How many of those values a list takes: as many as up to the last that it mentions. */
+export const valuesOf = ({ byWorkflow, byStatus, isTroubled, byAsleep }: Filters): number =>
+  isTroubled ? bound.firstStatus : byStatus ? bound.firstStatus + statusesMost - 1 : byAsleep ? 4 : byWorkflow ? 3 : 2
+
+/**
+ * The text of a list for what is asked, out of a fixed number of texts. Most runs of an old store have ended well: every list of
+ * others follows an index that knows only them, in order, so that a page costs its own length.
+ */
+export const records = ({ byWorkflow, byStatus, hasEnded, isTroubled, byAsleep, oldestFirst }: Filters): string => {
+  const arm = (asleep: string | undefined) =>
+    [
+      `${record} WHERE r.id ${oldestFirst ? ">" : "<"} ${bound.cursor}`,
+      byWorkflow ? `AND r.definition IN (SELECT id FROM troupe_definitions WHERE name = ${bound.workflow})` : "",
+      isTroubled ? `AND r.status > 16 AND r.status = ?${bound.firstStatus}` : "",
+      byStatus && !isTroubled
+        ? `AND r.status IN (${Array.from({ length: statusesMost }, (_, i) => `?${bound.firstStatus + i}`).join(", ")})`
+        : "",
+      hasEnded === undefined ? "" : hasEnded ? "AND r.status >= 16" : "AND r.status < 16",
+      asleep === undefined ? "" : `AND r.asleep = ${asleep}`
+    ]
+      .filter((part) => part !== "")
+      .join(" ")
+  // the index of the unfinished is by sleep first: both halves are walked side by side
+  const arms = byAsleep ? [arm(bound.asleep)] : hasEnded === false ? [arm("0"), arm("1")] : [arm(undefined)]
+  return `${arms.join(" UNION ALL ")} ORDER BY 1 ${oldestFirst ? "ASC" : "DESC"} LIMIT ${bound.limit}`
+}
