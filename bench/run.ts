@@ -5,6 +5,8 @@
  *     npm run bench                        all workloads, five rounds, writes bench/RESULTS.md
  *     npm run bench -- --peers             with the peers that need an installation of their own
  *     npm run bench -- --quick --json      one round, under two minutes, one JSON value on stdout
+ *     npm run bench -- --durable           runs in a file, beside the durable peers: see durable.ts
+ *     npm run bench -- --long-lives        stores with a long past: see long-lives.ts
  */
 import { spawn, spawnSync } from "node:child_process"
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
@@ -12,6 +14,13 @@ import { cpus, loadavg, totalmem } from "node:os"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { figures } from "./figures.ts"
+
+// other benches behind the same command; each ends the process
+if (process.argv.includes("--durable")) await import("./durable.ts")
+if (process.argv.includes("--long-lives")) {
+  await import("./long-lives.ts")
+  process.exit(0)
+}
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 const { values: options } = parseArgs({

@@ -39,7 +39,7 @@ export const graphOf = (tasks) => {
   return shapes.get(tasks)
 }
 
-const expected = {
+export const expected = {
   chain: (n) => Array.from({ length: n }).reduce((x, _, i) => (x * 31 + i) % modulus, 1),
   fan: (n) => Array.from({ length: n }, (_, i) => (49 + i * 13) % 1009).reduce((a, b) => a + b, 0),
   dag: ({ deps }) => {

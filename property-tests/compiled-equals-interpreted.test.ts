@@ -4,6 +4,7 @@ import { initialTransition, transition } from "xstate"
 import {
   agentMachine,
   compile,
+  gateMachine,
   orchestratorMachine,
   sleepMachine,
   taskMachine,
@@ -38,6 +39,26 @@ const machines = {
     ]
   },
   sleep: { machine: sleepMachine, input: fc.record({ dueAt: at }), events: plain("timer.fired", "cancel", "start") },
+  gate: {
+    machine: gateMachine,
+    input: fc.record({
+      path: fc.string(),
+      dueAt: fc.oneof(at, fc.constant(Number.POSITIVE_INFINITY)),
+      waitMs: at,
+      otherwise: fc.option(fc.jsonValue(), { nil: undefined })
+    }),
+    events: [
+      ...plain("timer.fired", "cancel", "start", "shelve", "unknown"),
+      fc.record({ type: fc.constant("requeue"), at }),
+      fc.record({ type: fc.constant("complete"), value: fc.jsonValue() }),
+      fc.record({ type: fc.constant("gate.answered"), at, task: fc.string(), value: fc.jsonValue() }),
+      fc.record({ type: fc.constant("signal.received"), at, name: fc.string(), value: fc.jsonValue() }),
+      fc.record(
+        { type: fc.constant("gate.rejected"), at, task: fc.string(), reason: fc.string(), who: fc.string() },
+        { requiredKeys: ["type", "at", "task", "reason"] }
+      )
+    ]
+  },
   workflow: {
     machine: workflowMachine,
     input: fc.record({

@@ -48,6 +48,15 @@ export const standing = (start = 1_000_000) => {
         await settle()
       }
       now = until
+    },
+    /** It is later at once: whoever is due wakes in this very turn. */
+    jump: (ms: number) => {
+      now += ms
+      for (const sleeper of [...sleepers].sort((a, b) => a.at - b.at)) {
+        if (sleeper.at > now) return
+        sleepers.delete(sleeper)
+        sleeper.wake()
+      }
     }
   }
 }
@@ -183,7 +192,7 @@ export const valueOf = (input: Json): number => {
   return hash
 }
 
-const kinds = ["task", "task", "task", "map", "sleep", "use", "repeat", "echo", "branch", "expand"] as const
+const kinds = ["task", "task", "task", "map", "sleep", "gate", "use", "repeat", "echo", "branch", "expand"] as const
 type Kind = (typeof kinds)[number]
 export interface Shape {
   readonly kind: Kind
@@ -248,6 +257,15 @@ export const flowOf = (given: ReadonlyArray<Shape>, more: Partial<WorkflowIR> = 
           }
         case "sleep":
           return { id, kind: "sleep", durationMs: 1_000 * (i + 1), ...after }
+        case "gate":
+          // nobody answers; what stands for an answer comes after as long
+          return {
+            id,
+            kind: "gate",
+            withinMs: 700 * (i + 1),
+            otherwise: { value: { asked: { $: "input" } } },
+            ...after
+          }
         case "use":
           return { id, kind: "use", workflow: inner, input }
         case "branch":
@@ -280,6 +298,7 @@ export const outputOf = (given: ReadonlyArray<Shape>): ReadonlyArray<Json> => {
       echo: () => input,
       map: () => [0, 1, 2].map(valueOf),
       sleep: () => null,
+      gate: () => ({ asked: null }),
       use: () => valueOf([valueOf(input)]),
       branch: () => valueOf([valueOf(input)]),
       expand: () => valueOf(valueOf([1])),

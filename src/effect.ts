@@ -2,6 +2,7 @@
  * The Effect face: the same workflows and the same engine, as a service with errors and requirements in the type.
  * Task bodies may return Effects; they run in the fiber of their attempt, with the services that the layer was given.
  */
+import { UnknownError } from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -15,8 +16,11 @@ import {
   type SubmitOptions,
   type WorkflowResult
 } from "./engine/orchestrator.ts"
+import type { OrchestratorTransaction } from "./engine/outbox.ts"
 import type { RunOverview, RunState } from "./engine/progress.ts"
 import {
+  type GateClosed,
+  type GateUnknown,
   type IdempotencyMismatch,
   type InvalidId,
   type InvalidOption,
@@ -28,7 +32,11 @@ import {
   type RunFailed,
   type RunNotFound,
   type SchemaMismatch,
-  TroupeError
+  type StatementRefused,
+  type TransactionMisused,
+  type TransactionsUnsupported,
+  TroupeError,
+  type VersionUnavailable
 } from "./model/errors.ts"
 import type { Cause, Message, TaskStatus } from "./model/messages.ts"
 import type { TaskDef } from "./model/task.ts"
@@ -47,10 +55,21 @@ export type SubmitError =
   | IdempotencyMismatch
   | OrchestratorClosed
   | JournalError
+export type TransactionError = SubmitError | TransactionsUnsupported | TransactionMisused | StatementRefused
 export type RunError = RunFailed | RunCancelled | OrchestratorClosed
 
-/** One execution of a workflow. */
-export interface Run<O> {
+export type AnswerError =
+  | GateUnknown
+  | GateClosed
+  | SchemaMismatch
+  | NotJson
+  | LimitExceeded
+  | VersionUnavailable
+  | OrchestratorClosed
+  | JournalError
+
+/** One execution of a workflow; `G` are the answers that its gates take, by path. */
+export interface Run<O, G = any> {
   readonly id: string
   /** What the workflow gives back. */
   readonly result: Effect.Effect<O, RunError>
@@ -62,6 +81,16 @@ export interface Run<O> {
   readonly pause: (cause?: Cause) => Effect.Effect<boolean, JournalError | OrchestratorClosed>
   readonly resume: (cause?: Cause) => Effect.Effect<boolean, JournalError | OrchestratorClosed>
   readonly cancel: (options?: CancelOptions) => Effect.Effect<boolean, JournalError | OrchestratorClosed>
+  /** Answers a gate by its path; one that comes before the gate opens is kept for it. */
+  readonly answer: <const K extends keyof G & string>(
+    gate: K,
+    value: G[K],
+    cause?: Cause
+  ) => Effect.Effect<void, AnswerError>
+  /** Says no at a gate. */
+  readonly reject: (gate: keyof G & string, reason: string, cause?: Cause) => Effect.Effect<void, AnswerError>
+  /** Tells the run what happened outside: all open gates with this `signal` hear it, or the next one does. */
+  readonly signal: (name: string, value?: unknown, cause?: Cause) => Effect.Effect<void, AnswerError>
 }
 
 /**
@@ -81,15 +110,15 @@ export const layer = (options: OrchestratorOptions = {}): Layer.Layer<Troupe, In
   )
 
 /** Submits a workflow, or a single task; when it succeeds the run is written and goes on by itself. */
-export const submit = <I, O>(
-  workflow: Workflow<I, O> | TaskDef<any, I, O>,
+export const submit = <I, O, G = {}>(
+  workflow: Workflow<I, O, any, G> | TaskDef<any, I, O>,
   input: I,
   options?: SubmitOptions
-): Effect.Effect<Run<O>, SubmitError, Troupe> =>
+): Effect.Effect<Run<O, G>, SubmitError, Troupe> =>
   Effect.flatMap(Troupe, ({ orchestrator }) =>
     Effect.map(
-      asked<PromiseRun<O>, SubmitError>(() => orchestrator.submit(workflow, input, options)),
-      runOf
+      asked<PromiseRun<O, G>, SubmitError>(() => orchestrator.submit(workflow, input, options)),
+      runOf<O, G>
     )
   )
 
@@ -103,12 +132,26 @@ export const execute = <I, O>(
     Effect.onInterrupt(run.result, () => Effect.ignore(run.cancel({ force: true, why: "interrupted" })))
   )
 
+/**
+ * Writes rows of the application and starts runs in one transaction: both are there, or neither. What `work` throws is the
+ * failure: an error of this package as it is, anything else inside an `UnknownError`.
+ */
+export const transaction = <A>(
+  work: (tx: OrchestratorTransaction) => A
+): Effect.Effect<A, TransactionError | UnknownError, Troupe> =>
+  Effect.flatMap(Troupe, ({ orchestrator }) =>
+    Effect.tryPromise({
+      try: () => orchestrator.transaction(work),
+      catch: (error) => (error instanceof TroupeError ? (error as TransactionError) : new UnknownError(error))
+    })
+  )
+
 /** A run by id. */
-export const get = <O = unknown>(id: string): Effect.Effect<Run<O>, RunNotFound | InvalidId, Troupe> =>
+export const get = <O = unknown, G = any>(id: string): Effect.Effect<Run<O, G>, RunNotFound | InvalidId, Troupe> =>
   Effect.flatMap(Troupe, ({ orchestrator }) =>
     Effect.map(
-      asked<PromiseRun<O>, RunNotFound | InvalidId>(() => orchestrator.get<O>(id)),
-      runOf
+      asked<PromiseRun<O, G>, RunNotFound | InvalidId>(() => orchestrator.get<O, G>(id)),
+      runOf<O, G>
     )
   )
 
@@ -121,7 +164,7 @@ export const list = (
   Troupe
 > => Effect.flatMap(Troupe, ({ orchestrator }) => asked(() => orchestrator.list(options)))
 
-const runOf = <O>(run: PromiseRun<O>): Run<O> => ({
+const runOf = <O, G>(run: PromiseRun<O, G>): Run<O, G> => ({
   id: run.id,
   result: asked(() => run.result()),
   outcome: asked(() => run.outcome()),
@@ -130,7 +173,10 @@ const runOf = <O>(run: PromiseRun<O>): Run<O> => ({
   history: asked(() => run.history()),
   pause: (cause) => asked(() => run.pause(cause)),
   resume: (cause) => asked(() => run.resume(cause)),
-  cancel: (options) => asked(() => run.cancel(options))
+  cancel: (options) => asked(() => run.cancel(options)),
+  answer: (gate, value, cause) => asked(() => run.answer(gate, value, cause)),
+  reject: (gate, reason, cause) => asked(() => run.reject(gate, reason, cause)),
+  signal: (name, value, cause) => asked(() => run.signal(name, value, cause))
 })
 
 /** A promise whose rejections are our typed errors; anything else is a defect. */

@@ -13,14 +13,17 @@ export {
   type SubmitOptions,
   type WorkflowResult
 } from "./engine/orchestrator.ts"
-export type { RunState, TaskCounts, TaskResult } from "./engine/progress.ts"
+export type { OrchestratorTransaction } from "./engine/outbox.ts"
+export type { RunState, TaskCounts, TaskResult, WaitingGate } from "./engine/progress.ts"
 export type { RetentionOptions } from "./engine/retention.ts"
 export type { Agent, AgentMessage } from "./engine/router.ts"
 export type { AgentRecord, Balance, Registry } from "./model/agents.ts"
 export {
   type Builder,
   type Env,
+  type GateOptions,
   type MapOptions,
+  type NodeCache,
   type NodeOptions,
   type RepeatOptions,
   type WorkflowOptions,
@@ -66,6 +69,15 @@ export type { RunExport } from "./model/run-export.ts"
 export type { ScheduledTask, SchedulingPolicy } from "./model/schedule.ts"
 export { type AnySchema, type } from "./model/schemas.ts"
 export { type CrewSpec, fromCrew, fromSteps, type Step, type StepWorkflow } from "./model/steps.ts"
-export { type RetryOptions, type TaskContext, type TaskDef, type TaskOptions, task } from "./model/task.ts"
+export {
+  type CacheOptions,
+  type RetryOptions,
+  type Returned,
+  type TaskContext,
+  type TaskDef,
+  type TaskOptions,
+  task
+} from "./model/task.ts"
+export type { InTransaction, SqlRow, SqlValue, StatementResult, Transaction } from "./model/transaction.ts"
 export { validate } from "./model/validate.ts"
 export type { Workflow } from "./model/workflow.ts"

@@ -34,7 +34,9 @@ describe("examples", () => {
     ["04-recorded-science.ts", /^1738 of 1738 tasks done in \d+ simulated seconds$/],
     ["05-decompose.ts", /^tides: well understood; moons: well understood; calendars: well understood$/],
     ["06-steer.ts", /^run\.submitted, run\.paused, run\.resumed$/],
-    ["07-watch.ts", /^done at the second try$/]
+    ["07-watch.ts", /^done at the second try$/],
+    ["09-approval.ts", /^receipt for 840, approved by ada$/],
+    ["10-exactly-once.ts", /^2 orders, 2 ledger rows after 3 tries, asked for the rate 1 time$/]
   ])("%s", async (file, last) => {
     const { code, lines, stderr } = await run([`examples/${file}`])
     expect(stderr).toBe("")

@@ -11,6 +11,8 @@ test("names of troupe", async () => {
       "ChartUnsupported",
       "Deadlock",
       "FragmentRefused",
+      "GateClosed",
+      "GateUnknown",
       "IdempotencyMismatch",
       "ImportRefused",
       "InvalidId",
@@ -32,6 +34,9 @@ test("names of troupe", async () => {
       "RunPoisoned",
       "SchemaMismatch",
       "StateChanged",
+      "StatementRefused",
+      "TransactionMisused",
+      "TransactionsUnsupported",
       "TroupeError",
       "VersionUnavailable",
       "analyzeDependencies",
@@ -76,6 +81,7 @@ test("names of troupe/effect", async () => {
       "layer",
       "list",
       "submit",
+      "transaction",
     ]
   `)
 })
@@ -86,6 +92,7 @@ test("names of troupe/machines", async () => {
       "agentMachine",
       "command",
       "compile",
+      "gateMachine",
       "orchestratorMachine",
       "sleepMachine",
       "taskMachine",

@@ -14,7 +14,7 @@ import type { Frame } from "../model/mapping.ts"
 import type { Outcome } from "../model/messages.ts"
 import { type Definition, definition } from "../model/nested.ts"
 import { validate } from "../model/validate.ts"
-import { Place } from "./room.ts"
+import { GatePlace, Place } from "./room.ts"
 import type { Child, Director, Recalled, Scope } from "./scope.ts"
 
 const factsOf = (path: string, onFailure: "stop" | "continue", dueAt?: number): WorkflowInput => ({
@@ -90,7 +90,8 @@ export class WorkflowDirector implements Director {
     const { board } = this
     switch (outcome.status) {
       case "succeeded": {
-        board.observe(index, scope.room.now - startedAt)
+        // how long people take says nothing about how long tasks do
+        if (board.compiled.tasks[index]!.kind !== "gate") board.observe(index, scope.room.now - startedAt)
         board.settle(index, "succeeded", outcome.value)
         this.#ready(scope)
         return
@@ -113,8 +114,9 @@ export class WorkflowDirector implements Director {
     const { board } = this
     const task = board.compiled.tasks[index]!
     const path = scope.pathOf(id)
-    const place = new Place(scope.room, path, task, board)
     const { structure } = task
+    if (structure.kind === "gate") return { place: new GatePlace(scope.room, path, task, board, structure) }
+    const place = new Place(scope.room, path, task, board)
     switch (structure.kind) {
       case "map":
         return { place, director: FanoutDirector.thaw(task, structure, board, scope.pathOf(id), director!) }
@@ -164,7 +166,7 @@ export class WorkflowDirector implements Director {
     const { board } = this
     const { id, index } = task
     const path = scope.pathOf(id)
-    board.mark(index, structure.kind === "sleep" ? "waiting" : "running")
+    board.mark(index, structure.kind === "sleep" || structure.kind === "gate" ? "waiting" : "running")
     try {
       switch (structure.kind) {
         case "sleep":
@@ -174,6 +176,8 @@ export class WorkflowDirector implements Director {
             new Place(scope.room, path, task, board),
             durationOf(structure.durationMs(board), path)
           )
+        case "gate":
+          return scope.startGate(id, index, new GatePlace(scope.room, path, task, board, structure))
         case "map":
           return scope.startScope(
             id,
@@ -267,7 +271,7 @@ export class FanoutDirector implements Director {
 
   /** How far the fan-out is, for people. */
   get progress() {
-    return { total: this.#size, settled: this.#settled, failed: this.#failed }
+    return { total: this.#size, started: this.#next, settled: this.#settled, failed: this.#failed }
   }
 
   freeze(): Json {

@@ -4,6 +4,7 @@
  */
 import type { AnyActorRef } from "xstate"
 import { compile } from "../machines/compile.ts"
+import { gateMachine } from "../machines/gate.ts"
 import { sleepMachine } from "../machines/sleep.ts"
 import { taskMachine } from "../machines/task.ts"
 import type { WorkflowContext } from "../machines/workflow.ts"
@@ -12,8 +13,9 @@ import type { CompiledWorkflow } from "../model/compile.ts"
 import { deepFreeze, type Json } from "../model/json.ts"
 import { restoreChild } from "./create.ts"
 import { WorkflowDirector, withDefaults } from "./directors.ts"
-import { sleepLogic, taskLogic } from "./leaf.ts"
-import { type Admission, Place, type Room } from "./room.ts"
+import type { FrozenGates } from "./gates.ts"
+import { gateLogic, sleepLogic, taskLogic } from "./leaf.ts"
+import { type Admission, type GatePlace, Place, type Room } from "./room.ts"
 import { type Child, type Director, Scope, ScopeSnapshot, scopeChart, scopeLogic } from "./scope.ts"
 
 /** An attempt that is out: which, asked for when, in which epoch, and how often it was delivered in another store. */
@@ -49,6 +51,7 @@ export interface FrozenRun {
   readonly taken: number
   readonly isHeld: boolean
   readonly generation: number
+  readonly gates?: FrozenGates
   /** Who waits for a slot: path of the parent and index, or path of a task that lives already and -1; and the priority. */
   readonly queue: ReadonlyArray<readonly [path: string, index: number, priority: number]>
   readonly root: Omit<FrozenChild, "id" | "index" | "startedAt" | "kind">
@@ -73,6 +76,15 @@ const leaves = {
     chart: compile(sleepMachine),
     keep: ({ dueAt }: any): Json => dueAt,
     facts: (dueAt: any) => ({ dueAt, outcome: undefined })
+  },
+  gate: {
+    logic: gateLogic,
+    chart: compile(gateMachine),
+    keep: ({ dueAt }: any): Json => (Number.isFinite(dueAt) ? dueAt : null),
+    facts: (dueAt: any, place: Place) => {
+      const { path, waitMs, otherwise } = place as GatePlace
+      return { path, dueAt: dueAt ?? Number.POSITIVE_INFINITY, waitMs, otherwise, outcome: undefined }
+    }
   }
 } as const
 type LeafKind = keyof typeof leaves
@@ -85,6 +97,7 @@ export const freeze = (room: Room, outOf: (place: Place) => FrozenAttempt | unde
     taken: room.taken,
     isHeld: room.isHeld,
     generation: room.generation,
+    ...(room.knownGates === undefined ? {} : { gates: room.knownGates.freeze() }),
     queue: room.queue.map(([{ parent, index, place }, priority]) => [
       place?.path ?? (parent.getSnapshot() as ScopeSnapshot).scope.place.path,
       place === undefined ? index : -1,
@@ -163,7 +176,12 @@ export const thaw = (
     ]
   })
   room.restore(frozen.taken, frozen.isHeld, queue)
-  return thawing
+  if (frozen.gates === undefined) return thawing
+  room.gates.thaw(frozen.gates, (path) => thawing.places.get(path) as GatePlace)
+  // deadlines of one instant fire in the order in which their gates opened
+  const order = new Map(frozen.gates.open.map((path, i) => [path, i]))
+  const timers = [...thawing.timers].sort((a, b) => (order.get(a.path) ?? -1) - (order.get(b.path) ?? -1))
+  return { attempts: thawing.attempts, timers }
 }
 
 class Thawing implements Thawed {

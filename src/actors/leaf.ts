@@ -1,6 +1,7 @@
-/** Actors without children: a task, a wait. The logic is a compiled chart; its commands go to the room of its place. */
+/** Actors without children: a task, a wait, a gate. The logic is a compiled chart; its commands go to the room of its place. */
 import type { ActorLogic, ActorScope, AnyActorRef, EventObject } from "xstate"
 import { type Chart, type ChartSnapshot, compile, type Emit } from "../machines/compile.ts"
+import { gateMachine } from "../machines/gate.ts"
 import { sleepMachine } from "../machines/sleep.ts"
 import { taskMachine } from "../machines/task.ts"
 import { isWatched, reportAction, reportStep } from "./create.ts"
@@ -45,3 +46,5 @@ const leafLogic = (chart: Chart): LeafLogic => ({
 export const taskLogic = leafLogic(compile(taskMachine))
 /** A wait as an actor. */
 export const sleepLogic = leafLogic(compile(sleepMachine))
+/** A gate as an actor. */
+export const gateLogic = leafLogic(compile(gateMachine))

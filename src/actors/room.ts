@@ -1,14 +1,20 @@
 /**
- * What the actors of one run share: the outbox that collects their commands, the slots for attempts, and the queue of
- * tasks that wait for one. Performs nothing and never reads a clock: the engine brings the time with each message.
+ * What the actors of one run share: the outbox that collects their commands, the slots for attempts, the queue of tasks that
+ * wait for one, and the gates. Performs nothing and never reads a clock: the engine brings the time with each message.
  */
 import type { ActorRef, AnyActorRef } from "xstate"
 import type { Retry } from "../model/backoff.ts"
 import type { Board } from "../model/board.ts"
-import type { CompiledTask } from "../model/compile.ts"
+import type { CompiledTask, Structure } from "../model/compile.ts"
+import type { GateEnd } from "../model/errors.ts"
+import type { Json } from "../model/json.ts"
 import type { Frame } from "../model/mapping.ts"
 import type { Outcome } from "../model/messages.ts"
 import { PriorityQueue } from "../model/queue.ts"
+import type { Check } from "../model/schemas.ts"
+import { Gates, type OpenGate } from "./gates.ts"
+
+type GateStructure = Extract<Structure, { kind: "gate" }>
 
 /** Where a command comes from and its answer goes: a task, an item of a fan-out, a wait, or the run itself. */
 export class Place {
@@ -39,6 +45,38 @@ export class Place {
   /** The policy that the chart of a task asks for. */
   get retry(): Retry {
     return this.task!.work!.retry
+  }
+}
+
+/** The place of a gate: also what it shows, and what stands for an answer when nobody gives one. */
+export class GatePlace extends Place implements OpenGate {
+  declare readonly task: CompiledTask
+  readonly show: Json | undefined
+  readonly otherwise: Json | undefined
+  /** How long it waits, each time that it opens; Infinity when it waits for ever. */
+  readonly waitMs: number
+  readonly signal: string | undefined
+  readonly checkOut: Check | undefined
+  constructor(
+    room: Room,
+    path: string,
+    task: CompiledTask,
+    frame: Frame,
+    { show, otherwise, signal, checkOut, withinMs }: GateStructure
+  ) {
+    super(room, path, task, frame)
+    this.show = show(frame)
+    this.waitMs = withinMs === undefined ? Number.POSITIVE_INFINITY : withinMs / room.timeScale
+    this.signal = signal
+    this.checkOut = checkOut
+    this.otherwise = otherwise === undefined ? undefined : (otherwise(frame) ?? null)
+    // a default that is no answer would be found out after the deadline; better now
+    if (this.otherwise !== undefined) checkOut?.(this.otherwise)
+  }
+  /** It has opened: what was said to it before is its answer. */
+  hearEarly(): void {
+    const early = this.room.gates.take(this)
+    if (early !== undefined) this.actor?.send(early)
   }
 }
 
@@ -77,6 +115,7 @@ export class Room {
   readonly #queue = new PriorityQueue<Admission>()
   #taken = 0
   #held = false
+  #gates: Gates | undefined = undefined
 
   /** Divides the length of waits. */
   readonly timeScale: number
@@ -97,6 +136,22 @@ export class Room {
   }
   get isHeld(): boolean {
     return this.#held
+  }
+  /** Made when it is first asked for: most runs have none. */
+  get gates(): Gates {
+    this.#gates ??= new Gates()
+    return this.#gates
+  }
+  /** Its gates, if it has any. */
+  get knownGates(): Gates | undefined {
+    return this.#gates
+  }
+  /** The place of an open gate. */
+  gateAt(path: string): GatePlace | undefined {
+    return this.#gates?.open.get(path) as GatePlace | undefined
+  }
+  get hasOpenGates(): boolean {
+    return this.#gates !== undefined && this.#gates.open.size > 0
   }
 
   /** A ready task takes its place in the queue. */
@@ -141,6 +196,7 @@ export class Room {
     this.#queue.clear()
     this.root = undefined
     this.board?.retire()
+    this.#gates?.close()
   }
 
   /** The run leaves memory: its actors are stopped, and what they ask for on the way is not heard. */
@@ -150,7 +206,11 @@ export class Room {
   }
 
   /** Takes a command from a chart: slots are ours, everything else goes to the engine. */
-  command(type: string, params: { readonly attempt: number; readonly dueAt: number }, place: Place): void {
+  command(
+    type: string,
+    params: { readonly attempt: number; readonly dueAt: number; readonly became?: GateEnd },
+    place: Place
+  ): void {
     switch (type) {
       case "attempt.start":
         this.outbox.push({ type, place, attempt: params.attempt })
@@ -167,6 +227,13 @@ export class Room {
         return
       case "slots.open":
         this.#held = false
+        return
+      case "gate.open":
+        place.dueAt = Number.isFinite(params.dueAt) ? params.dueAt : 0
+        this.gates.opened(place as GatePlace)
+        return
+      case "gate.close":
+        this.gates.closed(place.path, params.became!)
         return
       case "timer.start":
         place.dueAt = params.dueAt

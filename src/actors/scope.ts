@@ -10,8 +10,8 @@ import { Deadlock, toFailure } from "../model/errors.ts"
 import type { Json } from "../model/json.ts"
 import type { Outcome } from "../model/messages.ts"
 import { createChild } from "./create.ts"
-import { emitTo, sleepLogic, stepChart, taskLogic } from "./leaf.ts"
-import type { Place, Room } from "./room.ts"
+import { emitTo, gateLogic, sleepLogic, stepChart, taskLogic } from "./leaf.ts"
+import type { GatePlace, Place, Room } from "./room.ts"
 
 export const scopeChart = compile<WorkflowContext, WorkflowEvent, WorkflowInput, Outcome>(workflowMachine)
 
@@ -117,6 +117,15 @@ export class Scope {
     place.dueAt = this.room.now + durationMs / this.room.timeScale
     const actor = createChild(sleepLogic, this.self, id, place, "sleep")
     this.#adopt(id, index, place, actor)
+  }
+
+  /** Opens a gate; what was said to it before is its answer. */
+  startGate(id: string, index: number, place: GatePlace): void {
+    if (this.isDraining) return
+    place.dueAt = this.room.now + place.waitMs
+    const actor = createChild(gateLogic, this.self, id, place, "gate")
+    this.#adopt(id, index, place, actor)
+    place.hearEarly()
   }
 
   /** Starts an actor that has children itself. */
@@ -296,6 +305,7 @@ const cancelledAlone = {
 /** An actor that threw: a defect of ours, kept inside its task. */
 const crashed = (scope: Scope, child: Child, error: unknown): Outcome => {
   scope.room.command("attempt.abort", none, child.place)
+  if (scope.room.gateAt(child.place.path) !== undefined) scope.room.gates.closed(child.place.path, "ended")
   if (child.place.holdsSlot) scope.room.command("slot.release", none, child.place)
   return { status: "failed", task: child.place.path, failure: { ...toFailure(error), retryable: false } }
 }

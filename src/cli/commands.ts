@@ -3,7 +3,7 @@
 import { suggest } from "../model/ids.ts"
 import type { Given } from "./arguments.ts"
 import { bold, dim } from "./output.ts"
-import { causeOptions, fileStoreOption, jsonOption, steering } from "./steering.ts"
+import { causeOptions, fileStoreOption, gateCommands, jsonOption, steering } from "./steering.ts"
 
 export type Command = (given: Given) => Promise<number>
 
@@ -139,6 +139,7 @@ export const commands = {
     options: seenOption,
     example: `troupe skip r-17 quote '{"price": 12}' --why "asked by phone"`
   }),
+  ...gateCommands,
   rollback: steering("rollback", "take a run back to where it was after a message", "going on", {
     options: {
       to: { value: "N", help: "the message, as 'troupe events' counts them" },

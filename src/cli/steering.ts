@@ -24,7 +24,7 @@ export const steering = (
   options: { ...more.options, ...causeOptions, ...fileStoreOption, ...jsonOption }
 })
 
-/** For runs with gates. */
+/** What people and outside systems say to gates. */
 export const gateCommands = {
   answer: steering("answer", "answer a gate of a run", "going on", {
     positionals: ["ID", "GATE", "JSON"],

@@ -10,7 +10,15 @@ import type * as Fiber from "effect/Fiber"
 import { fragmentIR } from "../actors/directors.ts"
 import type { Place } from "../actors/room.ts"
 import type { CompiledWork } from "../model/compile.ts"
-import { AttemptTimedOut, type Failure, FragmentRefused, NotJson, type Problem, toFailure } from "../model/errors.ts"
+import {
+  AttemptTimedOut,
+  type Failure,
+  FragmentRefused,
+  NotJson,
+  type Problem,
+  TransactionMisused,
+  toFailure
+} from "../model/errors.ts"
 import { suggest } from "../model/ids.ts"
 import type { Fragment } from "../model/ir.ts"
 import { isPlainRecord, type Json, toJson } from "../model/json.ts"
@@ -18,14 +26,18 @@ import { bindingProblems } from "../model/load.ts"
 import type { Check } from "../model/schemas.ts"
 import { standardCheck } from "../model/schemas.ts"
 import type { TaskContext, TaskDef } from "../model/task.ts"
+import { InTransaction, type Transaction } from "../model/transaction.ts"
 import type { Code, PureFunction } from "../model/workflow.ts"
 import { type Allow, builtins } from "./builtin.ts"
+import { cacheKeyOf } from "./caching.ts"
 import type { Router } from "./router.ts"
 import { Timer, type Timers } from "./timers.ts"
 
 /** How an attempt ended. */
 export type AttemptEnd =
-  | { readonly type: "attempt.succeeded"; readonly value: Json }
+  | { readonly type: "attempt.succeeded"; readonly value: Json; readonly cached?: true }
+  /** It has yet to write its rows and work out its value, in the transaction that writes its end. */
+  | { readonly type: "attempt.within"; readonly perform: (db: Transaction) => Json }
   | { readonly type: "attempt.failed"; readonly failure: Failure }
   | { readonly type: "attempt.aborted" }
 
@@ -41,6 +53,8 @@ export interface AttemptsOptions {
   readonly graceMs: number
   /** In which life of the journal's owner it runs. */
   readonly epoch: number
+  /** A value that was remembered and has not expired. */
+  readonly cached: (key: string, at: number) => Effect.Effect<Json | undefined, unknown>
 }
 
 /** When an attempt was asked for, and in which epoch: perhaps before this process was there. */
@@ -49,6 +63,16 @@ export interface Earlier {
   readonly epoch: number
   /** Deliveries that it had in another store; 0 when absent. */
   readonly earlier?: number | undefined
+}
+
+/** What the fiber of an attempt gives: a value, one that was remembered, or one that is still to be worked out. */
+type Result = Json | InTransaction | Remembered
+
+class Remembered {
+  readonly value: Json
+  constructor(value: Json) {
+    this.value = value
+  }
 }
 
 /** One call of a task body; also its own timeout, and what the body sees as its context. */
@@ -64,7 +88,9 @@ export class Attempt extends Timer implements TaskContext {
   readonly earlier: number
   readonly #attempts: Attempts
   agent: string | undefined = undefined
-  fiber: Fiber.Fiber<Json, unknown> | undefined = undefined
+  fiber: Fiber.Fiber<Result, unknown> | undefined = undefined
+  /** Under which key its value is to be remembered. */
+  cacheKey: string | undefined = undefined
   /** Set while the grace period of a cancelled attempt runs. */
   grace: Timer | undefined = undefined
   /** Takes the work out of a mailbox, while it waits there. */
@@ -114,6 +140,9 @@ export class Attempt extends Timer implements TaskContext {
   get task(): string {
     return this.place.path
   }
+  get tx(): TaskContext["tx"] {
+    return (work) => new InTransaction(this, work)
+  }
   /** Made when it is first asked for: most bodies never do. */
   get signal(): AbortSignal {
     this.#controller ??= new AbortController()
@@ -134,7 +163,7 @@ export const keyOf = ({ room, path, generation }: Place): string => {
 
 export class Attempts {
   readonly #options: AttemptsOptions
-  readonly #fork: (effect: Effect.Effect<Json, unknown>) => Fiber.Fiber<Json, unknown>
+  readonly #fork: (effect: Effect.Effect<Result, unknown>) => Fiber.Fiber<Result, unknown>
   readonly #checks = new WeakMap<TaskDef, { readonly in: Check | undefined; readonly out: Check | undefined }>()
 
   get allow(): Allow {
@@ -173,7 +202,7 @@ export class Attempts {
     timers.add(attempt)
     const fiber = this.#fork(Effect.suspend(() => this.#body(attempt, work, code)))
     attempt.fiber = fiber
-    fiber.addObserver((exit) => this.#exited(attempt, exit))
+    fiber.addObserver((exit) => this.#exited(attempt, exit, code))
     return attempt
   }
 
@@ -224,9 +253,26 @@ export class Attempts {
   }
 
   /** The whole of an attempt: input, checks, the work itself, the result as JSON. */
-  #body(attempt: Attempt, work: CompiledWork, code: Code): Effect.Effect<Json, unknown> {
+  #body(attempt: Attempt, work: CompiledWork, code: Code): Effect.Effect<Result, unknown> {
     const { place } = attempt
     const raw = inputOf(place)
+    if (work.cache === undefined) return this.#call(attempt, work, code, raw)
+    const key = cacheKeyOf(work, place.frame, raw)!
+    // a store that cannot answer has nothing to give: the work is done
+    const found = Effect.orElseSucceed(this.#options.cached(key, this.#options.now()), () => undefined)
+    return Effect.flatMap(found, (value): Effect.Effect<Result, unknown> => {
+      if (value === undefined) {
+        attempt.cacheKey = key
+        return this.#call(attempt, work, code, raw)
+      }
+      // the code that a plan names may be gone since
+      const given = place.task!.kind === "expand" ? checkFragment(value, place, code) : value
+      return Effect.map(lift(attempt, given, toJson), (json) => new Remembered(json as Json))
+    })
+  }
+
+  #call(attempt: Attempt, work: CompiledWork, code: Code, raw: Json | undefined): Effect.Effect<Result, unknown> {
+    const { place } = attempt
     const def = work.kind === "task" ? (code.get(work.code!) as TaskDef) : undefined
     const checks = def === undefined ? undefined : this.#checksOf(def)
     const given = checked(checked(raw, work.checkIn), checks?.in)
@@ -235,8 +281,21 @@ export class Attempts {
     return lift(
       attempt,
       place.task!.kind === "expand" ? chain(accepted, (value) => checkFragment(value, place, code)) : accepted,
-      toJson
+      resultOf
     )
+  }
+
+  /** What a result in a transaction goes through there; all of it answers at once. */
+  #performer(attempt: Attempt, given: InTransaction, code: Code): (db: Transaction) => Json {
+    const work = attempt.place.task!.work!
+    if (given.owner !== attempt) throw new TransactionMisused({ how: "misplaced" })
+    const def = work.kind === "task" ? (code.get(work.code!) as TaskDef) : undefined
+    const checks = def === undefined ? undefined : this.#checksOf(def)
+    return (db) => {
+      let value = atOnce(given.work(db))
+      for (const check of [work.checkOut, checks?.out]) if (check !== undefined) value = atOnce(check(value))
+      return toJson(value)
+    }
   }
 
   #work(attempt: Attempt, work: CompiledWork, def: TaskDef | undefined, input: Json | undefined): unknown {
@@ -285,10 +344,22 @@ export class Attempts {
     attempt.fiber?.interruptUnsafe()
   }
 
-  #exited(attempt: Attempt, exit: Exit.Exit<Json, unknown>): void {
-    if (exit._tag === "Success") this.#over(attempt, { type: "attempt.succeeded", value: exit.value })
+  #exited(attempt: Attempt, exit: Exit.Exit<Result, unknown>, code: Code): void {
+    if (exit._tag === "Success") this.#over(attempt, this.#endOf(attempt, exit.value, code))
     else if (attempt.isAborting) this.#over(attempt, { type: "attempt.aborted" })
     else this.#over(attempt, { type: "attempt.failed", failure: toFailure(Cause.squash(exit.cause)) })
+  }
+
+  #endOf(attempt: Attempt, result: Result, code: Code): AttemptEnd {
+    if (result instanceof InTransaction) {
+      try {
+        return { type: "attempt.within", perform: this.#performer(attempt, result, code) }
+      } catch (error) {
+        return { type: "attempt.failed", failure: toFailure(error) }
+      }
+    }
+    if (result instanceof Remembered) return { type: "attempt.succeeded", value: result.value, cached: true }
+    return { type: "attempt.succeeded", value: result }
   }
 
   #over(attempt: Attempt, end: AttemptEnd): void {
@@ -322,8 +393,20 @@ const inputOf = ({ task, frame, isItem }: Place): Json | undefined =>
 const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function"
 
+/** A result in a transaction is checked there. */
 const checked = (value: unknown, check: Check | undefined): unknown =>
-  check === undefined ? value : chain(value, check)
+  check === undefined ? value : chain(value, (one) => (one instanceof InTransaction ? one : check(one)))
+
+const resultOf = (value: unknown): Result => (value instanceof InTransaction ? value : toJson(value))
+
+/** Inside a transaction nothing can be waited for. */
+const atOnce = (value: unknown): unknown => {
+  if (!isThenable(value) && !Effect.isEffect(value)) return value
+  // nobody hears how it ends
+  if (isThenable(value)) value.then(ignore, ignore)
+  throw new TransactionMisused({ how: "async" })
+}
+const ignore = () => {}
 
 /** Goes on with a value that may still be on its way; stays in the same turn when it is there already. */
 const chain = (value: unknown, next: (value: unknown) => unknown): unknown => {
@@ -338,8 +421,8 @@ const identity = (value: unknown) => value as Json
 const lift = (
   attempt: Attempt | undefined,
   value: unknown,
-  finish: (value: unknown) => Json
-): Effect.Effect<Json, unknown> => {
+  finish: (value: unknown) => Result
+): Effect.Effect<Result, unknown> => {
   if (Effect.isEffect(value)) {
     if (attempt !== undefined) attempt.isStructured = true
     return Effect.map(value as Effect.Effect<unknown, unknown>, finish)
@@ -357,6 +440,7 @@ const lift = (
 
 /** The result of a planner, looked at before it is recorded: its shape, and that its code is there. Whether it fits, the run decides. */
 const checkFragment = async (value: unknown, place: Place, code: Code): Promise<unknown> => {
+  if (value instanceof InTransaction) throw new TransactionMisused({ how: "planner" })
   const json = toJson(value)
   const { taskShapeProblems } = await import("../model/document.ts")
   if (!isPlainRecord(json) || !Array.isArray(json.tasks))

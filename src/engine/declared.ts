@@ -34,5 +34,6 @@ const contextOf = (context: Parameters<Agent["run"]>[1]) => ({
   fencingToken: context.fencingToken,
   signal: context.signal,
   deadlineAt: context.deadlineAt,
-  agent: context.agent
+  agent: context.agent,
+  tx: context.tx
 })

@@ -12,7 +12,7 @@ import { createRoot, type Inspect, isWatched } from "../actors/create.ts"
 import { WorkflowDirector, withDefaults } from "../actors/directors.ts"
 import { type FrozenRun, freeze, thaw } from "../actors/freeze.ts"
 import { registryLogic } from "../actors/registry.ts"
-import { type Command, Place, Room } from "../actors/room.ts"
+import { type Command, GatePlace, Place, Room } from "../actors/room.ts"
 import { type ScopeInput, scopeLogic } from "../actors/scope.ts"
 import { supervisor } from "../actors/supervisor.ts"
 import { compile } from "../machines/compile.ts"
@@ -27,6 +27,7 @@ import {
   OrchestratorClosed,
   RunNotFound,
   RunPoisoned,
+  TransactionsUnsupported,
   TroupeError,
   toFailure,
   VersionUnavailable
@@ -36,10 +37,11 @@ import type { Message, Outcome, RunAmended } from "../model/messages.ts"
 import { definition } from "../model/nested.ts"
 import type { Workflow } from "../model/workflow.ts"
 import { JournalCorrupt, type JournalError } from "../storage/errors.ts"
-import type { Claim, History, JournalService, Snapshot } from "../storage/journal.ts"
+import type { Claim, History, JournalService, Snapshot, Within } from "../storage/journal.ts"
 import { counted } from "./amend.ts"
 import { type Attempt, type AttemptEnd, Attempts, keyOf } from "./attempts.ts"
 import type { Allow } from "./builtin.ts"
+import { deliverSaying, isSaying } from "./gates.ts"
 import { Library } from "./library.ts"
 import { Owed } from "./owed.ts"
 import { noteOf } from "./progress.ts"
@@ -141,6 +143,7 @@ export class Engine {
       allow: options.allow,
       graceMs: options.graceMs,
       epoch: options.claim.epoch,
+      cached: options.journal.cached,
       ended: (attempt, end) => this.#attemptEnded(attempt, end)
     })
     this.#told.epoch = options.claim.epoch
@@ -151,6 +154,7 @@ export class Engine {
       fork: this.fork,
       written: (batch) => this.#deliverAll(batch),
       refused: (delivery, error) => this.#refused(delivery, error),
+      isAsleep: (run) => this.dormant.has(run),
       noteOf,
       lost: (error) => this.#lost(error),
       onDefect: options.onDefect
@@ -203,6 +207,14 @@ export class Engine {
       if (!isSame(before, workflow, input)) throw new IdempotencyMismatch({ run: id })
       return before
     }
+    const delivery = this.begin(workflow, id, input, missing)
+    this.writer.offer(delivery)
+    return delivery.live
+  }
+
+  /** A run that is about to be written, with its first message; its id is taken from now on. */
+  begin(workflow: Workflow, id: string, input: Json, missing: ReadonlyArray<string> = nothing): Delivery {
+    if (this.#isClosed) throw new OrchestratorClosed()
     if (this.live >= this.options.runsMax)
       throw new LimitExceeded({
         limit: "runs",
@@ -228,8 +240,17 @@ export class Engine {
       ...(isDurable ? { hash: workflow.hash } : {}),
       input
     }
-    this.writer.offer(new Delivery(run, message, undefined, (error) => run.written(error)))
-    return run
+    return new Delivery(run, message, undefined, (error) => run.written(error))
+  }
+
+  /** What came of runs that were begun and written by somebody else than the writer: they go on, or never were. */
+  begun(batch: ReadonlyArray<Delivery>, error?: TroupeError): void {
+    if (this.#isClosed) return
+    for (const delivery of batch) {
+      delivery.live.pending++
+      if (error !== undefined) this.#refused(delivery, error)
+    }
+    if (error === undefined) this.#deliverAll(batch)
   }
 
   /** Makes a workflow known, and lets runs go on that waited for its code. */
@@ -248,6 +269,7 @@ export class Engine {
 
   /** Sends a message of an operator to a run; `done` hears when it is written and delivered. */
   tell(run: LiveRun, message: Message, done: (error?: TroupeError) => void): void {
+    if (this.#isClosed) return done(new OrchestratorClosed())
     // the note goes with the message: whoever opens the journal next must find the run among those that go on
     if (message.type === "run.resumed" && run.parked instanceof RunPoisoned)
       this.writer.note({ ...noteOf(run), status: "running" })
@@ -317,9 +339,10 @@ export class Engine {
         live.pending--
         this.#told.at = message.at
         this.#told.seq = seq
-        if (decision === undefined) this.#deliver(live, message, place)
+        let tooLate: TroupeError | undefined
+        if (decision === undefined) tooLate = this.#deliver(live, message, place)
         else this.#rebuild(live, message, decision.past)
-        delivery.done?.()
+        delivery.done?.(tooLate)
       } catch (error) {
         // a defect of ours: it ends this run and no other
         this.options.onDefect(error)
@@ -341,14 +364,16 @@ export class Engine {
     this.#live--
   }
 
-  #deliver(run: LiveRun, message: Message, given: Place | undefined): void {
+  /** Gives why a message came too late to mean anything, where whoever sent it should know. */
+  #deliver(run: LiveRun, message: Message, given: Place | undefined): TroupeError | undefined {
     const { room } = run
+    let tooLate: TroupeError | undefined
     room.now = message.at
     run.updatedAt = message.at
     // it was on its way when the run ended: it stays in the history and changes nothing
-    if (run.outcome !== undefined) return
+    if (run.outcome !== undefined) return isSaying(message) ? deliverSaying(run, message) : undefined
     // whoever is owed something has no other address than a path
-    const place = run.owed === undefined ? given : run.owed.placeOf(message, run.id, this.#told.seq)
+    const place = run.owed === undefined ? given : this.#placeOf(run, run.owed, message)
     switch (message.type) {
       case "run.submitted":
         this.#open(run)
@@ -361,6 +386,11 @@ export class Engine {
       case "attempt.failed":
       case "attempt.aborted":
         place!.actor?.send(message)
+        break
+      case "gate.answered":
+      case "gate.rejected":
+      case "signal.received":
+        tooLate = deliverSaying(run, message)
         break
       case "run.paused":
         room.root?.send({ type: "pause" })
@@ -376,7 +406,7 @@ export class Engine {
     }
     if (run.ends !== undefined) noteEnd(run.ends, message, place, this.#told.seq)
     this.#rest(run)
-    if (run.isFolding) return
+    if (run.isFolding) return tooLate
     // a message of its own speaks for a suspect
     if (run.isSuspect) this.release(run)
     if (message.type === "run.resumed" && run.parked instanceof RunPoisoned) {
@@ -384,6 +414,7 @@ export class Engine {
       this.writer.note(run)
       this.performOwed(run)
     }
+    return tooLate
   }
 
   /** Lets a run go on that was held back because the process died while it was at work. */
@@ -398,9 +429,11 @@ export class Engine {
     room.admit()
     this.#perform(run)
     if (room.outcome !== undefined && run.outcome === undefined) this.#finish(run, room.outcome)
-    // what is on its way may be meant for somebody who is not in a snapshot any more
-    else if (this.#told.seq >= run.snapshotAt && !run.isFolding && run.pending === 0) this.#keepSnapshot(run)
-    else if (run.timers !== noTimers && run.out === undefined) this.#mayLeave(run)
+    else if (run.outcome === undefined) {
+      // what is on its way may be meant for somebody who is not in a snapshot any more
+      if (this.#told.seq >= run.snapshotAt && !run.isFolding && run.pending === 0) this.#keepSnapshot(run)
+      if (run.timers !== noTimers || room.hasOpenGates) this.mayLeave(run)
+    }
     run.calmDown()
   }
 
@@ -553,8 +586,8 @@ export class Engine {
         told.seq = seq
         told.epoch = epochs[seq - from] ?? 0
         if (forgottenBy !== undefined) {
-          const place = owed.placeOf(message, run.id, seq)
-          if (place === undefined || message.type === "timer.fired") continue
+          const place = this.#placeOf(run, owed, message)
+          if (place === undefined || (message.type === "timer.fired" && !(place instanceof GatePlace))) continue
           place.actor?.send({ type: "shelve" })
           shelved.set(place.path, { place, by: forgottenBy })
           this.#rest(run)
@@ -579,6 +612,11 @@ export class Engine {
     }
   }
 
+  /** Where a message of the past went. */
+  #placeOf({ id, room }: LiveRun, owed: Owed, message: Message): Place | undefined {
+    return message.type === "gate.rejected" ? room.gateAt(message.task) : owed.placeOf(message, id, this.#told.seq)
+  }
+
   /** Somebody decided: what was shelved for it begins anew, or has the result that was given. */
   #amend(
     owed: Owed,
@@ -590,8 +628,11 @@ export class Engine {
       if (by !== seq) continue
       shelved.delete(path)
       place.generation = seq
-      if (!Object.hasOwn(give, path)) place.actor?.send({ type: "requeue" })
-      else place.actor?.send({ type: "complete", value: give[path] } as never)
+      if (Object.hasOwn(give, path)) place.actor?.send({ type: "complete", value: give[path] } as never)
+      else {
+        place.actor?.send({ type: "requeue", at: this.#told.at } as never)
+        if (place instanceof GatePlace) place.hearEarly()
+      }
     }
     for (const [path, value] of Object.entries(give)) owed.find(path)?.actor?.send({ type: "complete", value } as never)
   }
@@ -670,9 +711,14 @@ export class Engine {
     const { place } = attempt
     const run = place.room.owner as LiveRun
     run.back(attempt)
-    const message = messageOf(attempt, end, this.now())
+    const at = this.now()
+    const message = messageOf(attempt, end, at)
     const isWanted = place.attempt === attempt && place.actor?.getSnapshot().status === "active"
-    this.writer.offer(new Delivery(run, isWanted ? message : lateOf(message), place, undefined))
+    const delivery = new Delivery(run, isWanted ? message : lateOf(message, end), place, undefined)
+    if (isWanted && end.type === "attempt.within") delivery.within = withinOf(delivery, attempt, end.perform, at)
+    if (end.type === "attempt.succeeded" && attempt.cacheKey !== undefined)
+      delivery.remember = { key: attempt.cacheKey, expiresAt: at + place.task!.work!.cache!.ttlMs }
+    this.writer.offer(delivery)
   }
 
   #timerFired(run: LiveRun, place: Place): void {
@@ -748,9 +794,10 @@ export class Engine {
   // ── runs that wait leave memory ──────────────────────────────────────────────────────────────────
 
   /** A run that only waits, and long enough, leaves memory: what is left of it is an id and a time. */
-  #mayLeave(run: LiveRun): void {
+  mayLeave(run: LiveRun): void {
+    if (run.outcome !== undefined || run.isGone || run.out !== undefined || run.pending > 0) return
     if (!this.options.journal.isDurable || run.owed !== undefined || run.held !== undefined) return
-    if (run.pending > 0 || run.room.waiting > 0) return
+    if (run.room.waiting > 0 || (run.timers.size === 0 && !run.room.hasOpenGates)) return
     let dueAt = Number.POSITIVE_INFINITY
     for (const timer of run.timers.values()) dueAt = Math.min(dueAt, timer.dueAt)
     if (dueAt < this.now() + restMs || isWatched(this.root)) return
@@ -839,11 +886,12 @@ export interface Rehearsal {
 const noteEnd = (ends: Array<End>, message: Message, place: Place | undefined, seq: number): void => {
   const snapshot = place?.actor?.getSnapshot() as { status: string; output?: Outcome; value?: string } | undefined
   if (snapshot === undefined || place === undefined) return
+  const status = snapshot.status === "done" ? snapshot.output?.status : undefined
   if (message.type === "timer.fired") {
     if (place.actor !== undefined && "scope" in snapshot) ends.push({ seq, task: place.path, status: "timeout" })
+    else if (place instanceof GatePlace && status === "failed") ends.push({ seq, task: place.path, status })
     return
   }
-  const status = snapshot.status === "done" ? snapshot.output?.status : undefined
   if (status === "failed" || status === "cancelled") ends.push({ seq, task: place.path, status })
 }
 
@@ -857,9 +905,13 @@ const messageOf = ({ place, attempt, agent }: Attempt, end: AttemptEnd, at: numb
   const by = agent === undefined ? undefined : { agent }
   switch (end.type) {
     case "attempt.succeeded":
+      if (end.cached === true) return { type: end.type, at, task, attempt, value: end.value, cached: true }
       return by === undefined
         ? { type: end.type, at, task, attempt, value: end.value }
         : { type: end.type, at, task, attempt, value: end.value, ...by }
+    case "attempt.within":
+      // what a store without transactions writes
+      return { type: "attempt.failed", at, task, attempt, failure: unsupported, ...by }
     case "attempt.failed":
       return { type: end.type, at, task, attempt, failure: end.failure, ...by }
     case "attempt.aborted":
@@ -867,10 +919,27 @@ const messageOf = ({ place, attempt, agent }: Attempt, end: AttemptEnd, at: numb
   }
 }
 
+const unsupported = Object.freeze(toFailure(new TransactionsUnsupported()))
+
+/** How an attempt that has yet to write its rows becomes a message. */
+const withinOf = (
+  delivery: Delivery,
+  attempt: Attempt,
+  perform: Extract<AttemptEnd, { type: "attempt.within" }>["perform"],
+  at: number
+): Within => ({
+  perform: (db) => messageOf(attempt, { type: "attempt.succeeded", value: perform(db) }, at),
+  refuse: (error) => messageOf(attempt, { type: "attempt.failed", failure: toFailure(error) }, at),
+  told: (message) => {
+    delivery.message = message
+  }
+})
 /** The end of an attempt that nobody waits for any more. */
-const lateOf = (message: Message): Message => {
+const lateOf = (message: Message, end: AttemptEnd): Message => {
   const { at, task, attempt } = message as Extract<Message, { type: "attempt.succeeded" }>
   const late = { type: "attempt.late", at, task, attempt } as const
+  // what it would have written is not written
+  if (end.type === "attempt.within") return { ...late, outcome: "aborted" }
   switch (message.type) {
     case "attempt.succeeded":
       return { ...late, outcome: "succeeded", value: message.value }

@@ -5,7 +5,13 @@ import * as Effect from "effect/Effect"
 import type { Inspect } from "../actors/create.ts"
 import { type Balance, balances, type Registry } from "../model/agents.ts"
 import { compileWorkflow } from "../model/compile.ts"
-import { InvalidOption, InvalidWorkflow, OrchestratorClosed, type TroupeError } from "../model/errors.ts"
+import {
+  InvalidOption,
+  InvalidWorkflow,
+  OrchestratorClosed,
+  TransactionMisused,
+  type TroupeError
+} from "../model/errors.ts"
 import { requireId } from "../model/ids.ts"
 import type { TaskIR, WorkflowIR } from "../model/ir.ts"
 import { deepFreeze, type Json, toJson } from "../model/json.ts"
@@ -28,7 +34,9 @@ import { memoryJournal } from "../storage/memory.ts"
 import type { Allow } from "./builtin.ts"
 import { type DecisionOptions, retry, rollback, skip } from "./decide.ts"
 import { Engine, type EngineOptions } from "./engine.ts"
+import { answer, reject, signal } from "./gates.ts"
 import { Inbox } from "./inbox.ts"
+import { type OrchestratorTransaction, type Prepare, transaction } from "./outbox.ts"
 import { Poison } from "./poison.ts"
 import {
   overviewOf,
@@ -108,8 +116,8 @@ export interface WorkflowResult<O = Json> {
   readonly results: { readonly [task: string]: Json }
 }
 
-/** One execution of a workflow. */
-export interface Run<O = any> {
+/** One execution of a workflow; `G` are the answers that its gates take, by path. */
+export interface Run<O = any, G = any> {
   readonly id: string
   /** What the workflow gives back; rejects with `RunFailed` or `RunCancelled`. */
   result(): Promise<O>
@@ -129,6 +137,19 @@ export interface Run<O = any> {
   resume(cause?: Cause): Promise<boolean>
   /** From when it resolves, no attempt begins any more; running ones get their signal and a grace period, or none with `force`. False for a run that is over. */
   cancel(options?: CancelOptions): Promise<boolean>
+  /**
+   * Answers a gate by its path (`approved`, `ship/approved`, `items[3]/approved`); when it resolves, the answer is written. One
+   * that comes before the gate opens is kept for it. Rejects with `SchemaMismatch`, `GateUnknown`, `GateClosed` (it has its answer
+   * already, was skipped …) or `LimitExceeded`; nothing has changed then.
+   */
+  answer<const K extends keyof G & string>(gate: K, value: G[K], cause?: Cause): Promise<void>
+  /** Says no at a gate: its task fails with the code `GATE_REJECTED` and this reason. Rejects as `answer` does. */
+  reject(gate: keyof G & string, reason: string, cause?: Cause): Promise<void>
+  /**
+   * Tells the run what happened outside: all open gates with this `signal` are answered with the value; when none is open, the
+   * next one is. Rejects with `GateUnknown` when no gate listens to that name, else as `answer` does.
+   */
+  signal(name: string, value?: unknown, cause?: Cause): Promise<void>
   /**
    * Failed tasks begin anew, with all their attempts and a new idempotency key: the one at this path, or all. Rejects with
    * `AmendmentRefused` when none failed, with `StateChanged` when the run is not as it was `seen`.
@@ -215,12 +236,16 @@ export class Orchestrator implements AsyncDisposable {
    * Submits a workflow, or a single task. When it resolves, the run is written and goes on by itself.
    * Rejects with `InvalidId`, `SchemaMismatch` (input), `IdempotencyMismatch`, `LimitExceeded` or `OrchestratorClosed`; nothing is written then.
    */
-  async submit<I, O>(
-    workflow: Workflow<I, O> | TaskDef<any, I, O>,
+  async submit<I, O, G = {}>(
+    workflow: Workflow<I, O, any, G> | TaskDef<any, I, O>,
     input: I,
     options: SubmitOptions = {}
-  ): Promise<Run<O>> {
-    return new RunHandle<O>(this.#engine, this.#recovery, await written(await this.#submit(workflow, input, options)))
+  ): Promise<Run<O, G>> {
+    return new RunHandle<O, G>(
+      this.#engine,
+      this.#recovery,
+      await written(await this.#submit(workflow, input, options))
+    )
   }
 
   /** Submits and waits for the result; rejects with `RunFailed` or `RunCancelled`. */
@@ -233,10 +258,20 @@ export class Orchestrator implements AsyncDisposable {
     return resultOf<O>(run instanceof Promise ? await run : run)
   }
 
+  /**
+   * Writes rows of the application and starts runs, in one transaction: `tx.run(…); tx.submit(…)`. When it resolves, all of it is
+   * written and the runs go on; when `work` throws, nothing is, and it rejects with that. `work` must answer at once and touch
+   * nothing but `tx`. Stores that are not SQLite files refuse it with `TransactionsUnsupported`; a `JournalBroken` with
+   * `isUnsure` means that the rows may be there all the same, which happens only to transactions without runs.
+   */
+  transaction<A>(work: (tx: OrchestratorTransaction) => A): Promise<A> {
+    return transaction(this.#engine, prepared, work)
+  }
+
   /** Runs by id; rejects with `RunNotFound`. */
-  async get<O = any>(id: string): Promise<Run<O>> {
+  async get<O = any, G = any>(id: string): Promise<Run<O, G>> {
     const run = await Effect.runPromise(this.#recovery.load(requireId("run", id)))
-    return new RunHandle<O>(this.#engine, this.#recovery, run)
+    return new RunHandle<O, G>(this.#engine, this.#recovery, run)
   }
 
   /** State of a run by id; rejects with `RunNotFound`. */
@@ -257,6 +292,21 @@ export class Orchestrator implements AsyncDisposable {
   /** Cancels a run by id: `Run.cancel`. */
   async cancel(id: string, options?: CancelOptions): Promise<boolean> {
     return (await this.get(id)).cancel(options)
+  }
+
+  /** Answers a gate of a run by id: `Run.answer`. */
+  async answer(id: string, gate: string, value: unknown, cause?: Cause): Promise<void> {
+    return (await this.get(id)).answer(gate, value, cause)
+  }
+
+  /** Says no at a gate of a run by id: `Run.reject`. */
+  async reject(id: string, gate: string, reason: string, cause?: Cause): Promise<void> {
+    return (await this.get(id)).reject(gate, reason, cause)
+  }
+
+  /** Tells a run by id what happened outside: `Run.signal`. */
+  async signal(id: string, name: string, value?: unknown, cause?: Cause): Promise<void> {
+    return (await this.get(id)).signal(name, value, cause)
   }
 
   /** Does failed tasks of a run again: `Run.retry`. */
@@ -286,12 +336,14 @@ export class Orchestrator implements AsyncDisposable {
     const { writer, runs, options: settings } = this.#engine
     await Effect.runPromise(writer.flush())
     const now = this.#engine.now()
-    const hasEnded = status === undefined ? undefined : isTerminal(status)
+    // what a store in memory holds about runs is not kept up to date: the runs themselves are there
+    const hasEnded = status === undefined || !settings.journal.isDurable ? undefined : isTerminal(status)
+    const ended = status !== undefined && hasEnded === true ? { status: [status] } : undefined
     const found: Array<RunOverview> = []
     let next = cursor
     do {
       const page = await Effect.runPromise(
-        settings.journal.list({ workflow, hasEnded, limit: limit - found.length, cursor: next })
+        settings.journal.list({ workflow, hasEnded, ...ended, limit: limit - found.length, cursor: next })
       )
       for (const record of page.runs) {
         const live = runs.get(record.run)
@@ -334,6 +386,8 @@ export class Orchestrator implements AsyncDisposable {
    * when it is opened again. With `drain` it waits first until the runs that are in memory have ended.
    */
   async close({ drain = false }: { readonly drain?: boolean } = {}): Promise<void> {
+    // never in the middle of a transaction that somebody else's code is in
+    await undefined
     if (drain)
       await Promise.all([...this.#engine.runs.values()].map((run) => new Promise((resolve) => run.whenEnded(resolve))))
     await Effect.runPromise(this.#engine.close())
@@ -365,6 +419,21 @@ export class Orchestrator implements AsyncDisposable {
       ? before.then((run) => engine.submit(workflow, id, input, engine.runs.get(id) ?? run))
       : engine.submit(workflow, id, input)
   }
+}
+
+/** A workflow and its input as `submit` wants them, checked at once. */
+const prepared: Prepare = (given, value, id) => {
+  const workflow = asWorkflow(given)
+  const check = standardCheck(workflow.input, `the input of workflow '${workflow.name}'`)
+  const checked = check === undefined ? value : check(value)
+  if (checked instanceof Promise) {
+    checked.catch(() => {})
+    throw new TransactionMisused({ how: "async" })
+  }
+  const input = toJson(checked)
+  compileWorkflow(definition(workflow.ir)).checkInput?.(input)
+  if (id !== undefined) requireId("run", id)
+  return { workflow, input }
 }
 
 const written = (run: LiveRun): Promise<LiveRun> =>
@@ -519,7 +588,7 @@ const resultOf = <O>(run: LiveRun): Promise<O> =>
     })
   })
 
-class RunHandle<O> implements Run<O> {
+class RunHandle<O, G> implements Run<O, G> {
   readonly #engine: Engine
   readonly #recovery: Recovery
   #run: LiveRun
@@ -562,6 +631,15 @@ class RunHandle<O> implements Run<O> {
   cancel({ force = false, ...cause }: CancelOptions = {}) {
     return this.#tell({ type: "run.cancelled", at: this.#engine.now(), force, ...said(cause) })
   }
+  answer<const K extends keyof G & string>(gate: K, value: G[K], cause: Cause = {}) {
+    return answer(this.#engine, () => this.#present(), gate, value, said(cause))
+  }
+  reject(gate: keyof G & string, reason: string, cause: Cause = {}) {
+    return reject(this.#engine, () => this.#present(), gate, reason, said(cause))
+  }
+  signal(name: string, value?: unknown, cause: Cause = {}) {
+    return signal(this.#engine, () => this.#present(), name, value, said(cause))
+  }
   async retry(task?: string, options: DecisionOptions = {}) {
     return retry(this.#deciding, await this.#present(), task, options)
   }
@@ -589,7 +667,9 @@ class RunHandle<O> implements Run<O> {
   }
   /** Resolves once the message is written and delivered. */
   async #tell(message: Message): Promise<boolean> {
-    const run = await this.#present()
+    let run = await this.#present()
+    // it may leave again before we come to speak to it
+    while (run.isGone) run = await this.#present()
     if (run.outcome !== undefined) return false
     return new Promise((resolve, reject) => {
       this.#engine.tell(run, message, (error) => (error === undefined ? resolve(true) : reject(error)))

@@ -44,9 +44,14 @@ export interface RunOverview {
 export interface RunState extends RunOverview {
   /** Paths of the tasks at work. */
   readonly current: ReadonlyArray<string>
-  /** Paths of the tasks that wait for a timer. */
+  /** Paths of the tasks that wait for a timer, or for an answer. */
   readonly waiting: ReadonlyArray<string>
-  /** When it may be done, from estimates and what was measured so far, along the longest path that is left. */
+  /** The gates that are open: what is asked of whom, the longest open first. */
+  readonly gates: ReadonlyArray<WaitingGate>
+  /**
+   * When it may be done, from estimates and what was measured so far, along the longest path that is left. Undefined while it
+   * waits at a gate without an estimate: nobody knows when people answer.
+   */
   readonly eta: Date | undefined
   readonly endedAt: Date | undefined
   readonly durationMs: number
@@ -57,6 +62,18 @@ export interface RunState extends RunOverview {
   readonly output: Json | undefined
   readonly error: { readonly task: string; readonly failure: Failure } | undefined
   readonly reason: string | undefined
+}
+
+/** A gate that waits for its answer. */
+export interface WaitingGate {
+  /** Its path, as `answer` takes it. */
+  readonly gate: string
+  /** What whoever answers should see. */
+  readonly show: Json | undefined
+  /** When it waits no longer; undefined when it waits for ever. */
+  readonly dueAt: Date | undefined
+  /** Name of the signal that answers it too. */
+  readonly signal: string | undefined
 }
 
 export const stateOf = (run: LiveRun, now: number): RunState => {
@@ -80,7 +97,8 @@ export const stateOf = (run: LiveRun, now: number): RunState => {
     tasks: counts,
     current: alive.current,
     waiting: alive.waiting,
-    eta: outcome === undefined ? etaOf(run, alive, now) : undefined,
+    gates: gatesOf(run),
+    eta: outcome === undefined && !isAsked(run) ? etaOf(run, alive, now) : undefined,
     submittedAt: new Date(run.submittedAt),
     updatedAt: new Date(run.updatedAt),
     endedAt: run.endedAt === undefined ? undefined : new Date(run.endedAt),
@@ -93,6 +111,23 @@ export const stateOf = (run: LiveRun, now: number): RunState => {
     error: errorOf(run),
     reason: outcome?.status === "cancelled" ? outcome.reason : undefined
   }
+}
+
+/** Whether it waits for somebody who may take any time. */
+const isAsked = ({ room }: LiveRun): boolean => {
+  if (!room.hasOpenGates) return false
+  for (const { task } of room.gates.open.values()) if (task.ir.estimateMs === undefined) return true
+  return false
+}
+
+const gatesOf = ({ room }: LiveRun): ReadonlyArray<WaitingGate> => {
+  if (!room.hasOpenGates) return []
+  const found: Array<WaitingGate> = []
+  for (const { path, show, dueAt, signal } of room.gates.open.values()) {
+    if (found.length === listedMax) break
+    found.push({ gate: path, show, dueAt: dueAt === 0 ? undefined : new Date(dueAt), signal })
+  }
+  return found
 }
 
 const errorOf = ({ outcome, parked }: LiveRun): RunState["error"] =>
@@ -224,6 +259,9 @@ const nobody: Alive = { current: [], waiting: [], parts: 0, since: new Map() }
 /** Most paths that a state lists. */
 const listedMax = 100
 
+/** States of tasks, waits and gates in which nothing is at work. */
+const resting: ReadonlySet<string> = new Set(["sleeping", "backingOff", "waiting"])
+
 /** Walks the living actors of a run. */
 const look = (run: LiveRun): Alive => {
   const root = run.room.root
@@ -235,7 +273,7 @@ const look = (run: LiveRun): Alive => {
     for (const { actor, place } of scope.children.values()) {
       const snapshot = actor.getSnapshot()
       if (snapshot.scope !== undefined) parts += visit(snapshot)
-      else if (snapshot.value === "sleeping" || snapshot.value === "backingOff") push(waiting, place.path)
+      else if (resting.has(snapshot.value)) push(waiting, place.path)
       else push(current, place.path)
     }
     return shareOf(scope.director, parts)
@@ -246,8 +284,7 @@ const look = (run: LiveRun): Alive => {
   for (const { actor, place, index, startedAt } of scope.children.values()) {
     const snapshot = actor.getSnapshot()
     const share = snapshot.scope === undefined ? 0 : visit(snapshot)
-    if (snapshot.scope === undefined)
-      push(snapshot.value === "sleeping" || snapshot.value === "backingOff" ? waiting : current, place.path)
+    if (snapshot.scope === undefined) push(resting.has(snapshot.value) ? waiting : current, place.path)
     parts += share
     since.set(index, { startedAt, share })
   }

@@ -71,8 +71,10 @@ export class Recovery {
               if (!this.#engine.dormant.has(id) || this.held.has(id)) continue
               // whatever is wrong with one run, the others come back
               const run = yield* Effect.exit(this.load(id))
-              if (Exit.isSuccess(run)) starts += run.value.attempts
-              else this.#engine.options.onDefect(Cause.squash(run.cause))
+              if (Exit.isSuccess(run)) {
+                starts += run.value.attempts
+                this.#engine.mayLeave(run.value)
+              } else this.#engine.options.onDefect(Cause.squash(run.cause))
             }
             const leastMs = (1_000 * starts) / this.#startsPerSecond - (this.#engine.now() - since)
             yield* leastMs >= 1 ? Effect.sleep(leastMs) : Effect.yieldNow

@@ -4,7 +4,14 @@
  */
 import type { AnyActorRef } from "xstate"
 import { type AgentRecord, type Balance, candidates, capabilities, choose, type Registry } from "../model/agents.ts"
-import { AttemptTimedOut, InvalidOption, MailboxFull, NoAgent, NoRecipient } from "../model/errors.ts"
+import {
+  AttemptTimedOut,
+  InvalidOption,
+  MailboxFull,
+  NoAgent,
+  NoRecipient,
+  TransactionsUnsupported
+} from "../model/errors.ts"
 import { requireId } from "../model/ids.ts"
 import type { AgentIR } from "../model/ir.ts"
 import { PriorityQueue } from "../model/queue.ts"
@@ -136,7 +143,11 @@ export class Router {
         fencingToken: this.#epoch,
         signal: controller.signal,
         deadlineAt: this.#now() + timeoutMs,
-        agent: message.recipient
+        agent: message.recipient,
+        // a message belongs to no run, so there is nothing that it could be written with
+        tx: () => {
+          throw new TransactionsUnsupported()
+        }
       }
       const withdraw = this.post(
         message,

@@ -85,6 +85,11 @@ export class LiveRun {
     return this.#length
   }
 
+  /** Whether its first message is as durable as the journal makes it. */
+  get isWritten(): boolean {
+    return this.#isWritten
+  }
+
   /** The number of the next message. */
   next(): number {
     return this.#length++

@@ -57,7 +57,7 @@ export const keepSpecimens = (): void => {
 const held = task("held", { in: type(), out: type(), run: () => new Promise(() => {}) })
 const quick = task("quick", { in: type(), out: type(), run: async () => 1 })
 
-/** One of each kind of task: done, at work, asleep, an item of a fan-out. */
+/** One of each kind of task: done, at work, asleep, asked for an answer, an item of a fan-out. */
 const specimen: WorkflowIR = deepFreeze({
   ir: 1,
   name: "specimen",
@@ -66,6 +66,7 @@ const specimen: WorkflowIR = deepFreeze({
     { id: "out", task: "held", input: { $: "done" } },
     { id: "list", task: "held", input: [{ $: "done" }] },
     { id: "asleep", kind: "sleep", durationMs: 1_000 },
+    { id: "asked", kind: "gate", withinMs: 1_000, otherwise: "fail" },
     { id: "items", kind: "map", over: 2, each: { task: "held" } }
   ]
 })

@@ -53,30 +53,18 @@ export const verbs = {
   },
   answer: {
     fields: { gate: { kind: "text" }, value: { kind: "value" } },
-    perform: (run, { gate, value = null }, cause) => done(gated(run).answer(gate as string, value, cause))
+    perform: (run, { gate, value = null }, cause) => done(run.answer(gate as string, value, cause))
   },
   reject: {
     fields: { gate: { kind: "text" }, reason: { kind: "text" } },
-    perform: (run, { gate, reason }, cause) => done(gated(run).reject(gate as string, reason as string, cause))
+    perform: (run, { gate, reason }, cause) => done(run.reject(gate as string, reason as string, cause))
   },
   signal: {
     fields: { name: { kind: "text" }, value: { kind: "value", isOptional: true } },
-    perform: (run, { name, value = null }, cause) => done(gated(run).signal(name as string, value, cause))
+    perform: (run, { name, value = null }, cause) => done(run.signal(name as string, value, cause))
   }
 } as const satisfies { readonly [verb: string]: Verb }
 export type VerbName = keyof typeof verbs
-
-/** What runs with gates can be told besides. */
-interface Gated {
-  readonly answer: (gate: string, value: Json, cause: Cause) => Promise<unknown>
-  readonly reject: (gate: string, reason: string, cause: Cause) => Promise<unknown>
-  readonly signal: (name: string, value: Json, cause: Cause) => Promise<unknown>
-}
-
-const gated = (run: Run): Gated => {
-  if (!("answer" in run)) throw refuse("VERB_UNKNOWN", "runs of this version have no gates: nothing was done")
-  return run as unknown as Gated
-}
 
 /** A verb that rejects rather than say no. */
 const done = (asked: Promise<unknown>): Promise<boolean> => asked.then(() => true)

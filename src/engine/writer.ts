@@ -10,7 +10,7 @@ import type { Place } from "../actors/room.ts"
 import { OrchestratorClosed, StateChanged, TroupeError } from "../model/errors.ts"
 import type { Message } from "../model/messages.ts"
 import { JournalBroken, type JournalError, type StaleOwner } from "../storage/errors.ts"
-import type { Entry, JournalService, Pinned, RunNote } from "../storage/journal.ts"
+import type { Entry, JournalService, Pinned, Remember, RunNote, Within } from "../storage/journal.ts"
 import type { Past } from "./engine.ts"
 import type { LiveRun } from "./run.ts"
 
@@ -19,9 +19,12 @@ export class Delivery implements Entry {
   readonly live: LiveRun
   /** Its place in the run; given when its batch is written. */
   seq = -1
-  readonly message: Message
+  /** Another one once the transaction that writes it has made it. */
+  message: Message
   readonly place: Place | undefined
   readonly done: ((error?: TroupeError) => void) | undefined
+  within: Within | undefined = undefined
+  remember: Remember | undefined = undefined
   /** Set for decisions about the past: only valid as the next message after these, and with this to show in lists. */
   decision: Decision | undefined = undefined
   constructor(live: LiveRun, message: Message, place: Place | undefined, done: Delivery["done"]) {
@@ -54,6 +57,8 @@ export interface WriterOptions {
   readonly written: (batch: ReadonlyArray<Delivery>) => void
   /** Something that could not be written and is given up. */
   readonly refused: (delivery: Delivery, error: TroupeError) => void
+  /** Whether a run has left memory and waits. */
+  readonly isAsleep: (run: string) => boolean
   /** What lists should show of a run. */
   readonly noteOf: (run: LiveRun) => RunNote
   /** The journal belongs to somebody else by now. */
@@ -134,9 +139,13 @@ export class Writer {
     this.#inbox = []
   }
 
-  /** Notes written, so that lists are right. */
+  /** All notes written, so that lists are right. */
   flush(): Effect.Effect<void, JournalError> {
     if (this.#dirty.size === 0) return Exit.void
+    return Effect.flatMap(this.#flushSome(), () => this.flush())
+  }
+
+  #flushSome(): Effect.Effect<void, JournalError> {
     const notes = this.#takeNotes()
     return Effect.onError(this.#options.journal.append([], notes, this.#options.epoch), () =>
       Effect.sync(() => this.#giveBack(notes))
@@ -271,6 +280,8 @@ export class Writer {
     const notes: Array<RunNote> = []
     for (const [id, one] of this.#dirty) {
       this.#dirty.delete(id)
+      // written together with the message that woke it, it would say of a run at work that it sleeps
+      if ("run" in one && one.isAsleep && !this.#options.isAsleep(one.run)) continue
       notes.push("run" in one ? one : this.#options.noteOf(one))
       if (notes.length === notesMax) break
     }
@@ -293,7 +304,7 @@ export class Writer {
           this.#isFlushing = false
           if (this.#isClosed || this.#dirty.size === 0) return
           if (this.#isPumping || this.#pauseMs > 0) return this.#flushSoon()
-          const flushed = this.flush()
+          const flushed = this.#flushSome()
           if (!Exit.isExit(flushed)) this.#options.fork(Effect.ignore(flushed))
           if (this.#dirty.size > 0) this.#flushSoon()
         })

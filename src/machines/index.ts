@@ -1,6 +1,7 @@
 /** The statecharts, each of which opens in any XState tool, and the compiler that makes tables of them. */
 export { type AgentContext, type AgentEvent, agentMachine } from "./agent.ts"
 export { type Chart, ChartSnapshot, compile, type Emit } from "./compile.ts"
+export { type GateContext, type GateEvent, type GateInput, gateMachine } from "./gate.ts"
 export { command } from "./machine.ts"
 export { type OrchestratorContext, type OrchestratorEvent, orchestratorMachine } from "./orchestrator.ts"
 export { type SleepContext, type SleepInput, sleepMachine } from "./sleep.ts"

@@ -5,6 +5,7 @@
 import { scanCondition } from "./condition.ts"
 import { cycleText, type DependencyGraph, dependencyGraph, findCycle } from "./dependencies.ts"
 import type { Problem, ProblemCode } from "./errors.ts"
+import { gateProblems, notAwaited } from "./gates.ts"
 import { isId, segments, suggest } from "./ids.ts"
 import type { Each, Mapping, Reference, TaskIR, WorkflowIR } from "./ir.ts"
 import {
@@ -64,6 +65,10 @@ const read = (ir: WorkflowIR): Analysis => {
   if (cycle !== undefined) problems.push(cycleProblem(ir, index, cycle))
   checkCapabilities(ir, problems)
   checkSchemas(ir, problems)
+  ir.tasks.forEach((task, i) => {
+    if ("kind" in task && task.kind === "gate") problems.push(...gateProblems(task, `/tasks/${i}`))
+  })
+  if (problems.length === 0) problems.push(...notAwaited(ir, graph))
   return { ir, graph, problems, lookupFor: (special) => (parts) => find(parts, special)! }
 }
 
@@ -200,6 +205,7 @@ const quickNeeds = ({ index }: Reading, find: Find, task: TaskIR): Array<number>
   if (
     task.when !== undefined ||
     task.resources !== undefined ||
+    "cache" in task ||
     (kind !== undefined && kind !== "noop" && kind !== "echo" && kind !== "derive")
   )
     return undefined
@@ -260,6 +266,7 @@ type Look = (special: ReadonlyArray<SpecialRoot>, under: string) => (reference: 
 
 /** The references that only some kinds have. */
 const readKind = (task: TaskIR, look: Look): void => {
+  if ("cache" in task) scan(task.cache?.key, look([], "/cache/key"))
   if (!("kind" in task)) return
   switch (task.kind) {
     case "map":
@@ -269,6 +276,10 @@ const readKind = (task: TaskIR, look: Look): void => {
       return scan(task.on, look([], "/on"))
     case "repeat":
       return scanCondition(task.until, look(["output", "round"], "/until"))
+    case "gate":
+      scan(task.show, look([], "/show"))
+      if (typeof task.otherwise === "object") scan(task.otherwise.value, look([], "/otherwise/value"))
+      return
     case "sleep":
       return scan(task.durationMs, look([], "/durationMs"))
     case "shell":
@@ -279,6 +290,7 @@ const readKind = (task: TaskIR, look: Look): void => {
 
 const readEach = (each: Each, look: Look): void => {
   scan(each.input, look(["item", "index"], "/each/input"))
+  if ("cache" in each) scan(each.cache?.key, look(["item", "index"], "/each/cache/key"))
   if ("kind" in each && (each.kind === "shell" || each.kind === "http"))
     scan(workSettings(each), look(["item", "index"], "/each"))
 }

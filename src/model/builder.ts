@@ -5,7 +5,7 @@
 import { type Duration, milliseconds } from "./duration.ts"
 import { InvalidOption, InvalidWorkflow, type Problem, type ProblemCode } from "./errors.ts"
 import { isId, suggest } from "./ids.ts"
-import type { Fragment, Reference, TaskIR, WorkflowConfig, WorkflowIR } from "./ir.ts"
+import type { Fragment, Reference, TaskIR, WorkflowConfig, WorkflowIR, WorkPolicy } from "./ir.ts"
 import { deepFreeze, type JsonObject, toJson } from "./json.ts"
 import { limits } from "./limits.ts"
 import {
@@ -18,8 +18,8 @@ import {
   type When,
   type Wire
 } from "./recorder.ts"
-import type { AnySchema, InferInput, InferOutput } from "./schemas.ts"
-import { type TaskDef, type TaskOptions, workPolicy } from "./task.ts"
+import { type AnySchema, type InferInput, type InferOutput, standardCheck } from "./schemas.ts"
+import { type CacheOptions, type TaskDef, type TaskOptions, workPolicy } from "./task.ts"
 import { requireValid } from "./validate.ts"
 import { makeWorkflow, type PureFunction, type Workflow } from "./workflow.ts"
 
@@ -32,11 +32,18 @@ export interface NodeOptions<I, D> extends TaskOptions {
   readonly after?: ReadonlyArray<keyof D & string>
   /** Asked once all dependencies are final: does not hold, then the task is skipped and its result is undefined. */
   readonly when?: ($: Env<I, D>) => When
+  /** As the task has it, or with what the result depends on: `key: ($) => $.input.city`; the input when absent. */
+  readonly cache?: NodeCache<I, D>
   /** Name for people. */
   readonly label?: string
   readonly description?: string
   readonly expectedOutput?: string
   readonly metadata?: JsonObject
+}
+
+/** Where a result is remembered under a key of its own. In a fan-out the key may use `$.item` and `$.index`. */
+export interface NodeCache<I, D> extends CacheOptions {
+  readonly key?: ($: Env<I, D> & { readonly item: Ref<any>; readonly index: Ref<number> }) => unknown
 }
 
 /** A key that no task above has. */
@@ -45,32 +52,46 @@ type Fresh<K extends string, D> = K extends keyof D | "input" ? `'${K}' is taken
 type Result<V, O> = O extends { readonly when: unknown } ? V | undefined : V
 type Add<D, K extends string, V> = D & { readonly [P in K]: V }
 
-export interface Builder<I, D> {
+export interface Builder<I, D, G = {}> {
   /** Adds a task; `input` wires it: `$ => ({ trip: $.input.id, total: $.total })`. */
   task<const K extends string, TI, TO, const N extends NodeOptions<I, D> = NodeOptions<I, D>>(
     key: Fresh<K, D>,
     task: TaskDef<any, TI, TO>,
     input: ($: Env<I, D>) => Wire<NoInfer<TI>>,
     options?: N
-  ): Builder<I, Add<D, K, Result<TO, N>>>
+  ): Builder<I, Add<D, K, Result<TO, N>>, G>
 
   /** Fans out over a list: one task, or one run of a workflow, per item; the results keep the order of the items. */
-  map<const K extends string, TI, TO, const N extends NodeOptions<I, D> & MapOptions = NodeOptions<I, D> & MapOptions>(
+  map<
+    const K extends string,
+    TI,
+    TO,
+    const N extends NodeOptions<I, D> & MapOptions = NodeOptions<I, D> & MapOptions,
+    WG = {}
+  >(
     key: Fresh<K, D>,
-    each: TaskDef<any, TI, TO> | Workflow<TI, TO>,
+    each: TaskDef<any, TI, TO> | Workflow<TI, TO, any, WG>,
     over: ($: Env<I, D>) => Wire<ReadonlyArray<NoInfer<TI>>>,
     options?: N & { readonly input?: never }
-  ): Builder<I, Add<D, K, Result<ReadonlyArray<N extends { readonly partial: true } ? TO | null : TO>, N>>>
+  ): Builder<
+    I,
+    Add<D, K, Result<ReadonlyArray<N extends { readonly partial: true } ? TO | null : TO>, N>>,
+    Also<G, WG, `${K}[${number}]`>
+  >
 
   /** Fans out over a list, or a number of items, and wires each item: `input: ($) => ({ seed: $.root, nth: $.index, of: $.item })`. */
-  map<const K extends string, TI, TO, Item, const N extends NodeOptions<I, D> & MapOptions>(
+  map<const K extends string, TI, TO, Item, const N extends NodeOptions<I, D> & MapOptions, WG = {}>(
     key: Fresh<K, D>,
-    each: TaskDef<any, TI, TO> | Workflow<TI, TO>,
+    each: TaskDef<any, TI, TO> | Workflow<TI, TO, any, WG>,
     over: ($: Env<I, D>) => Ref<ReadonlyArray<Item>> | ReadonlyArray<Item> | Ref<number> | number,
     options: N & {
       readonly input: ($: Env<I, D> & { readonly item: Ref<Item>; readonly index: Ref<number> }) => Wire<NoInfer<TI>>
     }
-  ): Builder<I, Add<D, K, Result<ReadonlyArray<N extends { readonly partial: true } ? TO | null : TO>, N>>>
+  ): Builder<
+    I,
+    Add<D, K, Result<ReadonlyArray<N extends { readonly partial: true } ? TO | null : TO>, N>>,
+    Also<G, WG, `${K}[${number}]`>
+  >
 
   /** A pure step between tasks. */
   derive<
@@ -83,22 +104,32 @@ export interface Builder<I, D> {
     from: ($: Env<I, D>) => W,
     f: (value: Unwire<W>) => O,
     options?: N
-  ): Builder<I, Add<D, K, Result<O, N>>>
+  ): Builder<I, Add<D, K, Result<O, N>>, G>
 
   /** Waits: a durable timer, not a running task. */
   sleep<const K extends string>(
     key: Fresh<K, D>,
     duration: Duration | (($: Env<I, D>) => Ref<number>),
     options?: Omit<NodeOptions<I, D>, keyof TaskOptions>
-  ): Builder<I, Add<D, K, null>>
+  ): Builder<I, Add<D, K, null>, G>
+
+  /**
+   * Waits for an answer from outside: a person, a signal, a callback. The schema says what an answer is; `within` how long it
+   * waits, `otherwise` what happens then (`"fail"`, a value, or a function of `$`). Only `within: "forever"` has no `otherwise`.
+   */
+  gate<const K extends string, S extends AnySchema, const N extends GateOptions<I, D, InferOutput<S>>>(
+    key: Fresh<K, D>,
+    schema: S,
+    options: N
+  ): Builder<I, Add<D, K, Result<InferOutput<S>, N>>, G & { readonly [P in K]: InferInput<S> }>
 
   /** Another workflow as one node. */
-  use<const K extends string, WI, WO, const N extends NodeOptions<I, D> = NodeOptions<I, D>>(
+  use<const K extends string, WI, WO, WG, const N extends NodeOptions<I, D> = NodeOptions<I, D>>(
     key: Fresh<K, D>,
-    workflow: Workflow<WI, WO>,
+    workflow: Workflow<WI, WO, any, WG>,
     input: ($: Env<I, D>) => Wire<NoInfer<WI>>,
     options?: N
-  ): Builder<I, Add<D, K, Result<WO, N>>>
+  ): Builder<I, Add<D, K, Result<WO, N>>, Also<G, WG, K>>
 
   /** Takes the case that `on` names; the result is that of the workflow taken. */
   branch<
@@ -111,15 +142,15 @@ export interface Builder<I, D> {
     cases: C,
     input: ($: Env<I, D>) => Wire<CaseInput<C>>,
     options?: N
-  ): Builder<I, Add<D, K, Result<CaseOutput<C>, N>>>
+  ): Builder<I, Add<D, K, Result<CaseOutput<C>, N>>, Also<G, CaseGates<C>, K>>
 
   /** Runs a workflow again and again, its output becoming its next input, until the condition holds or `max` rounds are done. */
-  repeat<const K extends string, S, const N extends NodeOptions<I, D> & RepeatOptions<S>>(
+  repeat<const K extends string, S, const N extends NodeOptions<I, D> & RepeatOptions<S>, WG>(
     key: Fresh<K, D>,
-    workflow: Workflow<S, S>,
+    workflow: Workflow<S, S, any, WG>,
     start: ($: Env<I, D>) => Wire<NoInfer<S>>,
     options: N
-  ): Builder<I, Add<D, K, Result<S, N>>>
+  ): Builder<I, Add<D, K, Result<S, N>>, Also<G, WG, `${K}#${number}`>>
 
   /** A planning task that returns tasks and edges; they are injected whole, or refused whole. The result is that of the fragment. */
   expand<const K extends string, TI, OS extends AnySchema, const N extends NodeOptions<I, D> = NodeOptions<I, D>>(
@@ -127,13 +158,40 @@ export interface Builder<I, D> {
     planner: TaskDef<any, TI, Fragment>,
     input: ($: Env<I, D>) => Wire<NoInfer<TI>>,
     options: N & { readonly out: OS; readonly tasks?: ReadonlyArray<TaskDef> }
-  ): Builder<I, Add<D, K, Result<InferOutput<OS>, N>>>
+  ): Builder<I, Add<D, K, Result<InferOutput<OS>, N>>, G & { readonly [P in `${K}@tasks/${string}`]: unknown }>
 
   /** Adds a reusable part: a function from builder to builder. */
-  segment<D2>(part: (builder: Builder<I, D>) => Builder<I, D2>): Builder<I, D2>
+  segment<D2, G2>(part: (builder: Builder<I, D, G>) => Builder<I, D2, G2>): Builder<I, D2, G2>
 
   /** Ends the definition: what a run gives back. Throws `InvalidWorkflow` with all problems. */
-  returns<W>(output: ($: Env<I, D>) => W): Workflow<I, Unwire<W>, D>
+  returns<W>(output: ($: Env<I, D>) => W): Workflow<I, Unwire<W>, D, G>
+}
+
+/** The gates of a workflow together with those of one below it, by path. */
+type Also<G, WG, P extends string> = keyof WG extends never
+  ? G
+  : G & { readonly [K in keyof WG & string as `${P}/${K}`]: WG[K] }
+
+/** How a gate waits. */
+export type GateOptions<I, D, V> = GateFacts<I, D> & (GateDeadline<I, D, V> | GateForever)
+
+export interface GateFacts<I, D> extends Omit<NodeOptions<I, D>, Exclude<keyof TaskOptions, "estimate">> {
+  /** What whoever answers should see. */
+  readonly show?: ($: Env<I, D>) => unknown
+  /** Name of a signal that answers it too. */
+  readonly signal?: string
+}
+
+export interface GateDeadline<I, D, V> {
+  /** How long it waits: `"24h"`; or `"forever"`. */
+  readonly within: Duration
+  /** What happens when nobody answers in time: `"fail"`, a value that stands for the answer, or a function that gives it. */
+  readonly otherwise: "fail" | V | (($: Env<I, D>) => Wire<V>)
+}
+
+export interface GateForever {
+  readonly within: "forever"
+  readonly otherwise?: never
 }
 
 export interface MapOptions {
@@ -157,6 +215,11 @@ export interface RepeatOptions<S> {
 type CaseInput<C> = {
   [K in keyof C]: C[K] extends Workflow<infer WI, any> ? (value: WI) => void : never
 }[keyof C] extends (value: infer All) => void
+  ? All
+  : never
+type CaseGates<C> = {
+  [K in keyof C]: (gates: C[K] extends Workflow<any, any, any, infer WG> ? WG : never) => void
+}[keyof C] extends (gates: infer All) => void
   ? All
   : never
 type CaseOutput<C> = { [K in keyof C]: C[K] extends Workflow<any, infer WO> ? WO : never }[keyof C]
@@ -216,8 +279,11 @@ interface Shared {
   readonly options: WorkflowOptions
   readonly tasks: Array<TaskIR>
   readonly index: Map<string, number>
-  readonly code: Map<string, TaskDef | PureFunction>
+  readonly code: Map<string, TaskDef | PureFunction | AnySchema>
 }
+
+/** Code that is bound by a name of the builder's. */
+type Bound = readonly [string, PureFunction | AnySchema]
 
 type Lambda = ($: any) => any
 type Options = NodeOptions<any, any> & Partial<MapOptions> & { readonly [key: string]: unknown }
@@ -248,7 +314,7 @@ class Draft {
         value: concurrency,
         allowed: "a whole number from 1"
       })
-    const work = isDef(each) ? this.#work(each, options, key) : { workflow: each.ir }
+    const work = isDef(each) ? this.#work(each, options, key, ["item", "index"]) : { workflow: each.ir }
     const item = input === undefined ? work : { ...work, input: toMapping(input(this.#env(["item", "index"]))) }
     const fields = {
       kind: "map",
@@ -269,6 +335,33 @@ class Draft {
     const durationMs =
       typeof duration === "function" ? toMapping(duration(this.#env())) : milliseconds(duration, `duration of '${key}'`)
     return this.#add(key, options, { kind: "sleep", durationMs }, [])
+  }
+
+  gate(key: string, schema: AnySchema, options: Options & { readonly [key: string]: unknown }) {
+    const { within, otherwise, show, signal } = options as unknown as GateOptions<any, any, unknown>
+    // a schema that accepts everything is a type and nothing more
+    const check = standardCheck(schema, "") === undefined ? undefined : `${this.#shared.name}/${key}`
+    const fields = {
+      kind: "gate",
+      ...(show === undefined ? {} : { show: toMapping(show(this.#env())) }),
+      ...(within === "forever" ? {} : this.#deadline(key, within, otherwise)),
+      ...(signal === undefined ? {} : { signal }),
+      ...(check === undefined ? {} : { check })
+    }
+    return this.#add(key, options, fields, check === undefined ? [] : [[check, schema]])
+  }
+
+  #deadline(key: string, within: Duration, otherwise: unknown): object {
+    const withinMs = milliseconds(within, `within of '${key}'`)
+    if (withinMs < 1) throw new InvalidOption({ option: `within of '${key}'`, value: within, allowed: "at least 1 ms" })
+    if (otherwise === undefined)
+      throw new InvalidOption({
+        option: `otherwise of '${key}'`,
+        value: otherwise,
+        allowed: '"fail", a value that stands for the answer, or a function of $ that gives it'
+      })
+    const value = typeof otherwise === "function" ? otherwise(this.#env()) : otherwise
+    return { withinMs, otherwise: otherwise === "fail" ? "fail" : { value: toMapping(value) } }
   }
 
   use(key: string, nested: Workflow, input: Lambda, options: Options = none) {
@@ -360,18 +453,16 @@ class Draft {
   }
 
   /** The fields of a task that say what executes it; policies given at this place win over those of the task. */
-  #work(def: TaskDef, options: Options, key: string): object {
+  #work(def: TaskDef, options: Options, key: string, special: ReadonlyArray<string> = []): object {
     if (options === none) return plainFields(def).work
-    return workFields(def, { ...def.options, ...taskOptions(options) }, `task '${key}'`)
+    const fields = workFields(def, { ...def.options, ...taskOptions(options) }, `task '${key}'`)
+    const keyOf = (options.cache as { readonly key?: Lambda } | undefined)?.key
+    if (keyOf === undefined) return fields
+    return { ...fields, cache: { ...(fields as WorkPolicy).cache, key: toMapping(keyOf(this.#env(special))) } }
   }
 
   /** A new draft with one task more. Continuing an older draft copies what it sees first. */
-  #add(
-    key: string,
-    options: Options,
-    fields: object,
-    code: ReadonlyArray<TaskDef | Workflow | readonly [string, PureFunction]>
-  ): Draft {
+  #add(key: string, options: Options, fields: object, code: ReadonlyArray<TaskDef | Workflow | Bound>): Draft {
     const shared = this.#shared.tasks.length === this.#size ? this.#shared : this.#fork()
     if (!isId(key) || key === "input")
       throw this.#invalid(
@@ -423,10 +514,10 @@ class Draft {
     }
   }
 
-  #bind(shared: Shared, one: TaskDef | Workflow | readonly [string, PureFunction]): void {
+  #bind(shared: Shared, one: TaskDef | Workflow | Bound): void {
     if (isDef(one) && (one.run === undefined || shared.code.get(one.name) === one)) return
-    const named: Iterable<readonly [string, TaskDef | PureFunction]> = Array.isArray(one)
-      ? [one as unknown as readonly [string, PureFunction]]
+    const named: Iterable<readonly [string, TaskDef | PureFunction | AnySchema]> = Array.isArray(one)
+      ? [one as unknown as Bound]
       : isDef(one)
         ? [[one.name, one]]
         : (one as Workflow).code
@@ -478,14 +569,15 @@ const plainFields = (def: TaskDef) => {
 const plain = new WeakMap<TaskDef, { readonly work: object; readonly common: object }>()
 
 const workFields = (def: TaskDef, options: TaskOptions, subject: string): object => {
-  const { type, timeoutMs, retry } = workPolicy(options, subject)
+  const { type, timeoutMs, retry, cache } = workPolicy(options, subject)
   const source =
     def.needs.length === 0 ? { task: def.name } : { needs: def.needs.length === 1 ? def.needs[0]! : def.needs }
   return {
     ...source,
     ...(type === undefined ? {} : { type }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    ...(retry === undefined ? {} : { retry })
+    ...(retry === undefined ? {} : { retry }),
+    ...(cache === undefined ? {} : { cache })
   }
 }
 
@@ -498,7 +590,7 @@ const commonFields = (options: TaskOptions, subject: string): object => {
   }
 }
 
-const optionKeys = ["timeout", "retry", "priority", "estimate", "resources", "type"] as const
+const optionKeys = ["timeout", "retry", "cache", "priority", "estimate", "resources", "type"] as const
 const taskOptions = (options: Options): TaskOptions =>
   Object.fromEntries(optionKeys.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])))
 

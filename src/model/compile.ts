@@ -9,6 +9,7 @@ import { type DependencyGraph, indegrees } from "./dependencies.ts"
 import {
   type Each,
   type ExpandTask,
+  type GateTask,
   kindOf,
   type Mapping,
   type RepeatTask,
@@ -51,7 +52,7 @@ export interface CompiledTask {
 
 /** What an attempt needs to know. */
 export interface CompiledWork {
-  readonly kind: Exclude<TaskKind, "sleep" | "map" | "use" | "branch" | "repeat" | "expand">
+  readonly kind: Exclude<TaskKind, "sleep" | "gate" | "map" | "use" | "branch" | "repeat" | "expand">
   readonly ir: Work
   /** Name of the bound code. */
   readonly code: string | undefined
@@ -60,6 +61,8 @@ export interface CompiledWork {
   readonly timeoutMs: number
   /** Settings with references (`argv`, `url`, `body` …), put together at the time of the attempt. */
   readonly settings: Resolver | undefined
+  /** How long a value may be given again, and what it depends on: the input when there is no key. */
+  readonly cache: { readonly ttlMs: number; readonly key: Resolver | undefined } | undefined
   readonly checkIn: Check | undefined
   readonly checkOut: Check | undefined
 }
@@ -68,6 +71,15 @@ export interface CompiledWork {
 export type Structure =
   | { readonly kind: "leaf" }
   | { readonly kind: "sleep"; readonly durationMs: Resolver }
+  | {
+      readonly kind: "gate"
+      readonly show: Resolver
+      readonly withinMs: number | undefined
+      /** The answer when nobody gives one in time; undefined fails the gate. */
+      readonly otherwise: Resolver | undefined
+      readonly signal: string | undefined
+      readonly checkOut: Check | undefined
+    }
   | {
       readonly kind: "map"
       readonly over: Resolver
@@ -170,6 +182,7 @@ const compileWork = (task: TaskIR, tools: Tools): CompiledWork | undefined => {
     "expand" in task ||
     task.retry !== undefined ||
     task.timeoutMs !== undefined ||
+    task.cache !== undefined ||
     task.in !== undefined ||
     task.out !== undefined ||
     task.type !== undefined
@@ -185,7 +198,7 @@ const compileWork = (task: TaskIR, tools: Tools): CompiledWork | undefined => {
 
 const ownWork = (task: TaskIR, { resolve, resolveItem }: Tools): CompiledWork | undefined => {
   const kind = kindOf(task)
-  if (kind === "sleep" || kind === "use" || kind === "branch" || kind === "repeat") return undefined
+  if (kind === "sleep" || kind === "gate" || kind === "use" || kind === "branch" || kind === "repeat") return undefined
   const work = (kind === "map" ? (task as { each: Each }).each : task) as Work
   if ("workflow" in work) return undefined
   const workKind = kind === "map" || kind === "expand" ? kindOf(stripExpand(work) as TaskIR) : kind
@@ -200,10 +213,16 @@ const ownWork = (task: TaskIR, { resolve, resolveItem }: Tools): CompiledWork | 
       workKind === "shell" || workKind === "http"
         ? (kind === "map" ? resolveItem : resolve)(workSettings(work))
         : undefined,
+    cache: cacheOf(work, kind === "map" ? resolveItem : resolve),
     checkIn: jsonSchemaCheck(work.in, `the input of task '${task.id}'`),
     checkOut: jsonSchemaCheck(work.out, `the result of task '${task.id}'`)
   }
 }
+
+const cacheOf = ({ cache }: Work, resolve: Resolve): CompiledWork["cache"] =>
+  cache === undefined
+    ? undefined
+    : { ttlMs: cache.ttlMs, key: cache.key === undefined ? undefined : resolve(cache.key) }
 
 const stripExpand = (work: Work): Work => {
   const { expand: _, ...rest } = work as ExpandTask
@@ -218,6 +237,17 @@ const structureOf = (given: Definition, task: TaskIR, { resolve, resolveItem, as
   switch (kindOf(task)) {
     case "sleep":
       return { kind: "sleep", durationMs: resolve((task as SleepTask).durationMs) }
+    case "gate": {
+      const { show, withinMs, otherwise, signal, out } = task as GateTask
+      return {
+        kind: "gate",
+        show: resolve(show),
+        withinMs,
+        otherwise: typeof otherwise === "object" ? resolve(otherwise.value) : undefined,
+        signal,
+        checkOut: jsonSchemaCheck(out, `the answer to gate '${task.id}'`)
+      }
+    }
     case "map": {
       const {
         over,

@@ -69,6 +69,7 @@ const policy = {
   type: optional(Schema.Literals(["compute", "io", "network", "hybrid"])),
   timeoutMs: optional(PositiveMilliseconds),
   retry: optional(Retry),
+  cache: optional(Schema.Struct({ ttlMs: PositiveMilliseconds, key: optional(Mapping) })),
   in: optional(JsonSchemaDocument),
   out: optional(JsonSchemaDocument)
 }
@@ -122,6 +123,19 @@ const workKinds = Object.keys(work) as Array<WorkKind>
 
 const structural = {
   sleep: { kind: Schema.Literal("sleep"), durationMs: Schema.Union([Milliseconds, Ref]) },
+  gate: {
+    kind: Schema.Literal("gate"),
+    show: optional(Mapping),
+    withinMs: optional(PositiveMilliseconds),
+    otherwise: optional(
+      Schema.Union([Schema.Literal("fail"), Schema.Struct({ value: Mapping })]).annotate({
+        description: 'what happens when nobody answers in time: "fail", or {"value": the answer}'
+      })
+    ),
+    signal: optional(Id),
+    out: optional(JsonSchemaDocument),
+    check: optional(Text)
+  },
   derive: { kind: Schema.Literal("derive"), task: optional(Text) },
   map: {
     kind: Schema.Literal("map"),

@@ -56,6 +56,7 @@ export type ProblemCode =
   | "KIND_NOT_ALLOWED"
   | "NO_AGENT"
   | "TASKS_EMPTY"
+  | "GATE_NOT_AWAITED"
   | "TASK_UNUSED"
   | "JSON_SYNTAX"
   | "YAML_SYNTAX"
@@ -229,6 +230,74 @@ export class RunFailed extends TroupeError {
     this.run = run
     this.task = task
     this.failure = failure
+  }
+}
+
+/** How a gate ended that takes no answer any more. */
+export type GateEnd = "answered" | "rejected" | "timed out" | "cancelled" | "skipped" | "ended"
+
+const gateEnds: Record<GateEnd, string> = {
+  answered: "it has its answer",
+  rejected: "it was rejected",
+  "timed out": "nobody answered in time",
+  cancelled: "it was cancelled with what it stands in",
+  skipped: "it, or what it stands in, was skipped",
+  ended: "what it stands in has ended"
+}
+
+/** A gate takes no answer any more, or a signal reaches nobody: `became` says why. The first answer stays what it was. */
+export class GateClosed extends TroupeError {
+  readonly _tag = "GateClosed"
+  readonly code = "GATE_CLOSED"
+  readonly run: string
+  /** Path of the gate, or the name of the signal. */
+  readonly gate: string
+  readonly became: GateEnd
+  constructor({ run, gate, became }: { run: string; gate: string; became: GateEnd }) {
+    super(
+      `'${gate}' of run '${run}' takes no answer any more: ${gateEnds[became]}; see what became of the run with status() or "troupe show ${run}"`
+    )
+    this.run = run
+    this.gate = gate
+    this.became = became
+  }
+}
+
+/** The workflow of a run has no gate of that path, or none that listens to a signal of that name; nothing was written. */
+export class GateUnknown extends TroupeError {
+  readonly _tag = "GateUnknown"
+  readonly code = "GATE_UNKNOWN"
+  readonly run: string
+  /** Path of the gate, or name of the signal, as it was given. */
+  readonly gate: string
+  readonly known: ReadonlyArray<string>
+  constructor({
+    run,
+    gate,
+    what,
+    known,
+    near
+  }: {
+    run: string
+    gate: string
+    what: "gate" | "signal"
+    known: ReadonlyArray<string>
+    /** "did you mean 'x'?", or "". */
+    near: string
+  }) {
+    const asked = JSON.stringify(gate.slice(0, 200))
+    super(
+      `${what === "gate" ? `run '${run}' has no gate ${asked}` : `no gate of run '${run}' listens to the signal ${asked}`}: ${
+        near !== ""
+          ? near
+          : known.length === 0
+            ? `there are none; add one with .gate(name, schema, ${what === "gate" ? "{ within, … }" : "{ signal, … }"})`
+            : `there are: ${known.slice(0, 10).join(", ")}`
+      }`
+    )
+    this.run = run
+    this.gate = gate
+    this.known = known
   }
 }
 
@@ -465,6 +534,68 @@ export class VersionUnavailable extends TroupeError {
     this.workflow = workflow
     this.hash = hash
     this.missing = missing
+  }
+}
+
+/** `ctx.tx` or `orchestrator.transaction` was used where runs are not written to a SQLite file. */
+export class TransactionsUnsupported extends TroupeError {
+  readonly _tag = "TransactionsUnsupported"
+  readonly code = "TRANSACTIONS_UNSUPPORTED"
+  readonly retryable = false
+  constructor() {
+    super(
+      'transactions need runs that are written to a SQLite file, and this is none: Orchestrator.open({ store: "sqlite:path/to/file.db" })'
+    )
+  }
+}
+
+const misuses = {
+  misplaced: "what tx() gives was not returned as it is by the attempt that asked for it: return ctx.tx(…) itself",
+  async:
+    "a promise or an Effect came up inside a transaction: wait before it begins; the function, and the checks of results and inputs inside, must answer at once",
+  over: "the transaction is over: use what tx() hands to its function only until that function returns",
+  ended:
+    "a statement ended the transaction by itself (ON CONFLICT ROLLBACK in a table, or RAISE(ROLLBACK) in a trigger): nothing of it was written; use ABORT there",
+  open: "the store was asked for something else in the middle of a transaction: do that before or after it",
+  planner:
+    "a task that plans further tasks (expand) cannot give its plan out of a transaction: write in a task of its own"
+} as const
+
+/** A transaction was used in a way that cannot work; nothing of it was written. */
+export class TransactionMisused extends TroupeError {
+  readonly _tag = "TransactionMisused"
+  readonly code = "TRANSACTION_MISUSED"
+  readonly retryable = false
+  readonly how: keyof typeof misuses
+  constructor({ how }: { how: keyof typeof misuses }) {
+    super(misuses[how])
+    this.how = how
+  }
+}
+
+const refusals = {
+  ours: (word: string) =>
+    `'${word}' belongs to Troupe, whose names begin with 'troupe_': read runs through the orchestrator, call tables of your own something else, and bind values instead of writing them into the text`,
+  control: (word: string) =>
+    `${word} would end the transaction or change the connection, which belong to Troupe: leave it out (throw to undo everything; a column of that name can stand in double quotes)`,
+  several: () =>
+    "there is more than one statement in the text: call run() for each, or exec() for statements without values"
+} as const
+
+/** A statement that is not allowed in a transaction; it was not executed. */
+export class StatementRefused extends TroupeError {
+  readonly _tag = "StatementRefused"
+  readonly code = "STATEMENT_REFUSED"
+  readonly retryable = false
+  readonly why: keyof typeof refusals
+  /** The word that it was refused for. */
+  readonly word: string
+  readonly sql: string
+  constructor({ why, word, sql }: { why: keyof typeof refusals; word: string; sql: string }) {
+    super(`the statement ${JSON.stringify(sql.slice(0, 80))} was refused: ${refusals[why](word)}`)
+    this.why = why
+    this.word = word
+    this.sql = sql.slice(0, 1_000)
   }
 }
 

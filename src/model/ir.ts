@@ -164,10 +164,19 @@ export interface WorkPolicy {
   /** An attempt that takes longer is aborted and counts as failed; default one hour. */
   readonly timeoutMs?: number
   readonly retry?: RetryPolicy
+  /** Equal work with equal data is not done again for a while. */
+  readonly cache?: CachePolicy
   /** Checks the input of an attempt. */
   readonly in?: JsonSchema
   /** Checks its result. */
   readonly out?: JsonSchema
+}
+
+/** How long the result of a success may be given again, in every run of the store. Failures are never remembered. */
+export interface CachePolicy {
+  readonly ttlMs: number
+  /** What the result depends on, beside what does the work; the input when absent. In a fan-out it may use `item` and `index`. */
+  readonly key?: Mapping
 }
 
 /** Code that is bound by name, with `workflow()` or `load()`. */
@@ -237,6 +246,26 @@ export interface SleepTask extends TaskCommon {
   readonly durationMs: number | Reference
 }
 
+/**
+ * Waits for something from outside: a person's approval, a signal, a callback. The answer is the result; no attempt is open
+ * meanwhile, and none is needed: an answer that comes before the gate opens is kept for it.
+ */
+export interface GateTask extends TaskCommon {
+  readonly kind: "gate"
+  /** What whoever answers should see; its references are dependencies. */
+  readonly show?: Mapping
+  /** How long it waits; for ever when absent. */
+  readonly withinMs?: number
+  /** What happens when nobody answers in time: the gate fails, or this value is the answer. There with `withinMs`, and only with it. */
+  readonly otherwise?: "fail" | { readonly value: Mapping }
+  /** Name of a signal that answers it too; every gate that listens to the name hears it. */
+  readonly signal?: string
+  /** What an answer must look like. */
+  readonly out?: JsonSchema
+  /** Name of the bound schema that answers must match. */
+  readonly check?: string
+}
+
 /** A pure step between tasks, executed by a bound function. */
 export interface DeriveTask extends TaskCommon {
   readonly kind: "derive"
@@ -291,7 +320,16 @@ export interface RepeatTask extends TaskCommon {
 /** A planning task whose result is a `Fragment`: tasks and edges that are injected whole, or refused whole. */
 export type ExpandTask = TaskCommon & Work & { readonly expand: true }
 
-export type TaskIR = WorkTask | SleepTask | DeriveTask | MapTask | UseTask | BranchTask | RepeatTask | ExpandTask
+export type TaskIR =
+  | WorkTask
+  | SleepTask
+  | GateTask
+  | DeriveTask
+  | MapTask
+  | UseTask
+  | BranchTask
+  | RepeatTask
+  | ExpandTask
 
 /** What an `expand` task returns. */
 export interface Fragment {
@@ -302,10 +340,10 @@ export interface Fragment {
   readonly edges?: ReadonlyArray<{ readonly from: string; readonly to: string }>
 }
 
-export type StructuralKind = "sleep" | "derive" | "map" | "use" | "branch" | "repeat"
+export type StructuralKind = "sleep" | "gate" | "derive" | "map" | "use" | "branch" | "repeat"
 export type TaskKind = BuiltinKind | StructuralKind | "task" | "needs" | "expand"
 
-/** The kind of a task, for all eight forms. */
+/** The kind of a task, for all its forms. */
 export const kindOf = (task: TaskIR): TaskKind => {
   if ("expand" in task) return "expand"
   if ("kind" in task) return task.kind
@@ -313,4 +351,12 @@ export const kindOf = (task: TaskIR): TaskKind => {
 }
 
 export const builtinKinds: ReadonlyArray<BuiltinKind> = ["noop", "echo", "fail", "shell", "http", "module"]
-export const structuralKinds: ReadonlyArray<StructuralKind> = ["sleep", "derive", "map", "use", "branch", "repeat"]
+export const structuralKinds: ReadonlyArray<StructuralKind> = [
+  "sleep",
+  "gate",
+  "derive",
+  "map",
+  "use",
+  "branch",
+  "repeat"
+]

@@ -22,6 +22,8 @@ export const limits = {
   repeat: 1_000_000,
   /** Attempts of one task. */
   attempts: 10_000,
+  /** Signals and early answers of one run that wait for their gate. */
+  signals: 1_000,
   /** Longest wait, in milliseconds: ten years and a bit. */
   durationMs: 3_660 * 24 * 3_600_000
 } as const

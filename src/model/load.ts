@@ -4,12 +4,13 @@ import { suggest } from "./ids.ts"
 import { type Each, kindOf, type TaskIR, type WorkflowIR } from "./ir.ts"
 import { limits } from "./limits.ts"
 import { forEachInner } from "./nested.ts"
+import type { AnySchema } from "./schemas.ts"
 import type { TaskDef } from "./task.ts"
 import { validate } from "./validate.ts"
 import { type Code, makeWorkflow, type PureFunction, type Workflow } from "./workflow.ts"
 
-/** Code for the names that a document uses: tasks, or pure functions for `derive`. */
-export type Bindings = { readonly [name: string]: TaskDef | PureFunction }
+/** Code for the names that a document uses: tasks, pure functions for `derive`, schemas for the answers to gates. */
+export type Bindings = { readonly [name: string]: TaskDef | PureFunction | AnySchema }
 
 /**
  * A workflow from a document (the IR as a plain value) and the code that it names.
@@ -107,7 +108,7 @@ export const bindingProblems = (ir: WorkflowIR, code: Code, path = ""): Readonly
     problems.push({
       code: "TASK_UNKNOWN",
       severity: "error",
-      path: `${path}/tasks/${i}${"each" in task ? "/each" : ""}/task`,
+      path: `${path}/tasks/${i}${"each" in task ? "/each" : ""}/${kindOf(task) === "gate" ? "check" : "task"}`,
       message: `nothing is bound to the name '${name}'`,
       hint: suggest(name, code.keys()) || "pass it to load(document, { [name]: task }), or use a built-in kind"
     })
@@ -118,7 +119,9 @@ export const bindingProblems = (ir: WorkflowIR, code: Code, path = ""): Readonly
 
 /** The name of the code that a task runs, if it runs code. */
 export const codeNameOf = (task: TaskIR): string | undefined => {
-  if (kindOf(task) === "derive") return (task as { task?: string }).task ?? task.id
+  const kind = kindOf(task)
+  if (kind === "derive") return (task as { task?: string }).task ?? task.id
+  if (kind === "gate") return (task as { check?: string }).check
   const work = "each" in task ? (task.each as Each) : task
   return "task" in work ? (work as { task?: string }).task : undefined
 }

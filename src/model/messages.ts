@@ -30,6 +30,8 @@ export interface AttemptSucceeded {
   readonly attempt: number
   readonly value: Json
   readonly agent?: string
+  /** The value was remembered from an earlier attempt with the same key; nobody was called. */
+  readonly cached?: true
 }
 
 export interface AttemptFailed {
@@ -65,6 +67,31 @@ export interface TimerFired {
   readonly at: number
   /** Path of the task that waits; "" for the run itself. */
   readonly task: string
+}
+
+/** Somebody, or something, answered a gate. */
+export interface GateAnswered extends Cause {
+  readonly type: "gate.answered"
+  readonly at: number
+  /** Path of the gate. */
+  readonly task: string
+  readonly value: Json
+}
+
+/** Somebody said no at a gate. */
+export interface GateRejected extends Cause {
+  readonly type: "gate.rejected"
+  readonly at: number
+  readonly task: string
+  readonly reason: string
+}
+
+/** Something happened outside that gates of the run may wait for. */
+export interface SignalReceived extends Cause {
+  readonly type: "signal.received"
+  readonly at: number
+  readonly name: string
+  readonly value: Json
 }
 
 export interface RunPaused extends Cause {
@@ -114,6 +141,9 @@ export type Message =
   | AttemptAborted
   | AttemptLate
   | TimerFired
+  | GateAnswered
+  | GateRejected
+  | SignalReceived
   | RunPaused
   | RunResumed
   | RunCancelled

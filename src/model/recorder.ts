@@ -39,7 +39,11 @@ export type Unwire<W> = W extends { readonly [refType]: infer T }
       : W
 
 /** What `when` and `until` may ask: a reference (is it there, and not null, false, 0 or ""?) or a comparison. */
-export type When = Ref<any> | Comparison | boolean
+export type When = AnyRef | Comparison | boolean
+/** A reference to anything: `Ref<any>` would ask for the keys of a list. */
+interface AnyRef {
+  readonly [refType]: unknown
+}
 declare const comparisonType: unique symbol
 export interface Comparison {
   readonly [comparisonType]: true
@@ -66,7 +70,7 @@ export const gte = <T extends number | string>(a: Ref<T>, b: Ref<NoInfer<T>> | N
 export const oneOf = <T>(a: Ref<T>, list: Ref<ReadonlyArray<NoInfer<T>>> | ReadonlyArray<NoInfer<T>>): Comparison =>
   comparison({ in: [a, list] })
 /** There at all, null included. */
-export const exists = (a: Ref<any>): Comparison => comparison({ exists: a })
+export const exists = (a: AnyRef): Comparison => comparison({ exists: a })
 /** All of these. */
 export const and = (...all: ReadonlyArray<When>): Comparison => comparison({ and: all })
 /** At least one of these. */

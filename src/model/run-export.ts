@@ -136,7 +136,13 @@ const said = { who: perhaps(text), why: perhaps(text) }
 /** What each kind of message consists of. */
 const shapes: { readonly [type in MessageType]: { readonly [name: string]: Fits } } = {
   "run.submitted": { workflow: text, version: perhaps(text), hash: perhaps(text), input: json },
-  "attempt.succeeded": { task: text, attempt: count, value: json, agent: perhaps(text) },
+  "attempt.succeeded": {
+    task: text,
+    attempt: count,
+    value: json,
+    agent: perhaps(text),
+    cached: perhaps(oneOf(true))
+  },
   "attempt.failed": { task: text, attempt: count, failure, agent: perhaps(text) },
   "attempt.aborted": { task: text, attempt: count },
   "attempt.late": {
@@ -147,6 +153,9 @@ const shapes: { readonly [type in MessageType]: { readonly [name: string]: Fits 
     failure: perhaps(failure)
   },
   "timer.fired": { task: text },
+  "gate.answered": { task: text, value: json, ...said },
+  "gate.rejected": { task: text, reason: text, ...said },
+  "signal.received": { name: text, value: json, ...said },
   "run.paused": said,
   "run.resumed": said,
   "run.cancelled": { force: flag, ...said },

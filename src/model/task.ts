@@ -6,6 +6,7 @@ import type { Resources, RetryPolicy, WorkPolicy } from "./ir.ts"
 import { limits } from "./limits.ts"
 import { builtinResources } from "./resources.ts"
 import type { AnySchema, InferInput, InferOutput } from "./schemas.ts"
+import type { InTransaction, Transaction } from "./transaction.ts"
 
 /** What the body of a task gets besides its input. */
 export interface TaskContext {
@@ -26,6 +27,13 @@ export interface TaskContext {
   readonly deadlineAt: number
   /** The agent that does the work, for tasks with `needs`. */
   readonly agent: string | undefined
+  /**
+   * A result that is worked out in the transaction that writes it, in the same SQLite file: return what it gives. What `work`
+   * writes is there exactly once: with the result, or not at all. It may be called again when the transaction has to be
+   * written again, so it must touch nothing but `db`, and it must answer at once; when it throws, nothing of it stays and the
+   * attempt has failed. Other stores refuse it with `TransactionsUnsupported`.
+   */
+  readonly tx: <T>(work: (db: Transaction) => T) => InTransaction<T>
 }
 
 /** When a failed attempt is tried again. */
@@ -42,11 +50,19 @@ export interface RetryOptions {
   readonly jitter?: number | boolean
 }
 
+/** How long a result may be given again instead of being worked out anew. */
+export interface CacheOptions {
+  /** From when the result is written; 1 ms to ten years. */
+  readonly ttl: Duration
+}
+
 /** Policies of a task; where a workflow uses the task it can give others. */
 export interface TaskOptions {
   /** An attempt that takes longer is aborted and counts as failed; default one hour. */
   readonly timeout?: Duration
   readonly retry?: RetryOptions
+  /** Equal input is not worked on again for so long: the result is remembered, in every run of the store. */
+  readonly cache?: CacheOptions
   /** 0 (last) to 100 (first) among ready tasks; default 50. */
   readonly priority?: number
   /** Expected length, for plans and ETA. */
@@ -64,6 +80,9 @@ export interface TaskOptions {
   readonly type?: "compute" | "io" | "network" | "hybrid"
 }
 
+/** A result, or one that is worked out in the transaction that writes it. */
+export type Returned<T> = T | InTransaction<T>
+
 /** Either `run`, or `needs` for work that an agent does. */
 export interface TaskBody<IS extends AnySchema, OS extends AnySchema> {
   /** Checks the input; `type<T>()` only names its type. */
@@ -71,7 +90,10 @@ export interface TaskBody<IS extends AnySchema, OS extends AnySchema> {
   /** Checks the result. */
   readonly out: OS
   /** The work. It may be called again after a crash: use `key` where an effect must not happen twice. */
-  readonly run?: (input: InferOutput<IS>, context: TaskContext) => InferInput<OS> | PromiseLike<InferInput<OS>>
+  readonly run?: (
+    input: InferOutput<IS>,
+    context: TaskContext
+  ) => Returned<InferInput<OS>> | PromiseLike<Returned<InferInput<OS>>>
   /** Capabilities of the agent that does the work, all of them. */
   readonly needs?: string | ReadonlyArray<string>
 }
@@ -128,6 +150,7 @@ export const workPolicy = (
   ...(options.type === undefined ? {} : { type: options.type }),
   ...(options.timeout === undefined ? {} : { timeoutMs: timeoutMs(options.timeout, subject) }),
   ...(options.retry === undefined ? {} : { retry: retryPolicy(options.retry, subject) }),
+  ...(options.cache === undefined ? {} : { cache: { ttlMs: ttlMs(options.cache, subject) } }),
   ...(options.estimate === undefined ? {} : { estimateMs: milliseconds(options.estimate, `estimate of ${subject}`) }),
   ...(options.resources === undefined ? {} : { resources: resources(options.resources, subject) }),
   ...(options.priority === undefined
@@ -135,9 +158,12 @@ export const workPolicy = (
     : { priority: wholeWithin(options.priority, 0, 100, `priority of ${subject}`) })
 })
 
-const timeoutMs = (timeout: Duration, subject: string) => {
-  const ms = milliseconds(timeout, `timeout of ${subject}`)
-  if (ms < 1) throw new InvalidOption({ option: `timeout of ${subject}`, value: timeout, allowed: "at least 1 ms" })
+const timeoutMs = (timeout: Duration, subject: string) => positiveMs(timeout, `timeout of ${subject}`)
+const ttlMs = ({ ttl }: CacheOptions, subject: string) => positiveMs(ttl, `cache.ttl of ${subject}`)
+
+const positiveMs = (duration: Duration, option: string) => {
+  const ms = milliseconds(duration, option)
+  if (ms < 1) throw new InvalidOption({ option, value: duration, allowed: "at least 1 ms" })
   return ms
 }
 

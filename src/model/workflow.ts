@@ -8,15 +8,15 @@ import type { AnySchema } from "./schemas.ts"
 import type { TaskDef } from "./task.ts"
 import { validate } from "./validate.ts"
 
-/** Functions by the names that the IR uses: tasks, and the pure functions of `derive`. */
-export type Code = ReadonlyMap<string, TaskDef | PureFunction>
+/** Code by the names that the IR uses: tasks, the pure functions of `derive`, and the schemas of gates. */
+export type Code = ReadonlyMap<string, TaskDef | PureFunction | AnySchema>
 export type PureFunction = (input: any) => unknown
 
 /**
- * A workflow definition with its types: `I` goes in, `O` comes out, `D` are the results by task.
+ * A workflow definition with its types: `I` goes in, `O` comes out, `D` are the results by task, `G` the answers by gate.
  * It is frozen; the same value can be run any number of times, by any number of orchestrators.
  */
-export interface Workflow<I = any, O = any, D = any> {
+export interface Workflow<I = any, O = any, D = any, G = any> {
   readonly name: string
   /** The whole definition as frozen JSON. */
   readonly ir: WorkflowIR
@@ -31,7 +31,7 @@ export interface Workflow<I = any, O = any, D = any> {
   /** Stages, critical path, resources and schedule, without running anything. */
   plan(options?: PlanOptions): ExecutionPlan
   /** Types only; never there at run time. */
-  readonly _types?: { readonly input: I; readonly output: O; readonly tasks: D }
+  readonly _types?: { readonly input: I; readonly output: O; readonly tasks: D; readonly gates: G }
 }
 
 class WorkflowValue implements Workflow {

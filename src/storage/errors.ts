@@ -214,7 +214,7 @@ const unusable: Record<UnusableReason, (detail: string) => string> = {
     `was written by an older version of Troupe (${detail}): open it once for writing, which updates it`,
   "read-only": () => "may not be written to: give it write permission, or open another store",
   "no-wal": () =>
-    `has lost its '-wal' file, and with it what was written last: put that file back, or restore a backup; "troupe doctor" with '--accept-loss' opens it as it is`,
+    `has lost its '-wal' file, and with it what was written last: put that file back, or restore a backup; if another SQLite program had the store open since, nothing is lost, and "troupe doctor" with '--accept-loss' opens it as it is`,
   missing: () => "does not exist: check the path, or run a workflow there first",
   corrupt: (detail) => `is damaged (${detail}): run "troupe doctor" on it, and restore it from a backup`,
   unreachable: (detail) => `cannot be opened: ${detail}`

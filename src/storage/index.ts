@@ -20,11 +20,13 @@ export {
   Journal,
   type JournalService,
   type Pinned,
+  type Remember,
   type RunNote,
   type RunPage,
   type RunQuery,
   type RunRecord,
-  type Snapshot
+  type Snapshot,
+  type Within
 } from "./journal.ts"
 export { type Law, laws } from "./laws.ts"
 export { layerMemory, type MemoryOptions, memoryJournal } from "./memory.ts"

@@ -5,7 +5,9 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { WorkflowIR } from "../model/ir.ts"
+import type { Json } from "../model/json.ts"
 import type { Message, RunStatus } from "../model/messages.ts"
+import type { Transaction } from "../model/transaction.ts"
 import type { BackupRefused, JournalError } from "./errors.ts"
 import type { InboxService } from "./inbox.ts"
 
@@ -16,6 +18,28 @@ export interface Entry {
   readonly message: Message
   /** The definition that the run is pinned to; given with its first message where the journal is durable. */
   readonly definition?: Pinned | undefined
+  /** Its message is made in the transaction that writes it; `message` is what a journal without `transact` writes instead. */
+  readonly within?: Within | undefined
+  /** The value of its message may be given again to who asks for this key; kept with it. */
+  readonly remember?: Remember | undefined
+}
+
+/** How a message is made inside the transaction that writes it, together with rows of the application. */
+export interface Within {
+  /**
+   * Writes rows and gives the message. Called again when the batch has to be written again; what it wrote before is gone then.
+   * When it throws, what it wrote is undone, the others of the batch are not, and `refuse` says what is written instead.
+   */
+  readonly perform: (db: Transaction) => Message
+  readonly refuse: (error: unknown) => Message
+  /** Hears which message it has become; what was said last before the append succeeded is in the journal. */
+  readonly told: (message: Message) => void
+}
+
+/** Until when a value may be given again. */
+export interface Remember {
+  readonly key: string
+  readonly expiresAt: number
 }
 
 /** A definition as runs are pinned to it. */
@@ -124,6 +148,14 @@ export interface JournalService {
     notes: ReadonlyArray<RunNote>,
     epoch: number
   ) => Effect.Effect<void, JournalError>
+  /**
+   * Rows of the application and messages in one transaction, where the journal has such: `work` writes rows and gives the
+   * messages that go with them. It is called once, and meanwhile `find` and `read` answer at once and nothing else is asked.
+   * Fails with what `work` threw, nothing written; with `JournalBroken` and `isUnsure` it may be there all the same.
+   */
+  readonly transact?: (work: (db: Transaction) => ReadonlyArray<Entry>, epoch: number) => Effect.Effect<void, unknown>
+  /** The value that was remembered under a key and has not expired at `at`. */
+  readonly cached: (key: string, at: number) => Effect.Effect<Json | undefined, JournalError>
   /** Tells that the owner is alive; refused as an append would be. */
   readonly renew: (epoch: number) => Effect.Effect<void, JournalError>
   /** Gives the journal back in order and lets go of everything. */

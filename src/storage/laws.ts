@@ -9,7 +9,7 @@ import * as Exit from "effect/Exit"
 import { TroupeError } from "../model/errors.ts"
 import type { Message } from "../model/messages.ts"
 import { hashOf } from "../model/workflow.ts"
-import type { Entry, JournalService, RunNote, RunQuery } from "./journal.ts"
+import type { Entry, JournalService, RunNote, RunQuery, Within } from "./journal.ts"
 
 export interface Law {
   readonly name: string
@@ -43,6 +43,13 @@ const done = (attempt: number, value: unknown = attempt): Message => ({
   attempt,
   value: value as never
 })
+const failure: Message = {
+  type: "attempt.failed",
+  at: 1_000,
+  task: "t",
+  attempt: 1,
+  failure: { tag: "E", message: "no", retryable: true }
+}
 const entries = (run: string, from: number, messages: ReadonlyArray<Message>): ReadonlyArray<Entry> =>
   messages.map((message, i) => ({ run, seq: from + i, message }))
 
@@ -249,7 +256,12 @@ const lawsOfOne: ReadonlyArray<{ readonly name: string; readonly check: (journal
         { type: "run.amended", at: 14, forget: [3, 4], give: { "t3/x": [1] }, who: "ann", why: "it works now" },
         { type: "run.rolledBack", at: 15, to: 3 },
         { type: "run.imported", at: 16, deliveries: { "t4[3]/x": 2 }, who: "ann" },
-        { type: "run.cancelled", at: 16, force: true }
+        { type: "run.cancelled", at: 16, force: true },
+        { type: "gate.answered", at: 17, task: "t5", value: { large }, who: "ann", why: "fits" },
+        { type: "gate.answered", at: 18, task: "t6[3]/ok", value: null },
+        { type: "gate.rejected", at: 19, task: "t7", reason: "", why: "late" },
+        { type: "signal.received", at: 20, name: "paid", value: large, who: "bank" },
+        { type: "signal.received", at: 21, name: "paid", value: false }
       ]
       same(await journal.append(entries("r", 0, messages)), "written")
       same(sorted(await journal.read("r")), sorted(messages))
@@ -373,6 +385,137 @@ const lawsOfOne: ReadonlyArray<{ readonly name: string; readonly check: (journal
         [await look(), sorted(await journal.read("a"))],
         [[0, true], sorted([{ ...submitted(1), hash } as Message, done(1)])]
       )
+    }
+  },
+  {
+    name: "a value is remembered under its key until it expires, and given as it was",
+    check: async (journal) => {
+      const cached = (key: string, at: number) => Effect.runPromise(journal.journal.cached(key, at))
+      const value = { deep: [1, "é", null, "x".repeat(100_000)] }
+      const [first, second, third, failed] = entries("a", 0, [submitted(1), done(1, value), done(2, "new"), failure])
+      const remember = (key: string, expiresAt: number) => ({ remember: { key, expiresAt } })
+      same(await cached("k", 0), undefined)
+      same(
+        await journal.append([
+          first!,
+          { ...second!, ...remember("k", 2_010) },
+          { ...third!, ...remember("other", 2_020) }
+        ]),
+        "written"
+      )
+      same([await cached("k", 2_009), await cached("other", 2_019)], [value, "new"])
+      same(
+        [await cached("k", 2_010), await cached("K", 2_009), await cached("", 2_009)],
+        [undefined, undefined, undefined]
+      )
+      // only successes, and only what was written
+      same(await journal.append([{ ...failed!, ...remember("failed", 99) }]), "written")
+      same(await journal.append([{ ...second!, ...remember("refused", 99) }]), "SequenceConflict")
+      same([await cached("failed", 1), await cached("refused", 1)], [undefined, undefined])
+      const [again] = entries("a", 4, [done(3, "newer")])
+      same(await journal.append([{ ...again!, ...remember("other", 2_030) }]), "written")
+      same(await cached("other", 2_025), "newer")
+    }
+  },
+  {
+    name: "a result that nobody had to be called for says so",
+    check: async (journal) => {
+      const messages = [submitted(1), { ...done(1), cached: true as const }, { ...done(2, [3]), cached: true as const }]
+      same(await journal.append(entries("a", 0, messages as ReadonlyArray<Message>)), "written")
+      same(sorted(await journal.read("a")), sorted(messages as ReadonlyArray<Message>))
+    }
+  },
+  {
+    name: "F11 a message that is made where it is written is written with its rows, or what it is refused with is",
+    check: async ({ journal, epoch }) => {
+      const rows: Array<unknown> = []
+      const told: Array<string> = []
+      const [first, ok, bad, after] = entries("a", 0, [submitted(1), failure, failure, done(4)])
+      const within = (perform: Within["perform"]): Pick<Entry, "within"> => ({
+        within: { perform, refuse: () => done(9, "refused"), told: ({ type }) => void told.push(type) }
+      })
+      const insert = "INSERT INTO app VALUES (?)"
+      const batch = [
+        first!,
+        { ...ok!, ...within((db) => done(db.run(insert, 1).changes, "made")) },
+        {
+          ...bad!,
+          ...within((db) => {
+            db.run(insert, 2)
+            throw failure
+          })
+        },
+        after!
+      ]
+      if (journal.transact === undefined) {
+        // such a journal says so in the message that is there for it
+        same(await tagOf(journal.append(batch, [], epoch)), "written")
+        same((await Effect.runPromise(journal.read("a"))).messages, [submitted(1), failure, failure, done(4)])
+        return
+      }
+      const count = () =>
+        tagOf(
+          journal.transact!((db) => {
+            rows.push(db.get<{ n: number }>("SELECT count(*) AS n FROM app")!.n)
+            return []
+          }, epoch)
+        )
+      same(await tagOf(journal.transact((db) => [db.exec("CREATE TABLE app (n)")].flatMap(() => []), epoch)), "written")
+      same(await tagOf(journal.append(batch, [], epoch)), "written")
+      same((await Effect.runPromise(journal.read("a"))).messages, [
+        submitted(1),
+        done(1, "made"),
+        done(9, "refused"),
+        done(4)
+      ])
+      same(told, ["attempt.succeeded", "attempt.succeeded"])
+      await count()
+      // with a message out of its place nothing is written, rows neither
+      const [late] = entries("a", 9, [failure])
+      const [next] = entries("a", 4, [failure])
+      const write = within((db) => done(db.run(insert, 3).changes))
+      same(
+        await tagOf(
+          journal.append(
+            [
+              { ...next!, ...write },
+              { ...late!, ...write }
+            ],
+            [],
+            epoch
+          )
+        ),
+        "SequenceConflict"
+      )
+      await count()
+      same(rows, [1, 1])
+    }
+  },
+  {
+    name: "F11 rows and runs of one transaction are there together, or nothing is",
+    check: async ({ journal, epoch }) => {
+      const { transact } = journal
+      if (transact === undefined) return
+      const [run] = entries("a", 0, [submitted(1)])
+      const thrown = new LawBroken({ expected: "to be thrown", actual: "thrown" })
+      const write = (found: Array<unknown>, entry: Entry, thenThrows: boolean) =>
+        tagOf(
+          transact((db) => {
+            db.exec("CREATE TABLE IF NOT EXISTS app (n)")
+            found.push(db.run("INSERT INTO app VALUES (?)", 1).changes, db.all("SELECT n FROM app").length)
+            if (thenThrows) throw thrown
+            return [entry]
+          }, epoch)
+        )
+      const found: Array<unknown> = []
+      same(await write(found, run!, true), "LawBroken")
+      same(await Effect.runPromise(journal.find("a")), undefined)
+      same(await write(found, run!, false), "written")
+      same((await Effect.runPromise(journal.read("a"))).messages, [submitted(1)])
+      same(await write(found, run!, false), "SequenceConflict")
+      same(await write(found, { ...run!, run: "b" }, false), "written")
+      same(found, [1, 1, 1, 1, 1, 2, 1, 2])
+      same(await tagOf(transact(() => [], epoch - 1)), "StaleOwner")
     }
   },
   {

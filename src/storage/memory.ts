@@ -3,12 +3,14 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type { WorkflowIR } from "../model/ir.ts"
+import type { Json } from "../model/json.ts"
 import { isTerminal, type Message } from "../model/messages.ts"
 import { type JournalError, JournalFull, SequenceConflict, StaleOwner } from "./errors.ts"
 import {
   type Entry,
   Journal,
   type JournalService,
+  type Remember,
   type RunNote,
   type RunQuery,
   type RunRecord,
@@ -20,6 +22,8 @@ export interface MemoryOptions {
   readonly capacity?: number
   /** Whether it is meant to be opened again by another orchestrator of the same process, as tests do; default false. */
   readonly isDurable?: boolean
+  /** Most values that are remembered for tasks with a cache, the oldest out first; default 10,000. */
+  readonly cacheMax?: number
 }
 
 interface Book {
@@ -37,8 +41,13 @@ interface Book {
 }
 
 /** Makes an empty journal in memory. */
-export const memoryJournal = ({ capacity = 5_000_000, isDurable = false }: MemoryOptions = {}): JournalService => {
+export const memoryJournal = ({
+  capacity = 5_000_000,
+  isDurable = false,
+  cacheMax = 10_000
+}: MemoryOptions = {}): JournalService => {
   const books = new Map<string, Book>()
+  const cache = new Map<string, { readonly value: Json; readonly expiresAt: number }>()
   const definitions = new Map<string, { readonly ir: WorkflowIR; uses: number }>()
   let held = 0
   let order = 0
@@ -60,7 +69,15 @@ export const memoryJournal = ({ capacity = 5_000_000, isDurable = false }: Memor
     return undefined
   }
 
-  const write = ({ run, message, definition }: Entry, epoch: number): void => {
+  const keep = ({ key, expiresAt }: Remember, value: Json): void => {
+    // the newest stands last
+    cache.delete(key)
+    cache.set(key, { value, expiresAt })
+    if (cache.size > cacheMax) cache.delete(cache.keys().next().value!)
+  }
+
+  const write = ({ run, message, definition, remember }: Entry, epoch: number): void => {
+    if (remember !== undefined && message.type === "attempt.succeeded") keep(remember, message.value)
     let book = books.get(run)
     if (book === undefined) {
       if (definition !== undefined) {
@@ -110,6 +127,12 @@ export const memoryJournal = ({ capacity = 5_000_000, isDurable = false }: Memor
         book.noted = book.messages.length
       }
       return Exit.void
+    },
+    cached: (key, at) => {
+      const found = cache.get(key)
+      if (found !== undefined && found.expiresAt > at) return Exit.succeed(found.value)
+      cache.delete(key)
+      return Exit.succeed(undefined)
     },
     renew: owned,
     close: (epoch) => {

@@ -170,6 +170,27 @@ describe.concurrent("a run in a store", () => {
     expect((await here.troupe("rollback", "g", "--to", "0", "--json")).json()).toMatchObject({ ok: true })
   })
 
+  test("J09 a gate is answered from the command line: wrong answers are told, the right one brings the run to its end", async () => {
+    const here = place()
+    const gate = (id: string, more: object = {}) => ({ id, kind: "gate", out: { type: "boolean" }, ...more })
+    const tasks = [gate("approved"), gate("paid", { signal: "paid" })]
+    const file = here.file("ask.json", doc("ask", tasks))
+    await here.troupe("start", file, "--id", "r")
+    const code = async (...args: ReadonlyArray<string>) => (await here.troupe(...args, "--json")).json().error?.code
+    expect(await code("answer", "r", "aproved", "true")).toBe("GATE_UNKNOWN")
+    expect(await code("answer", "r", "approved", '"yes"')).toBe("SCHEMA_MISMATCH")
+    expect((await here.troupe("answer", "r", "approved", "true", "--who", "ada", "--json")).json()).toMatchObject({
+      run: "r",
+      ok: true
+    })
+    expect(await code("reject", "r", "approved", "too late")).toBe("GATE_CLOSED")
+    await here.troupe("signal", "r", "paid", "false")
+    expect((await here.troupe("show", "r", "--json")).json()).toMatchObject({
+      status: "succeeded",
+      output: { approved: true, paid: false }
+    })
+  })
+
   test("show says what each task waits for and which way is the longest; --at shows how it was", async () => {
     const here = place()
     await withOwner(here).then(async (owner) => {

@@ -301,6 +301,7 @@ describe("by id, and the register of runs", () => {
     expect(await ids({ limit: 2 })).toEqual([["w", "n4"], "4"])
     expect(await ids({ limit: 3, cursor: "4" })).toEqual([["n3", "n2", "n1"], "1"])
     expect(await ids({ status: "waiting" })).toEqual([["w"], undefined])
+    expect(await ids({ status: "succeeded" })).toEqual([["n4", "n3", "n2", "n1", "n0"], undefined])
     expect(await ids({ workflow: "num", limit: 5 })).toEqual([["n4", "n3", "n2", "n1", "n0"], undefined])
     await expect(orchestrator.list({ limit: 0 })).rejects.toMatchObject({ code: "OPTION_INVALID" })
     await waiting.cancel()

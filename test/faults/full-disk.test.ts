@@ -1,6 +1,6 @@
 // G25: a real disk that is really full, on a small file system in memory.
 import { spawnSync } from "node:child_process"
-import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, describe, expect, test } from "vitest"
@@ -85,6 +85,9 @@ describe.skipIf(missing !== undefined)(`a full disk${missing === undefined ? "" 
       expect(refused.message).toContain("make room")
     }
 
+    // a commit that failed has moved the log into the file, which makes room: that is taken too
+    const more = join(root, "more")
+    fill(more)
     letGo()
     await later(50)
     expect(bodies).toEqual({ begun: 20, ended: 20, after: 0 })
@@ -93,6 +96,7 @@ describe.skipIf(missing !== undefined)(`a full disk${missing === undefined ? "" 
     for (const run of runs) expect((await run.status()).status).toBe("running")
 
     rmSync(ballast)
+    rmSync(more)
     expect(await Promise.all(runs.map((run) => run.result()))).toEqual(runs.map((_, n) => n + 1))
     expect(bodies).toEqual({ begun: 20, ended: 20, after: 20 })
     expect(await orchestrator.execute(ten, 7, { id: "later" })).toBe(tenOf(7))
@@ -112,6 +116,7 @@ describe.skipIf(missing !== undefined)(`a full disk${missing === undefined ? "" 
     const path = join(folder, "runs.db")
     const refused = await Orchestrator.open({ store: `sqlite:${path}` }).catch((error) => error)
     expect(refused).toMatchObject({ code: "STORAGE_FULL" })
+    expect(readdirSync(folder)).toEqual([])
     rmSync(ballast)
     const orchestrator = await Orchestrator.open({ store: `sqlite:${path}` })
     expect(await orchestrator.execute(ten, 1)).toBe(tenOf(1))

@@ -17,10 +17,10 @@ describe.skipIf(shimMissing !== undefined)(
     test(
       "G25, G26: whichever call to the disk fails, and however, callers hear typed refusals, no task runs twice, everything finishes once it heals, and no handle is synced again after it failed",
       async () => {
-        const report = await storageErrors(casesOf({ phases: ["work"], kinds, lasting: both, every: 3 }))
+        const report = await storageErrors(casesOf({ phases: ["work"], kinds, lasting: both, every: 4 }))
 
         expect(report.wrong).toEqual([])
-        expect(report.cases).toBeGreaterThan(200)
+        expect(report.cases).toBeGreaterThan(150)
         expect(report.failed).toBeGreaterThan(report.cases * 0.6)
         expect(Object.keys(report.told).join()).toMatch(/STORAGE_FULL/)
         expect(Object.keys(report.told).join()).toMatch(/STORAGE_BROKEN/)
@@ -32,7 +32,7 @@ describe.skipIf(shimMissing !== undefined)(
     const named: ReadonlyArray<readonly [string, Sample]> = [
       [
         "an open that fails on the way stands in nobody's way: the next one succeeds, in the same process",
-        { phases: ["first"], kinds: ["eio"], lasting: [false], every: 4 }
+        { phases: ["first"], kinds: ["eio"], lasting: [false], every: 6 }
       ],
       [
         "a disk that is full when the store is made leaves nothing that is half a store",
@@ -44,7 +44,7 @@ describe.skipIf(shimMissing !== undefined)(
       ],
       [
         "a store that cannot be read for a while, when it is opened or later, is read again: it is neither damaged nor in use",
-        { phases: ["first", "work"], kinds: ["eio"], lasting: both, every: 2, counted: calls.read }
+        { phases: ["first", "work"], kinds: ["eio"], lasting: both, every: 6, counted: calls.read }
       ],
       [
         "a close that cannot say so to the store lets go of it all the same, and leaves the log where it is",

@@ -187,7 +187,7 @@ export class Checker {
     for (const [seq, message] of messages.entries()) {
       if (message.type === "run.submitted" && seq > 0)
         this.#broken("G02", `run '${run}' is submitted again by message ${seq}`)
-      if ("task" in message && message.type !== "timer.fired") {
+      if ("attempt" in message) {
         const what =
           message.type === "attempt.succeeded" ? `${message.task} succeeded` : `${message.task} ${message.attempt}`
         if (seen.has(what))

@@ -4,6 +4,7 @@ import { getShortestPaths } from "xstate/graph"
 import {
   agentMachine,
   compile,
+  gateMachine,
   orchestratorMachine,
   sleepMachine,
   taskMachine,
@@ -37,6 +38,24 @@ describe("@xstate/graph can walk every machine, and every state can be reached",
       ]
     ],
     ["sleep", sleepMachine, { dueAt: 5 }, [{ type: "timer.fired" }, { type: "cancel" }]],
+    ...[undefined, 1].map(
+      (otherwise) =>
+        [
+          otherwise === undefined ? "gate" : "gate with a default",
+          gateMachine,
+          { path: "g", dueAt: 5, waitMs: 5, otherwise },
+          [
+            { type: "timer.fired", at: 5, task: "g" },
+            { type: "cancel" },
+            { type: "gate.answered", at: 1, task: "g", value: 1 },
+            { type: "signal.received", at: 1, name: "s", value: 1 },
+            { type: "gate.rejected", at: 1, task: "g", reason: "no" },
+            { type: "shelve" },
+            { type: "requeue", at: 7 },
+            { type: "complete", value: 2 }
+          ]
+        ] as const
+    ),
     [
       "workflow",
       workflowMachine,
@@ -65,7 +84,9 @@ describe("@xstate/graph can walk every machine, and every state can be reached",
       [{ type: "assigned" }, { type: "released" }, { type: "drain" }, { type: "leave" }]
     ]
   ] as const
-  test.each(machines)("%s", (_, machine: any, input, events) => {
+  /** What happens when nobody answers in time is decided when the gate opens. */
+  const without: Record<string, ReadonlyArray<string>> = { gate: ["defaulted"], "gate with a default": ["timedOut"] }
+  test.each(machines)("%s", (label, machine: any, input, events) => {
     const paths = getShortestPaths(machine, {
       input,
       events: events as any,
@@ -76,7 +97,7 @@ describe("@xstate/graph can walk every machine, and every state can be reached",
     // starting is left in the same step that enters it
     expect([...reached].sort()).toEqual(
       Object.keys(machine.states)
-        .filter((name) => name !== "starting")
+        .filter((name) => name !== "starting" && !(without[label] ?? []).includes(name))
         .sort()
     )
   })
@@ -137,6 +158,46 @@ describe("F08 legal transitions of a task", () => {
     expect(at(aborting, { type: "attempt.aborted", at: 1, task: "t", attempt: 1 })[0].output).toEqual({
       status: "cancelled",
       reason: ""
+    })
+  })
+})
+
+describe("a gate has one outcome, whatever comes first", () => {
+  const at = (snapshot: any, event: object) => transition(gateMachine, snapshot, event as never)
+  const asked = (dueAt: number, otherwise?: number) =>
+    initialTransition(gateMachine, { path: "g", dueAt, waitMs: dueAt, otherwise })
+  const names = (commands: ReadonlyArray<any>) => commands.map(({ type, params }) => [type, params])
+
+  test("it opens, with a timer only where there is a deadline", () => {
+    expect(names(asked(5)[1])).toEqual([
+      ["timer.start", { dueAt: 5 }],
+      ["gate.open", { dueAt: 5 }]
+    ])
+    expect(names(asked(Number.POSITIVE_INFINITY)[1])).toEqual([["gate.open", { dueAt: Number.POSITIVE_INFINITY }]])
+  })
+  test("an answer stops the timer, closes the gate, and is the value; what comes later means nothing", () => {
+    const [after, commands] = at(asked(5)[0], { type: "gate.answered", at: 1, task: "g", value: 0 })
+    expect(names(commands)).toEqual([
+      ["timer.stop", undefined],
+      ["gate.close", { became: "answered" }]
+    ])
+    expect(after.output).toEqual({ status: "succeeded", value: 0 })
+    expect(at(after, { type: "gate.rejected", at: 2, task: "g", reason: "no" })[0].output).toEqual(after.output)
+  })
+  test("what somebody decided not to count: it waits anew, as long as the first time", () => {
+    const [shelved] = at(asked(5)[0], { type: "shelve" })
+    const [again, commands] = at(shelved, { type: "requeue", at: 100 })
+    expect([shelved.value, again.value]).toEqual(["shelved", "waiting"])
+    expect(names(commands)).toEqual([
+      ["timer.start", { dueAt: 105 }],
+      ["gate.open", { dueAt: 105 }]
+    ])
+    expect(at(shelved, { type: "complete", value: 7 })[0].output).toEqual({ status: "succeeded", value: 7 })
+  })
+  test("a default may be any value, null too", () => {
+    expect(at(asked(5, null as never)[0], { type: "timer.fired", at: 5, task: "g" })[0].output).toEqual({
+      status: "succeeded",
+      value: null
     })
   })
 })

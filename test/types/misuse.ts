@@ -86,6 +86,46 @@ await Orchestrator.open({ agents: [{ id: "a", run: () => 1 }] })
 // @ts-expect-error 33 executing what is no workflow
 await t.execute({ name: "x" }, 1)
 
+const asked = b
+  .gate("approved", z.literal(true), { show: ($) => $.input.deep, within: "24h", otherwise: "fail" })
+  .gate("price", z.object({ n: z.coerce.number() }), { within: "forever", signal: "priced" })
+  .returns(($) => ({ ok: $.approved, n: $.price.n }))
+const above = b
+  .use("sub", asked, ($) => $.input)
+  .map("many", asked, ($) => [$.input])
+  .repeat("loop", workflow("l", type<number>()).gate("more", type<number>(), { within: "forever" }).returns(($) => $.more), ($) => $.input.n, { until: () => true, max: 3 })
+  .returns(($) => $.sub.n)
+const asking = await t.submit(asked, { s: "x", n: 1, deep: { k: [1] } })
+const asksBelow = await t.submit(above, { s: "x", n: 1, deep: { k: [1] } })
+// @ts-expect-error 34 a gate that is not there
+await asking.answer("aproved", true)
+// @ts-expect-error 35 an answer of the wrong type
+await asking.answer("approved", false)
+// @ts-expect-error 36 an answer of a gate below has the type of that gate
+await asksBelow.answer("sub/approved", "yes")
+// @ts-expect-error 37 a gate below that is not there
+await asksBelow.answer("sub/aproved", true)
+// @ts-expect-error 38 saying no at a gate that is not there
+await asking.reject("price/n", "no")
+// @ts-expect-error 39 a workflow without gates
+await run.answer("approved", true)
+// @ts-expect-error 40 a gate that does not say how long it waits
+b.gate("g", z.number(), {})
+// @ts-expect-error 41 a deadline without an answer for it
+b.gate("g", z.number(), { within: "24h" })
+// @ts-expect-error 42 a default that is no answer
+b.gate("g", z.number(), { within: "24h", otherwise: "yes" })
+// @ts-expect-error 43 for ever has no "otherwise"
+b.gate("g", z.number(), { within: "forever", otherwise: "fail" })
+// @ts-expect-error 44 a deadline without unit
+b.gate("g", z.number(), { within: "24", otherwise: "fail" })
+// @ts-expect-error 45 the answer of a gate wired to what wants something else
+b.gate("g", z.string(), { within: "forever" }).task("a", num, ($) => $.g)
+// @ts-expect-error 46 showing what is not there
+b.gate("g", z.string(), { within: "forever", show: ($) => $.inputt })
+// @ts-expect-error 47 a default made of what has another type
+b.gate("g", z.string(), { within: 5, otherwise: ($) => $.input.n })
+
 // ── what must compile ───────────────────────────────────────────────────────────
 const number: number = await run.result()
 const other: Run<number> = await t.submit(num, 1)
@@ -95,4 +135,23 @@ const named = b
   .branch("br", ($) => $.input.s, { one: workflow("one", type<number>()).returns(($) => $.input), otherwise: workflow("two", type<number>()).returns(() => "x") }, ($) => $.input.n)
   .returns(($) => $.br)
 const either: string | number = await t.execute(named, { s: "", n: 1, deep: { k: [] } })
-export { anything, either, number, other, wrong }
+// @ts-expect-error 48 a transaction with a result of another type
+task("saved", { in: z.string(), out: z.number(), run: (x, { tx }) => tx((db) => db.get("SELECT 1") === undefined) })
+// @ts-expect-error 49 a transaction inside another value
+task("nested", { in: z.string(), out: z.object({ n: z.number() }), run: (x, { tx }) => ({ n: tx(() => 1) }) })
+// @ts-expect-error 50 a cache without a time to live
+task("kept", { in: z.string(), out: z.string(), cache: {}, run: (x) => x })
+await asking.answer("approved", true, { who: "ada" })
+await asking.answer("price", { n: "12" })
+await asking.reject("price", "too much")
+await asking.signal("priced", { n: 1 })
+await asksBelow.answer("many[7]/price", { n: 1 })
+await asksBelow.answer("loop#2/more", 3)
+const open: Run = asking
+await open.answer("anything", "goes")
+await t.answer("id", "approved", true)
+const asksAnything = await t.submit(loaded, null)
+await asksAnything.answer("approved", true)
+const answered: { readonly ok: true; readonly n: number } = await asking.result()
+b.gate("g", z.boolean(), { within: "1h", otherwise: false }).task("a", num, ($) => $.input.n, { when: ($) => $.g })
+export { answered, anything, either, number, other, wrong }

@@ -54,6 +54,9 @@ const codes = {
   "run.amended": 8,
   "run.rolledBack": 9,
   "attempt.late": 10,
+  "gate.answered": 11,
+  "gate.rejected": 12,
+  "signal.received": 13,
   "run.imported": 20
 } as const satisfies Record<Message["type"], number>
 
@@ -65,7 +68,8 @@ export const encode = (message: Message, names: Names, start: number): string =>
     case "run.submitted":
       return JSON.stringify([code, message.input])
     case "attempt.succeeded": {
-      const { task, value, attempt, agent } = message
+      const { task, value, attempt, agent, cached } = message
+      if (cached === true) return JSON.stringify([code, ms, encodePath(task, names), value, attempt, agent ?? null, 1])
       if (agent === undefined && attempt === 1) {
         const at = names.index.get(task)
         // most rows by far: the same text, put together by hand
@@ -90,6 +94,12 @@ export const encode = (message: Message, names: Names, start: number): string =>
       const what = value !== undefined ? [value] : failure !== undefined ? [null, failure] : []
       return JSON.stringify([code, ms, encodePath(task, names), attempt, lateOutcomes.indexOf(outcome), ...what])
     }
+    case "gate.answered":
+      return JSON.stringify([code, ms, encodePath(message.task, names), message.value, ...said(message)])
+    case "gate.rejected":
+      return JSON.stringify([code, ms, encodePath(message.task, names), message.reason, ...said(message)])
+    case "signal.received":
+      return JSON.stringify([code, ms, message.name, message.value, ...said(message)])
     case "run.paused":
     case "run.resumed":
       return JSON.stringify([code, ms, ...said(message)])
@@ -124,15 +134,25 @@ export const largeFrom = 65_536
 const large = 64
 
 /** The part of a message that may be large. */
-export const payloadOf = (message: Message): Json | undefined =>
-  message.type === "run.submitted" ? message.input : message.type === "attempt.succeeded" ? message.value : undefined
+export const payloadOf = (message: Message): Json | undefined => {
+  switch (message.type) {
+    case "run.submitted":
+      return message.input
+    case "attempt.succeeded":
+    case "gate.answered":
+    case "signal.received":
+      return message.value
+    default:
+      return undefined
+  }
+}
 
 /** The text of a message whose payload lies elsewhere, under `hash`. */
 export const encodeLarge = (message: Message, names: Names, start: number, hash: string): string => {
   const small =
     message.type === "run.submitted"
       ? { ...message, input: hash }
-      : { ...(message as Extract<Message, { type: "attempt.succeeded" }>), value: hash }
+      : { ...(message as Extract<Message, { readonly value: Json }>), value: hash }
   const row = JSON.parse(encode(small, names, start)) as Array<Json>
   row[0] = (row[0] as number) + large
   return JSON.stringify(row)
@@ -172,7 +192,8 @@ export const decode = (body: string, names: Names, origin: Origin, fetch: (hash:
         task: decodePath(row[2], names),
         attempt: row[4] ?? 1,
         value: deepFreeze(row[3] as Json),
-        ...by(row[5])
+        ...by(row[5]),
+        ...(row[6] === 1 ? { cached: true as const } : undefined)
       })
     case codes["attempt.failed"]:
       return frozen({
@@ -187,6 +208,30 @@ export const decode = (body: string, names: Names, origin: Origin, fetch: (hash:
       return frozen({ type: "attempt.aborted", at, task: decodePath(row[2], names), attempt: row[3] ?? 1 })
     case codes["timer.fired"]:
       return frozen({ type: "timer.fired", at, task: decodePath(row[2], names) })
+    case codes["gate.answered"]:
+      return frozen({
+        type: "gate.answered",
+        at,
+        task: decodePath(row[2], names),
+        value: deepFreeze(row[3] as Json),
+        ...cause(row, 4)
+      })
+    case codes["gate.rejected"]:
+      return frozen({
+        type: "gate.rejected",
+        at,
+        task: decodePath(row[2], names),
+        reason: row[3] as string,
+        ...cause(row, 4)
+      })
+    case codes["signal.received"]:
+      return frozen({
+        type: "signal.received",
+        at,
+        name: row[2] as string,
+        value: deepFreeze(row[3] as Json),
+        ...cause(row, 4)
+      })
     case codes["run.paused"]:
       return frozen({ type: "run.paused", at, ...cause(row, 2) })
     case codes["run.resumed"]:

@@ -133,12 +133,27 @@ export class Database {
 }
 
 /** The primary result codes of SQLite that mean something to us (sqlite.org/rescode.html). */
-const results = { busy: 5, locked: 6, readonly: 8, corrupt: 11, full: 13, protocol: 15, notadb: 26 } as const
+const results = {
+  busy: 5,
+  locked: 6,
+  nomem: 7,
+  readonly: 8,
+  ioerr: 10,
+  corrupt: 11,
+  full: 13,
+  cantopen: 14,
+  protocol: 15,
+  notadb: 26
+} as const
 
 const resultOf = (error: unknown): number => {
-  const { errcode } = error as { errcode?: unknown }
+  const { errcode } = (error ?? {}) as { errcode?: unknown }
   return typeof errcode === "number" ? errcode & 0xff : -1
 }
+
+/** Whether an error is the fault of the disk or the machine, not of the statement that met it. */
+export const isTrouble = (error: unknown): boolean => troubles.has(resultOf(error))
+const troubles: ReadonlySet<number> = new Set([results.busy, results.nomem, results.ioerr, results.full])
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
 

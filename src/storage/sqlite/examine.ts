@@ -56,7 +56,7 @@ export const examine = async ({
     if (found.kind === "absent") throw new StoreUnusable({ path, reason: "missing" })
     findings.push(permissions(path), disk(path))
     probe(sqlite, path, found, acceptLoss)
-    database = found.log ? sqlite.open(path, { readOnly: true }) : asItLies(sqlite, path)
+    database = found.log === true ? sqlite.open(path, { readOnly: true }) : asItLies(sqlite, path)
     // one view of the whole, however long it takes and whoever writes meanwhile
     database.exec("BEGIN")
     findings.push(owner(database), log(path), integrity(database))

@@ -6,10 +6,11 @@ import { createHash } from "node:crypto"
 import { dirname, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { TroupeError } from "../../model/errors.ts"
+import { TransactionMisused, TroupeError } from "../../model/errors.ts"
 import type { WorkflowIR } from "../../model/ir.ts"
 import { deepFreeze, type Json } from "../../model/json.ts"
 import type { Message, RunStatus } from "../../model/messages.ts"
+import type { Transaction } from "../../model/transaction.ts"
 import { hashOf as irHashOf } from "../../model/workflow.ts"
 import {
   type BackupRefused,
@@ -28,11 +29,13 @@ import type {
   History,
   JournalService,
   Pinned,
+  Remember,
   RunNote,
   RunPage,
   RunQuery,
   RunRecord,
-  Snapshot
+  Snapshot,
+  Within
 } from "../journal.ts"
 import { backup } from "./backup.ts"
 import {
@@ -66,6 +69,7 @@ import {
 } from "./owner.ts"
 import { leave, probe } from "./probe.ts"
 import * as sql from "./statements.ts"
+import { type Done, letWrite } from "./transaction.ts"
 
 export interface SqliteOptions {
   /** Path of the file; it and its folder are made where they are missing. */
@@ -165,9 +169,13 @@ class FileJournal implements SqliteJournal {
   #definitions = new Map<number, Definition>()
   #pinned = new WeakMap<Pinned, Definition>()
   #lastRun = 0
-  /** Set while the fate of the last commit is unknown. */
-  #isUnsure = false
+  /** Entries of which nobody knows whether they were written: a commit of theirs failed, and the file could not be looked at. */
+  readonly #unsure = new WeakSet<Entry>()
   #isDown = false
+  /** Set while the application writes in a transaction of ours: nobody else may. */
+  #isOpen = false
+  /** What was written last, if it is there, has yet to reach the disk for sure. */
+  #mustSettle = false
   /** Says now and then that the owner is alive; real time, whatever clock the runs are on. */
   #heartbeat: NodeJS.Timeout | undefined = undefined
   readonly inbox: InboxService = new FileInbox((work) => this.#attempt(work))
@@ -242,28 +250,61 @@ class FileJournal implements SqliteJournal {
     notes: ReadonlyArray<RunNote>,
     epoch: number
   ): Effect.Effect<void, JournalError> => {
-    try {
-      const database = this.#up()
-      const isAgain = this.#isUnsure
-      database.exec("BEGIN IMMEDIATE")
-      requireEpoch(database, epoch)
-      this.#write(database, batch, notes, epoch, isAgain)
-      const wasThere = this.#isUnsure
-      this.#commit(database, batch)
-      if (wasThere) this.#move()
-      this.#isUnsure = false
-      this.#settle(notes)
-      return Exit.void
-    } catch (error) {
-      return Exit.fail(this.#failed(error))
+    if (this.#isOpen) return Exit.fail(inTheWay())
+    const ended: Ended = new Map()
+    for (;;) {
+      try {
+        const database = this.#up()
+        database.exec("BEGIN IMMEDIATE")
+        requireEpoch(database, epoch)
+        const added = this.#write(database, batch, notes, epoch, ended)
+        if (added === undefined) continue
+        this.#commit(database, batch, added)
+        this.#settle(notes)
+        return Exit.void
+      } catch (error) {
+        return Exit.fail(this.#failed(error, batch))
+      }
     }
   }
+
+  transact = (work: (db: Transaction) => ReadonlyArray<Entry>, epoch: number): Effect.Effect<void, unknown> => {
+    if (this.#isOpen) return Exit.fail(inTheWay())
+    let batch: ReadonlyArray<Entry> = []
+    let isCommitting = false
+    try {
+      const database = this.#up()
+      database.exec("BEGIN IMMEDIATE")
+      requireEpoch(database, epoch)
+      const done = this.#letWrite(database, work)
+      if (!done.isDone) {
+        this.#undo(database)
+        return Exit.fail(done.error)
+      }
+      batch = done.value
+      const added = this.#write(database, batch, [], epoch, new Map())
+      isCommitting = true
+      this.#commit(database, batch, added)
+      return Exit.void
+    } catch (error) {
+      const known = this.#failed(error, batch)
+      // without a run nothing tells whether the rows of the application are there
+      return Exit.fail(isCommitting && batch.length === 0 ? new JournalBroken({ cause: known, isUnsure: true }) : known)
+    }
+  }
+
+  cached = (key: string, at: number): Effect.Effect<Json | undefined, JournalError> =>
+    this.#attempt((database) => {
+      const [expiresAt, kept] = database.row(sql.remembered, key, at) ?? []
+      return kept === undefined ? undefined : this.#unpack(key, expiresAt, kept)
+    })
 
   renew = (epoch: number): Effect.Effect<void, JournalError> =>
     this.#attempt((database) => database.transaction(() => renew(database, epoch, this.#leaseMs)))
 
   close = (epoch: number): Effect.Effect<void, JournalError> =>
     Effect.suspend(() => {
+      if (this.#isOpen) return Exit.fail(inTheWay())
       if (this.#database === undefined) return Exit.void
       const isOwn = this.#ownership?.epoch === Math.abs(epoch)
       const closed = this.#attempt((database) => {
@@ -359,21 +400,23 @@ class FileJournal implements SqliteJournal {
     this.#attempt((database) => {
       const { workflow, status, hasEnded, isAsleep, oldestFirst = false, limit = 100, cursor } = query
       const statuses = status === undefined ? [] : [...new Set(status)].map((one) => statusCodes[one])
-      const text = sql.records({
+      const filters: sql.Filters = {
         byWorkflow: workflow !== undefined,
         byStatus: status !== undefined,
         hasEnded,
+        isTroubled: statuses.length === 1 && statuses[0]! > statusCodes.succeeded,
         byAsleep: isAsleep !== undefined,
         oldestFirst
-      })
-      const rows = database.rows(
-        text,
+      }
+      const values = [
         cursor === undefined ? (oldestFirst ? -1 : Number.MAX_SAFE_INTEGER) : Number(cursor),
-        ...(workflow === undefined ? [] : [workflow]),
-        ...(status === undefined ? [] : [...statuses, ...Array(sql.statusesMost - statuses.length).fill(-1)]),
-        ...(isAsleep === undefined ? [] : [Number(isAsleep)]),
-        limit + 1
-      )
+        limit + 1,
+        workflow ?? null,
+        Number(isAsleep ?? false),
+        ...statuses,
+        ...Array(sql.statusesMost - statuses.length).fill(-1)
+      ]
+      const rows = database.rows(sql.records(filters), ...values.slice(0, sql.valuesOf(filters)))
       const page = rows.slice(0, limit)
       return {
         runs: page.map((row) => this.#record(database, row)),
@@ -429,28 +472,45 @@ class FileJournal implements SqliteJournal {
 
   // ── writing ──────────────────────────────────────────────────────────────────────────────────────
 
-  /** Everything of a batch, inside its transaction. */
+  /**
+   * Everything of a batch, inside its transaction. Gives the last entry that was not there before; undefined when somebody ended
+   * the transaction and it has to be begun again.
+   */
   #write(
     database: Database,
     batch: ReadonlyArray<Entry>,
     notes: ReadonlyArray<RunNote>,
     epoch: number,
-    isAgain: boolean
-  ): void {
+    ended: Ended
+  ): Added | undefined {
     const values: Array<Link> = []
+    let isSwept = false
+    let last: Entry | undefined
     for (const entry of batch) {
+      const isAgain = this.#unsure.has(entry)
       const handle = this.#handleFor(database, entry)
-      const body = this.#bodyOf(database, entry.message, handle)
+      const { within } = entry
+      if (within !== undefined && entry.seq !== handle.length) {
+        if (isAgain && this.#isDone(database, handle, entry, within, epoch)) continue
+        throw new SequenceConflict({ run: entry.run, expected: entry.seq, actual: handle.length })
+      }
+      const message = within === undefined ? entry.message : this.#perform(database, entry, within, ended)
+      if (message === undefined) return undefined
+      const body = this.#bodyOf(database, message, handle)
       if (entry.seq !== handle.length) {
         if (isAgain && this.#isThere(database, handle, entry.seq, epoch, body)) continue
         throw new SequenceConflict({ run: entry.run, expected: entry.seq, actual: handle.length })
       }
-      // the batch goes in whole or not at all: with one that is missing, none of it was there
-      this.#isUnsure = false
+      if (entry.remember !== undefined && message.type === "attempt.succeeded") {
+        this.#remember(database, entry.remember, message.value)
+        if (!isSwept) database.run(sql.sweepCache, message.at)
+        isSwept = true
+      }
       handle.link = this.#chain.next(handle.link, handle.length, epoch, body)
       values.push(handle.id, handle.length, epoch, handle.link, body)
       handle.length++
-      handle.updatedAt = entry.message.at
+      handle.updatedAt = message.at
+      last = entry
       if (values.length === 5 * sql.rowsAtOnce) {
         database.statement(sql.insertMessages).run(...values)
         values.length = 0
@@ -461,6 +521,72 @@ class FileJournal implements SqliteJournal {
       single.run(values[i]!, values[i + 1]!, values[i + 2]!, values[i + 3]!, values[i + 4]!)
     if (batch.length <= smallBatch) this.#writeHeads(database, batch)
     for (const note of notes) this.#writeNote(database, note)
+    return { last }
+  }
+
+  /** Makes the message of an entry, with the rows that belong to it; undefined when that has ended the transaction of all. */
+  #perform(database: Database, entry: Entry, within: Within, ended: Ended): Message | undefined {
+    const before = ended.get(entry)
+    if (before !== undefined) {
+      const message = within.refuse(before)
+      within.told(message)
+      return message
+    }
+    database.run("SAVEPOINT troupe_entry")
+    const done = this.#letWrite(database, within.perform)
+    if (!database.raw.isTransaction) {
+      ended.set(entry, done.isDone ? undefined : done.error)
+      this.#undo(database)
+      return undefined
+    }
+    if (!done.isDone) database.run("ROLLBACK TO troupe_entry")
+    database.run("RELEASE troupe_entry")
+    const message = done.isDone ? done.value : within.refuse(done.error)
+    within.told(message)
+    return message
+  }
+
+  #letWrite<T>(database: Database, work: (db: Transaction) => T): Done<T> {
+    this.#isOpen = true
+    try {
+      return letWrite(database, work)
+    } finally {
+      this.#isOpen = false
+    }
+  }
+
+  /** Whether an entry was written before with what belongs to it: then its message is the one that is there. */
+  #isDone(database: Database, handle: Handle, { seq, message }: Entry, within: Within, epoch: number): boolean {
+    const [writtenIn, body] = database.row(sql.readMessage, handle.id, seq) ?? []
+    if (writtenIn !== epoch) return false
+    const { definition, submittedAt } = handle
+    const there = decode(body, definition.names, { ...definition, submittedAt }, (hash) => this.#fetch(database, hash))
+    if (!isSameEnd(message, there)) return false
+    within.told(there)
+    return true
+  }
+
+  /** Nothing of an open transaction stays, nor of what was remembered of it. */
+  #undo(database: Database): void {
+    database.rollback()
+    this.#forgetRuns()
+    this.#refreshLastRun()
+  }
+
+  /** Values are kept with a checksum, or a seal, over key and time: what was changed is as good as not there. */
+  #remember(database: Database, { key, expiresAt }: Remember, value: Json): void {
+    const text = JSON.stringify(value)
+    database.run(sql.remember, key, expiresAt, `${this.#sealOf(key, expiresAt, text)} ${text}`)
+  }
+
+  #unpack(key: string, expiresAt: number, kept: string): Json | undefined {
+    const text = kept.slice(kept.indexOf(" ") + 1)
+    return kept === `${this.#sealOf(key, expiresAt, text)} ${text}` ? deepFreeze(JSON.parse(text) as Json) : undefined
+  }
+
+  #sealOf(key: string, expiresAt: number, text: string): Link {
+    const first = this.#chain.first(key, { submittedAt: 0, workflow: "", version: undefined, hash: undefined })
+    return this.#chain.next(first, expiresAt, 0, text)
   }
 
   /** The text of a message as it is written; large payloads are written elsewhere, once each. */
@@ -506,25 +632,21 @@ class FileJournal implements SqliteJournal {
   }
 
   /** The commit itself; an error of it may hide a success, so the file is opened again and looked at. */
-  #commit(database: Database, batch: ReadonlyArray<Entry>): void {
+  #commit(database: Database, batch: ReadonlyArray<Entry>, added: Added | undefined): void {
     try {
       database.exec("COMMIT")
+      for (const entry of batch) this.#unsure.delete(entry)
     } catch (error) {
-      this.#isUnsure = true
-      const last = batch.at(-1)
+      const last = added?.last
       const link = last === undefined ? undefined : this.#handles.get(last.run)?.link
+      const doubtful = batch.filter((entry) => !this.#unsure.has(entry))
+      for (const entry of doubtful) this.#unsure.add(entry)
+      this.#mustSettle = true
       this.#reopen()
-      const isThere = last !== undefined && this.#isWritten(last, link)
-      if (isThere) this.#move()
-      this.#isUnsure = false
+      const isThere = last === undefined ? batch.length > 0 : this.#isWritten(last, link)
+      for (const entry of isThere ? batch : doubtful) this.#unsure.delete(entry)
       if (!isThere) throw error
     }
-  }
-
-  /** What is there after a commit that failed may not have reached the disk: moving it into the file makes sure. */
-  #move(): void {
-    const database = this.#up()
-    if (database.row("PRAGMA wal_checkpoint(TRUNCATE)")?.[0] !== 0) throw new JournalBusy({ path: this.path })
   }
 
   /** Whether the last message of a batch is there: then all of it is. */
@@ -767,12 +889,19 @@ class FileJournal implements SqliteJournal {
       throw error
     }
     this.#database = after
-    this.#isDown = false
     try {
       before?.close()
     } catch {
       // it had failed before
     }
+    if (this.#mustSettle) this.#makeSure(after)
+    this.#isDown = false
+  }
+
+  /** What was written last may be there and not have reached the disk: moving it into the file makes sure. */
+  #makeSure(database: Database): void {
+    if (database.row("PRAGMA wal_checkpoint(TRUNCATE)")?.[0] !== 0) throw new JournalBusy({ path: this.path })
+    this.#mustSettle = false
   }
 
   #forgetRuns(): void {
@@ -782,13 +911,14 @@ class FileJournal implements SqliteJournal {
   }
 
   /** What a failed append was; the connection is as good as new afterwards, or known to be down. */
-  #failed(error: unknown): JournalError {
+  #failed(error: unknown, batch: ReadonlyArray<Entry>): JournalError {
     this.#database?.rollback()
     this.#forgetRuns()
     const known = error instanceof TroupeError ? (error as JournalError) : journalError(this.path, error)
-    // a refusal is an answer; anything else leaves open what became of the commit before
+    // a refusal is an answer; anything else leaves open what became of a commit before
     const isRefused = known._tag === "StaleOwner" || known._tag === "SequenceConflict"
-    const told = this.#isUnsure && !isRefused ? new JournalBroken({ cause: known, isUnsure: true }) : known
+    const isUnsure = !isRefused && batch.some((entry) => this.#unsure.has(entry))
+    const told = isUnsure ? new JournalBroken({ cause: known, isUnsure }) : known
     if (told._tag === "JournalBroken" && !this.#isDown) {
       try {
         this.#reopen()
@@ -859,6 +989,20 @@ const readSummary = (text: string): Array<any> => {
     return []
   }
 }
+/** What a batch has added to the file: its last entry that was not there before. */
+interface Added {
+  readonly last: Entry | undefined
+}
+
+/** Entries that have ended the transaction they were performed in, and with what error: they are not performed again. */
+type Ended = Map<Entry, unknown>
+
+/** Whether two messages are both ends of one attempt; which end it was, only the one that was written knows. */
+const isSameEnd = (one: Message, other: Message): boolean =>
+  isEnd(one) && isEnd(other) && one.task === other.task && one.attempt === other.attempt
+const isEnd = (message: Message) => message.type === "attempt.succeeded" || message.type === "attempt.failed"
+
+const inTheWay = () => new JournalBroken({ cause: new TransactionMisused({ how: "open" }) })
 
 const hashOf = (text: string) => createHash("sha256").update(text).digest("base64url")
 

@@ -15,6 +15,12 @@ export const blob = "SELECT body FROM troupe_blobs WHERE hash = ?"
 export const dropBlob = "UPDATE troupe_blobs SET uses = uses - 1 WHERE hash = ?"
 export const sweepBlobs = "DELETE FROM troupe_blobs WHERE hash = ? AND uses <= 0"
 
+export const remember = "INSERT OR REPLACE INTO troupe_cache (key, expires_at, value) VALUES (?, ?, ?)"
+export const remembered = "SELECT expires_at, value FROM troupe_cache WHERE key = ? AND expires_at > ?"
+/** A few of those that are over, with each batch that remembers something. */
+export const sweepCache =
+  "DELETE FROM troupe_cache WHERE key IN (SELECT key FROM troupe_cache WHERE expires_at <= ? ORDER BY expires_at LIMIT 100)"
+
 export const writeNote =
   "UPDATE troupe_runs SET status = ?, asleep = ?, due_at = ?, updated_at = ?, length = ?, head = ?, summary = ? WHERE id = ?"
 export const quarantine = "UPDATE troupe_runs SET status = ?, asleep = 0, due_at = NULL, summary = ? WHERE id = ?"
@@ -27,6 +33,7 @@ export const writeBlame = "UPDATE troupe_runs SET blame = ? WHERE id = ?"
 export const findRun = "SELECT id, definition, submitted_at, length, head, first FROM troupe_runs WHERE name = ?"
 export const lastMessage = "SELECT seq, chain FROM troupe_messages WHERE run = ? ORDER BY seq DESC LIMIT 1"
 export const linkAt = "SELECT chain FROM troupe_messages WHERE run = ? AND seq = ?"
+export const readMessage = "SELECT epoch, body FROM troupe_messages WHERE run = ? AND seq = ?"
 /** Rows whose payload lies elsewhere: their code is 64 or more. */
 export const largeBodies =
   "SELECT body FROM troupe_messages WHERE run = ? AND CAST(substr(body, 2, 3) AS INTEGER) >= 64"
@@ -35,7 +42,7 @@ export const readMessages =
 export const putSnapshot = "INSERT INTO troupe_snapshots (run, seq, chain, body) VALUES (?, ?, ?, ?)"
 /** Rows that compaction removes, and among them those whose payload lies elsewhere. */
 export const compact = [
-  "SELECT body FROM troupe_messages WHERE run = ? AND seq > 0 AND seq < ? AND body LIKE '[6_,%'",
+  "SELECT body FROM troupe_messages WHERE run = ? AND seq > 0 AND seq < ? AND CAST(substr(body, 2, 3) AS INTEGER) >= 64",
   "DELETE FROM troupe_messages WHERE run = ? AND seq > 0 AND seq < ?",
   "UPDATE troupe_runs SET first = ? WHERE id = ?"
 ] as const
@@ -74,6 +81,8 @@ export interface Filters {
   readonly byWorkflow: boolean
   readonly byStatus: boolean
   readonly hasEnded: boolean | undefined
+  /** One status is asked for, of runs that ended otherwise than well. */
+  readonly isTroubled: boolean
   readonly byAsleep: boolean
   readonly oldestFirst: boolean
 }
@@ -81,15 +90,32 @@ export interface Filters {
 /** Statuses that one list may ask for. */
 export const statusesMost = 8
 
-/** The text of a list for what is asked, out of a fixed number of texts. The values follow in this order, then the limit. */
-export const records = ({ byWorkflow, byStatus, hasEnded, byAsleep, oldestFirst }: Filters): string =>
-  [
-    `${record} WHERE r.id ${oldestFirst ? ">" : "<"} ?`,
-    byWorkflow ? "AND r.definition IN (SELECT id FROM troupe_definitions WHERE name = ?)" : "",
-    byStatus ? `AND r.status IN (${Array(statusesMost).fill("?").join(", ")})` : "",
-    hasEnded === undefined ? "" : hasEnded ? "AND r.status >= 16" : "AND r.status < 16",
-    byAsleep ? "AND r.asleep = ?" : "",
-    `ORDER BY r.id ${oldestFirst ? "ASC" : "DESC"} LIMIT ?`
-  ]
-    .filter((part) => part !== "")
-    .join(" ")
+/** Where the values of a list are bound: the cursor, the limit, the workflow, whether asleep, then the statuses. */
+const bound = { cursor: "?1", limit: "?2", workflow: "?3", asleep: "?4", firstStatus: 5 } as const
+
+/** How many of those values a list takes: as many as up to the last that it mentions. */
+export const valuesOf = ({ byWorkflow, byStatus, isTroubled, byAsleep }: Filters): number =>
+  isTroubled ? bound.firstStatus : byStatus ? bound.firstStatus + statusesMost - 1 : byAsleep ? 4 : byWorkflow ? 3 : 2
+
+/**
+ * The text of a list for what is asked, out of a fixed number of texts. Most runs of an old store have ended well: every list of
+ * others follows an index that knows only them, in order, so that a page costs its own length.
+ */
+export const records = ({ byWorkflow, byStatus, hasEnded, isTroubled, byAsleep, oldestFirst }: Filters): string => {
+  const arm = (asleep: string | undefined) =>
+    [
+      `${record} WHERE r.id ${oldestFirst ? ">" : "<"} ${bound.cursor}`,
+      byWorkflow ? `AND r.definition IN (SELECT id FROM troupe_definitions WHERE name = ${bound.workflow})` : "",
+      isTroubled ? `AND r.status > 16 AND r.status = ?${bound.firstStatus}` : "",
+      byStatus && !isTroubled
+        ? `AND r.status IN (${Array.from({ length: statusesMost }, (_, i) => `?${bound.firstStatus + i}`).join(", ")})`
+        : "",
+      hasEnded === undefined ? "" : hasEnded ? "AND r.status >= 16" : "AND r.status < 16",
+      asleep === undefined ? "" : `AND r.asleep = ${asleep}`
+    ]
+      .filter((part) => part !== "")
+      .join(" ")
+  // the index of the unfinished is by sleep first: both halves are walked side by side
+  const arms = byAsleep ? [arm(bound.asleep)] : hasEnded === false ? [arm("0"), arm("1")] : [arm(undefined)]
+  return `${arms.join(" UNION ALL ")} ORDER BY 1 ${oldestFirst ? "ASC" : "DESC"} LIMIT ${bound.limit}`
+}
