@@ -49,6 +49,8 @@ export interface AttemptsOptions {
   readonly allow: Allow
   /** Hears how each attempt ended. */
   readonly ended: (attempt: Attempt, end: AttemptEnd) => void
+  /** Hears how a body ended for which nobody waits any more. */
+  readonly late: (attempt: Attempt, end: AttemptEnd) => void
   /** How long an attempt that was told to stop may take to end by itself. */
   readonly graceMs: number
   /** In which life of the journal's owner it runs. */
@@ -147,6 +149,18 @@ export class Attempt extends Timer implements TaskContext {
   get signal(): AbortSignal {
     this.#controller ??= new AbortController()
     return this.#controller.signal
+  }
+  /** @internal A result for which nobody waits any more. */
+  answer(result: unknown): void {
+    this.#attempts.answered(this, () =>
+      result instanceof InTransaction
+        ? { type: "attempt.aborted" }
+        : { type: "attempt.succeeded", value: toJson(result) }
+    )
+  }
+  /** @internal */
+  fail(error: unknown): void {
+    this.#attempts.answered(this, () => ({ type: "attempt.failed", failure: toFailure(error) }))
   }
   /** @internal */
   abort(reason: unknown): void {
@@ -344,6 +358,15 @@ export class Attempts {
     attempt.fiber?.interruptUnsafe()
   }
 
+  /** @internal A body that did not listen has come to its end after all. */
+  answered(attempt: Attempt, endOf: () => AttemptEnd): void {
+    try {
+      this.#options.late(attempt, endOf())
+    } catch (error) {
+      this.#options.late(attempt, { type: "attempt.failed", failure: toFailure(error) })
+    }
+  }
+
   #exited(attempt: Attempt, exit: Exit.Exit<Result, unknown>, code: Code): void {
     if (exit._tag === "Success") this.#over(attempt, this.#endOf(attempt, exit.value, code))
     else if (attempt.isAborting) this.#over(attempt, { type: "attempt.aborted" })
@@ -431,8 +454,8 @@ const lift = (
     return Effect.callback(
       (resume) =>
         void value.then(
-          (result) => resume(Effect.sync(() => finish(result))),
-          (error) => resume(Effect.die(error))
+          (result) => (attempt?.isOver ? attempt.answer(result) : resume(Effect.sync(() => finish(result)))),
+          (error) => (attempt?.isOver ? attempt.fail(error) : resume(Effect.die(error)))
         )
     )
   return Effect.succeed(finish(value))

@@ -144,7 +144,8 @@ export class Engine {
       graceMs: options.graceMs,
       epoch: options.claim.epoch,
       cached: options.journal.cached,
-      ended: (attempt, end) => this.#attemptEnded(attempt, end)
+      ended: (attempt, end) => this.#attemptEnded(attempt, end),
+      late: (attempt, end) => this.#attemptLate(attempt, end)
     })
     this.#told.epoch = options.claim.epoch
     this.writer = new Writer({
@@ -719,6 +720,15 @@ export class Engine {
     if (end.type === "attempt.succeeded" && attempt.cacheKey !== undefined)
       delivery.remember = { key: attempt.cacheKey, expiresAt: at + place.task!.work!.cache!.ttlMs }
     this.writer.offer(delivery)
+  }
+
+  /** A body ended after its attempt was given up: that is kept for people, if the run is still there. */
+  #attemptLate(attempt: Attempt, end: AttemptEnd): void {
+    const { place } = attempt
+    const run = place.room.owner as LiveRun
+    if (this.#isClosed || this.runs.get(run.id) !== run) return
+    const message = lateOf(messageOf(attempt, end, this.now()), end)
+    this.writer.offer(new Delivery(run, message, place, undefined))
   }
 
   #timerFired(run: LiveRun, place: Place): void {

@@ -15,7 +15,9 @@ import type { Engine, Past } from "./engine.ts"
 import type { LiveRun } from "./run.ts"
 
 /** Runs that are brought back in one turn. */
-const turn = 64
+const turn = 256
+/** Histories up to so many messages are read at once, without asking for a snapshot first. */
+const shortMost = 250
 /** Most unfinished runs that one page of the journal brings. */
 const page = 1_000
 
@@ -24,7 +26,8 @@ export class Recovery {
   readonly #journal: JournalService
   /** Attempts that come back in a second at most, so that a restart is no stampede on what they talk to. */
   readonly #startsPerSecond: number
-  readonly #due: Array<string> = []
+  /** Runs to be brought back, with what was listed of them a moment ago. */
+  readonly #due: Array<{ readonly id: string; readonly listed?: RunRecord }> = []
   /** Runs whose attempts may not go on yet. */
   readonly held = new Set<string>()
   #isWaking = false
@@ -53,7 +56,7 @@ export class Recovery {
     const { run, dueAt } = record
     const rests = isResting(record)
     this.#engine.sleep(run, rests ? dueAt : undefined)
-    if (!rests) this.#due.push(run)
+    if (!rests) this.#due.push({ id: run, listed: record })
     return !rests
   }
 
@@ -67,10 +70,10 @@ export class Recovery {
           while (this.#due.length > 0) {
             const since = this.#engine.now()
             let starts = 0
-            for (const id of this.#due.splice(0, turn)) {
+            for (const { id, listed } of this.#due.splice(0, turn)) {
               if (!this.#engine.dormant.has(id) || this.held.has(id)) continue
               // whatever is wrong with one run, the others come back
-              const run = yield* Effect.exit(this.load(id))
+              const run = yield* Effect.exit(listed === undefined ? this.load(id) : this.#bring(listed))
               if (Exit.isSuccess(run)) {
                 starts += run.value.attempts
                 this.#engine.mayLeave(run.value)
@@ -89,7 +92,7 @@ export class Recovery {
 
   /** A sleeping run is due. */
   due(id: string): void {
-    this.#due.push(id)
+    this.#due.push({ id })
     this.wake()
   }
 
@@ -111,9 +114,14 @@ export class Recovery {
   #read(id: string): Effect.Effect<LiveRun, RunNotFound | JournalError> {
     return Effect.gen({ self: this }, function* () {
       const record = yield* this.#journal.find(id)
-      if (record === undefined) return yield* Effect.fail(new RunNotFound({ run: id }))
+      return yield* record === undefined ? Effect.fail(new RunNotFound({ run: id })) : this.#bring(record)
+    })
+  }
+
+  #bring(record: RunRecord): Effect.Effect<LiveRun, JournalError> {
+    return Effect.suspend(() => {
       const engine = this.#engine
-      return yield* Effect.catchTag(this.#fold(record), "JournalCorrupt", (error) =>
+      return Effect.catchTag(this.#fold(record), "JournalCorrupt", (error) =>
         Effect.sync(() => this.#quarantine(record, error)).pipe(Effect.andThen(Effect.fail(error)))
       ).pipe(
         Effect.tap((run) =>
@@ -136,7 +144,7 @@ export class Recovery {
       const known = library.known(hash)
       const ir = known?.workflow.ir ?? (yield* this.#journal.definition(hash))
       if (ir === undefined) return yield* Effect.fail(new JournalCorrupt({ run: id, seq: 0, kind: "shape" }))
-      const past = yield* this.past(id)
+      const past = yield* record.length <= shortMost ? this.#short(id) : this.past(id)
       // somebody else may have asked for it meanwhile
       const here = this.#engine.runs.get(id)
       if (here !== undefined) return here
@@ -152,6 +160,13 @@ export class Recovery {
             : new JournalCorrupt({ run: id, seq: 0, kind: "shape" })
       })
     })
+  }
+
+  /** What a run with few messages is brought back from. */
+  #short(id: string): Effect.Effect<Past, JournalError> {
+    return Effect.flatMap(this.#journal.read(id), (history) =>
+      history.first === 0 ? Effect.succeed({ first: history.messages[0], snapshot: undefined, history }) : this.past(id)
+    )
   }
 
   /**
