@@ -133,6 +133,7 @@ export const world = async (
           store: journal,
           workflows: [flow],
           snapshotEvery,
+          retention: { olderThan: "3650d" },
           ...(keepMessages === undefined ? {} : { keepMessages }),
           onDefect: (error) => defects.push(error)
         },
