@@ -142,10 +142,7 @@ export const world = async (
     )
     orchestrator = new Orchestrator(opened)
     // nobody is suspected of having ended the process here: that has properties of its own (poison-is-found)
-    for (const id of opened.recovery.held) {
-      opened.recovery.held.delete(id)
-      await Effect.runPromise(opened.recovery.load(id))
-    }
+    for (const id of opened.recovery.held) opened.recovery.acquit(await Effect.runPromise(opened.recovery.load(id)))
     await settle()
   }
   await live()
