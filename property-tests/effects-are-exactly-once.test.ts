@@ -8,7 +8,7 @@ import { Orchestrator, task, type, workflow } from "troupe"
 import { type SqliteJournal, sqliteJournal } from "troupe/storage"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { type Opened, openEngine } from "../src/engine/orchestrator.ts"
-import { standing } from "./world.ts"
+import { standing, trust } from "./world.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "troupe-once-"))
 let files = 0
@@ -124,6 +124,8 @@ const shop = async (seed: number) => {
     opened = await Effect.runPromise(
       openEngine({ store: journal, workflows: [order], onDefect: () => {}, graceMs: 0 }, time.context)
     )
+    disk.faults = []
+    await trust(opened)
     disk.faults = kept
     isAlive = true
   }

@@ -195,8 +195,7 @@ const play = async (
   const clock = new StandingClock()
   const defects: Array<unknown> = []
   const workflows = [await load(flowOf(plan))]
-  // gates wait for months here, and the run is asked for long after its end
-  const retention = { olderThan: "3650d" } as const
+  const retention = { olderThan: "1000d" } as const
   const options = { store, workflows, snapshotEvery, retention, onDefect: (error: unknown) => defects.push(error) }
   let owner = await clock.open(options)
   const path = (i: number) => (plan[i]!.isNested ? `g${i}/ok` : `g${i}`)

@@ -61,6 +61,11 @@ export const standing = (start = 1_000_000) => {
   }
 }
 
+/** Nobody is suspected of having ended the process: that has properties of its own (poison-is-found). */
+export const trust = async ({ recovery }: Opened): Promise<void> => {
+  for (const id of recovery.held) recovery.acquit(await Effect.runPromise(recovery.load(id)))
+}
+
 export interface Start {
   readonly key: string
   readonly attempt: number
@@ -141,8 +146,7 @@ export const world = async (
       )
     )
     orchestrator = new Orchestrator(opened)
-    // nobody is suspected of having ended the process here: that has properties of its own (poison-is-found)
-    for (const id of opened.recovery.held) opened.recovery.acquit(await Effect.runPromise(opened.recovery.load(id)))
+    await trust(opened)
     await settle()
   }
   await live()

@@ -1,7 +1,7 @@
 /** A clock that stands until a test moves it, and orchestrators that live by it. */
 import * as Effect from "effect/Effect"
 import { Orchestrator, type OrchestratorOptions } from "troupe"
-import { standing } from "../property-tests/world.ts"
+import { standing, trust } from "../property-tests/world.ts"
 import { type Opened, openEngine } from "../src/engine/orchestrator.ts"
 
 /** Lets everything that can happen without the clock happen. */
@@ -36,6 +36,7 @@ export class StandingClock {
 
   async open(options: OrchestratorOptions = {}): Promise<Owner> {
     const opened = await Effect.runPromise(openEngine(options, this.#time.context))
+    await trust(opened)
     await settle()
     return {
       ...opened,

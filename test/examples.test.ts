@@ -49,6 +49,8 @@ describe("examples", () => {
       "bin/troupe.mjs",
       "run",
       "examples/08-document.yaml",
+      "--store",
+      "memory",
       "--json",
       "--input",
       '{"city": "Oslo", "days": 2}'
