@@ -63,10 +63,7 @@ export const standing = (start = 1_000_000) => {
 
 /** Nobody is suspected of having ended the process: that has properties of its own (poison-is-found). */
 export const trust = async ({ recovery }: Opened): Promise<void> => {
-  for (const id of recovery.held) {
-    recovery.held.delete(id)
-    await Effect.runPromise(recovery.load(id))
-  }
+  for (const id of recovery.held) recovery.acquit(await Effect.runPromise(recovery.load(id)))
 }
 
 export interface Start {
@@ -141,6 +138,7 @@ export const world = async (
           store: journal,
           workflows: [flow],
           snapshotEvery,
+          retention: { olderThan: "3650d" },
           ...(keepMessages === undefined ? {} : { keepMessages }),
           onDefect: (error) => defects.push(error)
         },

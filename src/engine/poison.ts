@@ -191,15 +191,14 @@ export class Poison {
       const runs: Array<LiveRun> = []
       for (const name of names) {
         const loaded = yield* Effect.exit(this.#recovery.load(name))
-        this.#recovery.held.delete(name)
         if (Exit.isSuccess(loaded) && isAtWork(loaded.value)) runs.push(loaded.value)
-        else if (Exit.isSuccess(loaded)) engine.release(loaded.value)
+        else if (Exit.isSuccess(loaded)) this.#recovery.acquit(loaded.value)
       }
       const task = names.length === 1 ? runs[0]?.held?.keys().next().value : undefined
       if (task !== undefined) yield* this.#write({ ...this.#memo, task })
       const lengths = new Map(runs.map((run) => [run, run.length]))
       const since = engine.now()
-      for (const run of runs) engine.release(run)
+      for (const run of runs) this.#recovery.acquit(run)
       const stuck = () => runs.filter((run) => run.length === lengths.get(run) && isAlive(engine, run))
       while (stuck().length > 0 && engine.now() - since < this.#memo.turnMs && !engine.isClosed)
         yield* Effect.sleep(pollMs)

@@ -71,7 +71,7 @@ export class Recovery {
             const since = this.#engine.now()
             let starts = 0
             for (const { id, listed } of this.#due.splice(0, turn)) {
-              if (!this.#engine.dormant.has(id) || this.held.has(id)) continue
+              if (!this.#engine.dormant.has(id)) continue
               // whatever is wrong with one run, the others come back
               const run = yield* Effect.exit(listed === undefined ? this.load(id) : this.#bring(listed))
               if (Exit.isSuccess(run)) {
@@ -131,10 +131,18 @@ export class Recovery {
             if (run.parked !== undefined || (run.outcome !== undefined && !isTerminal(record.status)))
               engine.writer.note(run)
             engine.performOwed(run)
+            // whoever has nothing at work has nothing to wait for
+            if (run.held === undefined && run.owed === undefined) this.acquit(run)
           })
         )
       )
     })
+  }
+
+  /** A run is not held back any more. */
+  acquit(run: LiveRun): void {
+    this.held.delete(run.id)
+    this.#engine.release(run)
   }
 
   #fold(record: RunRecord): Effect.Effect<LiveRun, JournalError> {
