@@ -44,6 +44,31 @@ describe("examples", () => {
     expect(lines.at(-1)).toMatch(last)
   })
 
+  test("11-order.ts: killed twice, it goes on where it was, and what was done is not done again", async () => {
+    const store = join(mkdtempSync(join(tmpdir(), "troupe-order-")), "orders.db")
+    const life = (until: RegExp | undefined): Promise<string> =>
+      new Promise((resolve) => {
+        const child = spawn(process.execPath, ["examples/11-order.ts", store], { cwd: root })
+        let stdout = ""
+        child.stdout.on("data", (chunk) => {
+          stdout += chunk
+          if (until?.test(stdout)) child.kill("SIGKILL")
+        })
+        child.on("close", () => resolve(stdout))
+      })
+    expect(await life(/charge/)).toBe("reserve: three books\ncharge: three books\n")
+    const second = await life(/pack/)
+    expect(second.split("\n")).toEqual([expect.stringMatching(/^charge: .*once more/), "pack: three books", ""])
+    const third = await life(undefined)
+    expect(third.split("\n")).toEqual([
+      expect.stringMatching(/^pack: .*once more/),
+      "ship: three books",
+      "done: reserve, charge, pack, ship",
+      ""
+    ])
+    expect(await life(undefined)).toBe("done: reserve, charge, pack, ship\n")
+  })
+
   test("08-document.yaml", async () => {
     const { code, lines } = await run([
       "bin/troupe.mjs",

@@ -105,6 +105,8 @@ export class Engine {
   readonly writer: Writer
   readonly #told: Told = { at: 0, seq: 0, epoch: 0 }
   #isClosed = false
+  #waiting = 0
+  #alive: NodeJS.Timeout | undefined = undefined
   #live = 0
   #finishedMessages = 0
 
@@ -206,6 +208,8 @@ export class Engine {
     if (this.#isClosed) throw new OrchestratorClosed()
     if (before !== undefined) {
       if (!isSame(before, workflow, input)) throw new IdempotencyMismatch({ run: id })
+      // it may have come back from the journal before its code was known
+      if (this.options.journal.isDurable) this.register(workflow)
       return before
     }
     const delivery = this.begin(workflow, id, input, missing)
@@ -266,6 +270,16 @@ export class Engine {
       this.writer.note(run)
       this.performOwed(run)
     }
+  }
+
+  /** Somebody waits for a run to end: the process goes on for it, also while nothing is at work. */
+  hold(): void {
+    if (this.#waiting++ === 0) this.#alive = setInterval(() => {}, 3_600_000)
+  }
+
+  /** One of those who waited does so no more. */
+  letGo(): void {
+    if (--this.#waiting === 0) clearInterval(this.#alive)
   }
 
   /** Sends a message of an operator to a run; `done` hears when it is written and delivered. */

@@ -255,7 +255,7 @@ export class Orchestrator implements AsyncDisposable {
     options: SubmitOptions = {}
   ): Promise<O> {
     const run = this.#submit(workflow, input, options)
-    return resultOf<O>(run instanceof Promise ? await run : run)
+    return resultOf<O>(this.#engine, run instanceof Promise ? await run : run)
   }
 
   /**
@@ -577,11 +577,22 @@ const asWorkflow = (given: Workflow | TaskDef): Workflow => {
   return made
 }
 
-const resultOf = <O>(run: LiveRun): Promise<O> =>
+const resultOf = <O>(engine: Engine, run: LiveRun): Promise<O> =>
   new Promise((resolve, reject) => {
+    let isHeld = true
+    const letGo = () => {
+      if (isHeld) engine.letGo()
+      isHeld = false
+    }
+    engine.hold()
     // a run that is refused never ends
-    run.whenWritten((error) => error !== undefined && reject(error))
+    run.whenWritten((error) => {
+      if (error === undefined) return
+      letGo()
+      reject(error)
+    })
     run.whenEnded((end) => {
+      letGo()
       if (!("status" in end)) reject(end)
       else if (end.status === "succeeded") resolve(end.value as O)
       else reject(run.errorOf(end))
@@ -601,11 +612,11 @@ class RunHandle<O, G> implements Run<O, G> {
     return this.#run.id
   }
   async result(): Promise<O> {
-    return resultOf<O>(this.#run.isGone ? await this.#end() : this.#run)
+    return resultOf<O>(this.#engine, this.#run.isGone ? await this.#end() : this.#run)
   }
   async outcome(): Promise<WorkflowResult<O>> {
     const run = this.#run.isGone ? await this.#end() : this.#run
-    const end = await endOf(run)
+    const end = await this.#told((resolve) => run.whenEnded(resolve))
     if (!("status" in end)) throw end
     // the run that has ended may be another object than the one that was waited for
     return workflowResult<O>(run.isGone ? await this.#present() : run, end)
@@ -649,6 +660,16 @@ class RunHandle<O, G> implements Run<O, G> {
   async rollback(to: number, options: DecisionOptions = {}) {
     return rollback(this.#deciding, await this.#present(), to, options)
   }
+  /** Waits for an end; the process does not end before. */
+  #told(ask: (told: (end: Outcome | TroupeError) => void) => void): Promise<Outcome | TroupeError> {
+    return new Promise((resolve) => {
+      this.#engine.hold()
+      ask((end) => {
+        this.#engine.letGo()
+        resolve(end)
+      })
+    })
+  }
   get #deciding() {
     return { engine: this.#engine, recovery: this.#recovery }
   }
@@ -661,7 +682,7 @@ class RunHandle<O, G> implements Run<O, G> {
   async #end(): Promise<LiveRun> {
     const dormant = this.#engine.dormant.get(this.id)
     if (dormant === undefined) return this.#present()
-    const end = await new Promise<Outcome | TroupeError>((resolve) => dormant.waiting.push(resolve))
+    const end = await this.#told((resolve) => dormant.waiting.push(resolve))
     if (!("status" in end)) throw end
     return this.#present()
   }
@@ -676,8 +697,6 @@ class RunHandle<O, G> implements Run<O, G> {
     })
   }
 }
-
-const endOf = (run: LiveRun) => new Promise<Outcome | TroupeError>((resolve) => run.whenEnded(resolve))
 
 const said = ({ who, why }: Cause): Cause => ({
   ...(who === undefined ? {} : { who }),
