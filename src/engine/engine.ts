@@ -10,7 +10,6 @@ import * as Exit from "effect/Exit"
 import type { AnyActorRef } from "xstate"
 import { createRoot, type Inspect, isWatched } from "../actors/create.ts"
 import { WorkflowDirector, withDefaults } from "../actors/directors.ts"
-import { type FrozenRun, freeze, thaw } from "../actors/freeze.ts"
 import { registryLogic } from "../actors/registry.ts"
 import { type Command, GatePlace, Place, Room } from "../actors/room.ts"
 import { type ScopeInput, scopeLogic } from "../actors/scope.ts"
@@ -27,26 +26,30 @@ import {
   OrchestratorClosed,
   RunNotFound,
   RunPoisoned,
-  TransactionsUnsupported,
   TroupeError,
   toFailure,
   VersionUnavailable
 } from "../model/errors.ts"
 import { canonical, type Json } from "../model/json.ts"
-import type { Message, Outcome, RunAmended } from "../model/messages.ts"
+import type { Message, Outcome } from "../model/messages.ts"
 import { definition } from "../model/nested.ts"
 import type { Workflow } from "../model/workflow.ts"
 import { JournalCorrupt, type JournalError } from "../storage/errors.ts"
-import type { Claim, History, JournalService, Snapshot, Within } from "../storage/journal.ts"
+import type { Claim, History, JournalService, Snapshot } from "../storage/journal.ts"
 import { counted } from "./amend.ts"
+import { lateOf, messageOf, withinOf } from "./answers.ts"
 import { type Attempt, type AttemptEnd, Attempts, keyOf } from "./attempts.ts"
 import type { Allow } from "./builtin.ts"
+import { Dormants } from "./dormant.ts"
 import { deliverSaying, isSaying } from "./gates.ts"
 import { Library } from "./library.ts"
 import { Owed } from "./owed.ts"
+import { noteEnd, type Past, type Rehearsal, withMessage } from "./past.ts"
 import { noteOf } from "./progress.ts"
 import { Router } from "./router.ts"
-import { type End, LiveRun, noTimers } from "./run.ts"
+import { LiveRun, noTimers } from "./run.ts"
+import { Shelf } from "./shelf.ts"
+import { Snapshots } from "./snapshots.ts"
 import { type Timer, Timers } from "./timers.ts"
 import { Delivery, Writer } from "./writer.ts"
 
@@ -97,12 +100,13 @@ export class Engine {
   readonly #clock: Clock.Clock
   readonly fork: (effect: Effect.Effect<void>) => void
   /** Unfinished runs that are not in memory. */
-  readonly dormant = new Map<string, Dormant>()
+  readonly dormant: Dormants
   /** Told about every run that ends. */
   onRunEnded: (() => void) | undefined = undefined
   readonly #finished: Array<LiveRun> = []
   readonly library = new Library()
   readonly writer: Writer
+  readonly snapshots: Snapshots
   readonly #told: Told = { at: 0, seq: 0, epoch: 0 }
   #isClosed = false
   #waiting = 0
@@ -116,6 +120,7 @@ export class Engine {
     const fork = Effect.runForkWith(options.context)
     this.fork = (effect) => void fork(effect)
     this.timers = new Timers(this.#clock, options.context)
+    this.dormant = new Dormants(this.timers, options.onDue)
     this.root = createRoot(
       supervisor({
         children: [{ id: registryId, logic: registryLogic, src: "registry", onError: "resume" }],
@@ -150,6 +155,14 @@ export class Engine {
       late: (attempt, end) => this.#attemptLate(attempt, end)
     })
     this.#told.epoch = options.claim.epoch
+    this.snapshots = new Snapshots({
+      journal: options.journal,
+      epoch: options.claim.epoch,
+      every: options.snapshotEvery,
+      keepMessages: options.keepMessages,
+      fork: this.fork,
+      root: this.root
+    })
     this.writer = new Writer({
       journal: options.journal,
       // what is only written down says so: nobody has begun with what follows from it
@@ -446,7 +459,8 @@ export class Engine {
     if (room.outcome !== undefined && run.outcome === undefined) this.#finish(run, room.outcome)
     else if (run.outcome === undefined) {
       // what is on its way may be meant for somebody who is not in a snapshot any more
-      if (this.#told.seq >= run.snapshotAt && !run.isFolding && run.pending === 0) this.#keepSnapshot(run)
+      if (this.#told.seq >= run.snapshotAt && !run.isFolding && run.pending === 0)
+        this.snapshots.keep(run, this.#told.seq + 1)
       if (run.timers !== noTimers || room.hasOpenGates) this.mayLeave(run)
     }
     run.calmDown()
@@ -534,46 +548,6 @@ export class Engine {
     return run
   }
 
-  /** Keeps what a run is now, so that a restart need not fold everything that came before. */
-  #keepSnapshot(run: LiveRun): void {
-    const { journal, claim } = this.options
-    const seq = this.#told.seq + 1
-    run.snapshotAt = this.#nextSnapshot(seq, 0)
-    if (!journal.isDurable || run.owed !== undefined || run.held !== undefined) return
-    const frozen = freeze(run.room, (place) => {
-      const out = place.attempt as Attempt | undefined
-      if (out === undefined) return undefined
-      const { attempt, askedAt, epoch, earlier } = out
-      return earlier === 0 ? [attempt, askedAt, epoch] : [attempt, askedAt, epoch, earlier]
-    })
-    const body = JSON.stringify({ ...frozen, attempts: run.attempts })
-    run.snapshotAt = this.#nextSnapshot(seq, body.length)
-    // without it a restart only takes longer
-    const { keepMessages: keep } = this.options
-    const kept = Effect.ignore(journal.keepSnapshot({ run: run.id, seq, body, keep }, claim.epoch))
-    this.fork(kept)
-  }
-
-  /** A snapshot that is larger than the messages it spares would cost more than it saves: then the next one comes later. */
-  #nextSnapshot(seq: number, size: number): number {
-    return seq + Math.ceil(this.options.snapshotEvery * Math.max(1, size / sizeOfThousand))
-  }
-
-  /** A run as its snapshot has it. */
-  #thaw(run: LiveRun, { seq, body }: Snapshot, owed: Owed): void {
-    const { attempts, ...frozen } = JSON.parse(body) as FrozenRun & { readonly attempts: number }
-    run.attempts = attempts
-    run.snapshotAt = this.#nextSnapshot(seq, body.length)
-    const thawed = thaw(frozen, run.room, run.compiled, run.input, (logic, snapshot) =>
-      this.root.send({ type: "supervisor.spawn", child: { id: run.id, logic, snapshot, src: "workflow" } })
-    )
-    for (const { place, out, isAborting } of thawed.attempts) {
-      const [attempt, askedAt, epoch, earlier = 0] = out
-      owed.attempts.set(place.path, { place, attempt, askedAt, epoch, earlier, isAborting })
-    }
-    for (const place of thawed.timers) owed.timers.set(place.path, { place, dueAt: place.dueAt })
-  }
-
   /** What would become of a run with this history, without touching it: how its tasks ended, or why it cannot be. */
   rehearse(run: Pick<LiveRun, "id" | "workflow" | "input" | "submittedAt">, { history, snapshot }: Past): Rehearsal {
     const dry = this.#make(`${run.id}~`, run.workflow, run.input, run.submittedAt)
@@ -592,10 +566,10 @@ export class Engine {
     run.owed = owed
     run.isFolding = true
     const told = this.#told
-    const shelved = new Map<string, { readonly place: Place; readonly by: number }>()
+    const shelf = new Shelf()
     const from = snapshot?.seq ?? 0
     try {
-      if (snapshot !== undefined) this.#thaw(run, snapshot, owed)
+      if (snapshot !== undefined) this.snapshots.thaw(run, snapshot, owed)
       for (const { seq, message, forgottenBy } of counted(messages, from)) {
         told.at = message.at
         told.seq = seq
@@ -603,12 +577,11 @@ export class Engine {
         if (forgottenBy !== undefined) {
           const place = this.#placeOf(run, owed, message)
           if (place === undefined || (message.type === "timer.fired" && !(place instanceof GatePlace))) continue
-          place.actor?.send({ type: "shelve" })
-          shelved.set(place.path, { place, by: forgottenBy })
+          shelf.put(place, forgottenBy)
           this.#rest(run)
           continue
         }
-        if (message.type === "run.amended") this.#amend(owed, message, seq, shelved)
+        if (message.type === "run.amended") shelf.decide(message, seq, owed)
         if (message.type === "run.imported") owed.arrive(message.deliveries)
         if (message.type === "run.rolledBack") {
           run.room.generation = seq
@@ -630,26 +603,6 @@ export class Engine {
   /** Where a message of the past went. */
   #placeOf({ id, room }: LiveRun, owed: Owed, message: Message): Place | undefined {
     return message.type === "gate.rejected" ? room.gateAt(message.task) : owed.placeOf(message, id, this.#told.seq)
-  }
-
-  /** Somebody decided: what was shelved for it begins anew, or has the result that was given. */
-  #amend(
-    owed: Owed,
-    { give }: RunAmended,
-    seq: number,
-    shelved: Map<string, { readonly place: Place; readonly by: number }>
-  ): void {
-    for (const [path, { place, by }] of shelved) {
-      if (by !== seq) continue
-      shelved.delete(path)
-      place.generation = seq
-      if (Object.hasOwn(give, path)) place.actor?.send({ type: "complete", value: give[path] } as never)
-      else {
-        place.actor?.send({ type: "requeue", at: this.#told.at } as never)
-        if (place instanceof GatePlace) place.hearEarly()
-      }
-    }
-    for (const [path, value] of Object.entries(give)) owed.find(path)?.actor?.send({ type: "complete", value } as never)
   }
 
   /** A decision about the past: the run is folded anew; what is out and still wanted stays out. */
@@ -827,7 +780,7 @@ export class Engine {
     if (dueAt < this.now() + restMs || isWatched(this.root)) return
     const due = Number.isFinite(dueAt) ? dueAt : undefined
     this.writer.note({ ...noteOf(run), isAsleep: true, dueAt: due })
-    this.sleep(run.id, due, run.leave(), run.room.isHeld)
+    this.dormant.sleep(run.id, due, run.leave(), run.room.isHeld)
     this.#release(run, aborted)
     this.runs.delete(run.id)
     this.#live--
@@ -835,34 +788,10 @@ export class Engine {
     this.root.send({ type: "supervisor.stop", id: run.id })
   }
 
-  /** A run waits in the journal. */
-  sleep(id: string, dueAt: number | undefined, waiting: Dormant["waiting"] = [], isPaused = false): void {
-    const dormant: Dormant = { timer: undefined, waiting, isPaused }
-    if (dueAt !== undefined) dormant.timer = this.timers.start(dueAt, () => this.options.onDue(id))
-    this.dormant.set(id, dormant)
-  }
-
   /** A run is in memory again. */
   awake(run: LiveRun): void {
-    const waiting = this.drop(run.id)
-    for (const told of waiting) run.whenEnded(told)
+    for (const told of this.dormant.drop(run.id)) run.whenEnded(told)
   }
-
-  /** Nobody waits for a sleeping run to wake any more; gives who waited for its end. */
-  drop(id: string): Dormant["waiting"] {
-    const dormant = this.dormant.get(id)
-    if (dormant === undefined) return []
-    this.dormant.delete(id)
-    if (dormant.timer !== undefined) this.timers.stop(dormant.timer)
-    return dormant.waiting
-  }
-}
-
-/** A run that waits in the journal: when it is due, and who waits for its end. */
-export interface Dormant {
-  timer: Timer | undefined
-  readonly waiting: Array<(end: Outcome | TroupeError) => void>
-  readonly isPaused: boolean
 }
 
 /** A run whose next wait ends sooner stays in memory. */
@@ -875,104 +804,10 @@ interface Told {
   epoch: number
 }
 
-/** What a run is brought back from: its first message, its last snapshot if it has one, and what came after that. */
-export interface Past {
-  readonly first: Message | undefined
-  readonly snapshot: Snapshot | undefined
-  readonly history: History
-}
-
-/** The past with one more message. */
-export const withMessage = ({ first, snapshot, history }: Past, message: Message, epoch: number): Past => ({
-  first,
-  snapshot,
-  history: {
-    first: history.first,
-    messages: [...history.messages, message],
-    epochs: [...history.epochs, epoch]
-  }
-})
-
-/** A thousand messages take about so much room, in bytes. */
-const sizeOfThousand = 64_000
-
-/** What would become of a run. */
-export interface Rehearsal {
-  readonly run: LiveRun
-  readonly ends: ReadonlyArray<End>
-  /** Why it cannot be. */
-  readonly problem: TroupeError | undefined
-  /** What it would be owed at the end. */
-  readonly owed: Owed
-}
-
-/** Notes a message with which a task, or a whole workflow, came to a bad end. */
-const noteEnd = (ends: Array<End>, message: Message, place: Place | undefined, seq: number): void => {
-  const snapshot = place?.actor?.getSnapshot() as { status: string; output?: Outcome; value?: string } | undefined
-  if (snapshot === undefined || place === undefined) return
-  const status = snapshot.status === "done" ? snapshot.output?.status : undefined
-  if (message.type === "timer.fired") {
-    if (place.actor !== undefined && "scope" in snapshot) ends.push({ seq, task: place.path, status: "timeout" })
-    else if (place instanceof GatePlace && status === "failed") ends.push({ seq, task: place.path, status })
-    return
-  }
-  if (status === "failed" || status === "cancelled") ends.push({ seq, task: place.path, status })
-}
-
 /** Not a possible id of a run. */
 const registryId = "@registry"
 
 const aborted = new DOMException("the attempt was cancelled", "AbortError")
-
-const messageOf = ({ place, attempt, agent }: Attempt, end: AttemptEnd, at: number): Message => {
-  const task = place.path
-  const by = agent === undefined ? undefined : { agent }
-  switch (end.type) {
-    case "attempt.succeeded":
-      if (end.cached === true) return { type: end.type, at, task, attempt, value: end.value, cached: true }
-      return by === undefined
-        ? { type: end.type, at, task, attempt, value: end.value }
-        : { type: end.type, at, task, attempt, value: end.value, ...by }
-    case "attempt.within":
-      // what a store without transactions writes
-      return { type: "attempt.failed", at, task, attempt, failure: unsupported, ...by }
-    case "attempt.failed":
-      return { type: end.type, at, task, attempt, failure: end.failure, ...by }
-    case "attempt.aborted":
-      return { type: end.type, at, task, attempt }
-  }
-}
-
-const unsupported = Object.freeze(toFailure(new TransactionsUnsupported()))
-
-/** How an attempt that has yet to write its rows becomes a message. */
-const withinOf = (
-  delivery: Delivery,
-  attempt: Attempt,
-  perform: Extract<AttemptEnd, { type: "attempt.within" }>["perform"],
-  at: number
-): Within => ({
-  perform: (db) => messageOf(attempt, { type: "attempt.succeeded", value: perform(db) }, at),
-  refuse: (error) => messageOf(attempt, { type: "attempt.failed", failure: toFailure(error) }, at),
-  told: (message) => {
-    delivery.message = message
-  }
-})
-/** The end of an attempt that nobody waits for any more. */
-const lateOf = (message: Message, end: AttemptEnd): Message => {
-  const { at, task, attempt } = message as Extract<Message, { type: "attempt.succeeded" }>
-  const late = { type: "attempt.late", at, task, attempt } as const
-  // what it would have written is not written
-  if (end.type === "attempt.within") return { ...late, outcome: "aborted" }
-  switch (message.type) {
-    case "attempt.succeeded":
-      return { ...late, outcome: "succeeded", value: message.value }
-    case "attempt.failed":
-      return { ...late, outcome: "failed", failure: message.failure }
-    default:
-      return { ...late, outcome: "aborted" }
-  }
-}
 
 const isSame = (run: LiveRun, workflow: Workflow, input: Json) =>
   (run.workflow === workflow || run.workflow.hash === workflow.hash) &&

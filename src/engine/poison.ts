@@ -162,7 +162,7 @@ export class Poison {
   #quarantine({ run, updatedAt, tasks }: RunRecord, task: string): Effect.Effect<void, JournalError> {
     const { journal, claim } = this.#engine.options
     const error = new RunPoisoned({ run, task })
-    for (const told of this.#engine.drop(run)) told(error)
+    for (const told of this.#engine.dormant.drop(run)) told(error)
     const { code, message } = error
     const note = { status: "quarantined", isAsleep: false, dueAt: undefined, error: { task, code, message } } as const
     return journal.append([], [{ ...note, run, updatedAt, tasks }], claim.epoch)

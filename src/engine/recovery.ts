@@ -11,7 +11,8 @@ import type { Workflow } from "../model/workflow.ts"
 import { JournalCorrupt, type JournalError } from "../storage/errors.ts"
 import type { JournalService, RunRecord } from "../storage/journal.ts"
 import { reachOf } from "./amend.ts"
-import type { Engine, Past } from "./engine.ts"
+import type { Engine } from "./engine.ts"
+import type { Past } from "./past.ts"
 import type { LiveRun } from "./run.ts"
 
 /** Runs that are brought back in one turn. */
@@ -55,7 +56,7 @@ export class Recovery {
   #expect(record: RunRecord): boolean {
     const { run, dueAt } = record
     const rests = isResting(record)
-    this.#engine.sleep(run, rests ? dueAt : undefined)
+    this.#engine.dormant.sleep(run, rests ? dueAt : undefined)
     if (!rests) this.#due.push({ id: run, listed: record })
     return !rests
   }
@@ -201,7 +202,7 @@ export class Recovery {
 
   /** What is written about a run is damaged: it is left alone and shown as what it is, the others go on. */
   #quarantine({ run, updatedAt, tasks, status }: RunRecord, error: JournalCorrupt): void {
-    for (const told of this.#engine.drop(run)) told(error)
+    for (const told of this.#engine.dormant.drop(run)) told(error)
     if (isTerminal(status)) return
     this.#engine.writer.note({
       run,

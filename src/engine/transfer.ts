@@ -11,7 +11,8 @@ import { type RunExport, readExport, sealed } from "../model/run-export.ts"
 import { hashOf, makeWorkflow } from "../model/workflow.ts"
 import { JournalCorrupt, type JournalError } from "../storage/errors.ts"
 import type { Entry, JournalService, RunNote } from "../storage/journal.ts"
-import type { Engine, Past, Rehearsal } from "./engine.ts"
+import type { Engine } from "./engine.ts"
+import type { Past, Rehearsal } from "./past.ts"
 import { noteOf } from "./progress.ts"
 
 export interface ExportOptions {

@@ -11,7 +11,7 @@ import { OrchestratorClosed, StateChanged, TroupeError } from "../model/errors.t
 import type { Message } from "../model/messages.ts"
 import { JournalBroken, type JournalError, type StaleOwner } from "../storage/errors.ts"
 import type { Entry, JournalService, Pinned, Remember, RunNote, Within } from "../storage/journal.ts"
-import type { Past } from "./engine.ts"
+import type { Past } from "./past.ts"
 import type { LiveRun } from "./run.ts"
 
 /** Something for a run, with who wants to know that it is written and delivered. For the journal it is an entry. */

@@ -1,22 +1,15 @@
-/**
- * The journal in one SQLite file. All runs share one transaction per turn, and with it one wait for the disk; every row carries
- * a checksum chained over its run; a commit whose fate is unknown is settled by opening the file again and looking.
- */
-import { createHash } from "node:crypto"
 import { dirname, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { TransactionMisused, TroupeError } from "../../model/errors.ts"
 import type { WorkflowIR } from "../../model/ir.ts"
 import { deepFreeze, type Json } from "../../model/json.ts"
-import type { Message, RunStatus } from "../../model/messages.ts"
+import type { Message } from "../../model/messages.ts"
 import type { Transaction } from "../../model/transaction.ts"
-import { hashOf as irHashOf } from "../../model/workflow.ts"
 import {
   type BackupRefused,
   JournalBroken,
   JournalBusy,
-  JournalCorrupt,
   type JournalError,
   SequenceConflict,
   StoreUnusable
@@ -28,8 +21,6 @@ import type {
   Entry,
   History,
   JournalService,
-  Pinned,
-  Remember,
   RunNote,
   RunPage,
   RunQuery,
@@ -37,6 +28,7 @@ import type {
   Snapshot,
   Within
 } from "../journal.ts"
+import { atExit, notAtExit } from "./at-exit.ts"
 import { backup } from "./backup.ts"
 import {
   type Chain,
@@ -46,15 +38,14 @@ import {
   encodeLarge,
   type Link,
   largeFrom,
-  type Names,
-  namesOf,
-  type Origin,
   payloadHash,
   payloadOf,
   seals
 } from "./codec.ts"
-import { type Database, journalError, openError, type Row, Sqlite } from "./database.ts"
+import { type Database, journalError, openError, Sqlite } from "./database.ts"
+import { type Definition, Definitions, readDefinition } from "./definitions.ts"
 import { create, formatVersion, look, migrate, requireWritable, syncFolder, tidy } from "./format.ts"
+import { hashOf, history, payload } from "./history.ts"
 import { FileInbox } from "./inbox.ts"
 import {
   forget,
@@ -68,6 +59,8 @@ import {
   take
 } from "./owner.ts"
 import { leave, probe } from "./probe.ts"
+import { blameMax, blameOf, recordOf, statusCodes, trimmed } from "./records.ts"
+import { remember, unpack } from "./remembered.ts"
 import * as sql from "./statements.ts"
 import { type Done, letWrite } from "./transaction.ts"
 
@@ -100,36 +93,6 @@ export interface SqliteJournal extends JournalService {
   readonly abandon: () => void
 }
 
-/** Status codes: from 16 on the run has ended. */
-const statusCodes: Record<RunStatus, number> = {
-  running: 0,
-  paused: 1,
-  waiting: 2,
-  parked: 3,
-  succeeded: 16,
-  failed: 17,
-  cancelled: 18,
-  quarantined: 19
-}
-const statusOf = new Map(Object.entries(statusCodes).map(([status, code]) => [code, status as RunStatus]))
-
-interface Definition extends Omit<Origin, "submittedAt"> {
-  readonly id: number
-  readonly names: Names
-  /** What is written there is not what its hash says, or not there: runs of it cannot be read. */
-  readonly isDamaged: boolean
-}
-
-/** A run that is read. */
-interface Book {
-  readonly run: string
-  readonly id: number
-  readonly definition: Definition
-  readonly submittedAt: number
-  readonly length: number
-  readonly head: Link | null
-}
-
 /** What the journal remembers of a run that is being written to. */
 interface Handle {
   readonly id: number
@@ -143,9 +106,6 @@ interface Handle {
 
 /** In batches of up to so many messages every run's head is brought up to date too; larger ones leave that to the notes. */
 const smallBatch = 16
-
-/** Definitions that are remembered; the others are looked up again. */
-const definitionsMax = 10_000
 
 /** Opens a journal in a file; rejects with `StoreUnusable` and touches nothing if there is something else, or something damaged. */
 export const sqliteJournal = async (options: SqliteOptions): Promise<SqliteJournal> => {
@@ -166,8 +126,7 @@ class FileJournal implements SqliteJournal {
   #database: Database | undefined = undefined
   #ownership: Ownership | undefined = undefined
   #handles = new Map<string, Handle>()
-  #definitions = new Map<number, Definition>()
-  #pinned = new WeakMap<Pinned, Definition>()
+  readonly #definitions = new Definitions()
   #lastRun = 0
   /** Entries of which nobody knows whether they were written: a commit of theirs failed, and the file could not be looked at. */
   readonly #unsure = new WeakSet<Entry>()
@@ -296,7 +255,7 @@ class FileJournal implements SqliteJournal {
   cached = (key: string, at: number): Effect.Effect<Json | undefined, JournalError> =>
     this.#attempt((database) => {
       const [expiresAt, kept] = database.row(sql.remembered, key, at) ?? []
-      return kept === undefined ? undefined : this.#unpack(key, expiresAt, kept)
+      return kept === undefined ? undefined : unpack(this.#chain, key, expiresAt, kept)
     })
 
   renew = (epoch: number): Effect.Effect<void, JournalError> =>
@@ -356,9 +315,10 @@ class FileJournal implements SqliteJournal {
       const row = database.row(sql.findRun, run)
       if (row === undefined) return { first: 0, messages: [], epochs: [] }
       const [id, definition, submittedAt, length, head, first] = row
-      return this.#history(
+      return history(
         database,
-        { run, id, definition: this.#definitionOf(database, definition), submittedAt, length, head },
+        this.#chain,
+        { run, id, definition: this.#definitions.of(database, definition), submittedAt, length, head },
         // the first message always stays
         from === 0 && to === 1 ? 0 : Math.max(from, first),
         to
@@ -393,7 +353,7 @@ class FileJournal implements SqliteJournal {
   find = (run: string): Effect.Effect<RunRecord | undefined, JournalError> =>
     this.#attempt((database) => {
       const row = database.row(sql.recordByName, run)
-      return row === undefined ? undefined : this.#record(database, row)
+      return row === undefined ? undefined : recordOf(row, (id) => this.#definitions.of(database, id))
     })
 
   list = (query: RunQuery): Effect.Effect<RunPage, JournalError> =>
@@ -419,7 +379,7 @@ class FileJournal implements SqliteJournal {
       const rows = database.rows(sql.records(filters), ...values.slice(0, sql.valuesOf(filters)))
       const page = rows.slice(0, limit)
       return {
-        runs: page.map((row) => this.#record(database, row)),
+        runs: page.map((row) => recordOf(row, (id) => this.#definitions.of(database, id))),
         cursor: rows.length > limit ? String(page.at(-1)![0]) : undefined
       }
     })
@@ -466,7 +426,7 @@ class FileJournal implements SqliteJournal {
         requireEpoch(database, epoch)
         const definitions = new Set<number>()
         for (const run of runs) this.#remove(database, run, definitions)
-        for (const definition of definitions) this.#sweepDefinition(database, definition)
+        for (const definition of definitions) this.#definitions.sweep(database, definition)
       })
     )
 
@@ -502,7 +462,7 @@ class FileJournal implements SqliteJournal {
         throw new SequenceConflict({ run: entry.run, expected: entry.seq, actual: handle.length })
       }
       if (entry.remember !== undefined && message.type === "attempt.succeeded") {
-        this.#remember(database, entry.remember, message.value)
+        remember(database, this.#chain, entry.remember, message.value)
         if (!isSwept) database.run(sql.sweepCache, message.at)
         isSwept = true
       }
@@ -560,7 +520,7 @@ class FileJournal implements SqliteJournal {
     const [writtenIn, body] = database.row(sql.readMessage, handle.id, seq) ?? []
     if (writtenIn !== epoch) return false
     const { definition, submittedAt } = handle
-    const there = decode(body, definition.names, { ...definition, submittedAt }, (hash) => this.#fetch(database, hash))
+    const there = decode(body, definition.names, { ...definition, submittedAt }, (hash) => payload(database, hash))
     if (!isSameEnd(message, there)) return false
     within.told(there)
     return true
@@ -571,22 +531,6 @@ class FileJournal implements SqliteJournal {
     database.rollback()
     this.#forgetRuns()
     this.#refreshLastRun()
-  }
-
-  /** Values are kept with a checksum, or a seal, over key and time: what was changed is as good as not there. */
-  #remember(database: Database, { key, expiresAt }: Remember, value: Json): void {
-    const text = JSON.stringify(value)
-    database.run(sql.remember, key, expiresAt, `${this.#sealOf(key, expiresAt, text)} ${text}`)
-  }
-
-  #unpack(key: string, expiresAt: number, kept: string): Json | undefined {
-    const text = kept.slice(kept.indexOf(" ") + 1)
-    return kept === `${this.#sealOf(key, expiresAt, text)} ${text}` ? deepFreeze(JSON.parse(text) as Json) : undefined
-  }
-
-  #sealOf(key: string, expiresAt: number, text: string): Link {
-    const first = this.#chain.first(key, { submittedAt: 0, workflow: "", version: undefined, hash: undefined })
-    return this.#chain.next(first, expiresAt, 0, text)
   }
 
   /** The text of a message as it is written; large payloads are written elsewhere, once each. */
@@ -676,7 +620,7 @@ class FileJournal implements SqliteJournal {
     const known = this.#handles.get(run) ?? this.#load(database, run)
     if (known !== undefined) return known
     if (message.type !== "run.submitted") throw new SequenceConflict({ run, expected: seq, actual: 0 })
-    const pinned = this.#pin(database, message, definition)
+    const pinned = this.#definitions.pin(database, message, definition)
     const handle: Handle = {
       id: this.#lastRun + 1,
       run,
@@ -696,7 +640,7 @@ class FileJournal implements SqliteJournal {
     const row = database.row(sql.findRun, run)
     if (row === undefined) return undefined
     const [id, definitionId, submittedAt] = row
-    const definition = this.#definitionOf(database, definitionId)
+    const definition = this.#definitions.of(database, definitionId)
     const [seq, chain] = database.row(sql.lastMessage, id) ?? [-1, this.#first(run, definition, submittedAt)]
     const handle: Handle = {
       id,
@@ -713,47 +657,6 @@ class FileJournal implements SqliteJournal {
 
   #first(run: string, definition: Definition, submittedAt: number): Link {
     return this.#chain.first(run, { ...definition, submittedAt })
-  }
-
-  /** The definition of a run that is being submitted; written down the first time that it is seen. */
-  #pin(
-    database: Database,
-    { workflow, version }: Extract<Message, { type: "run.submitted" }>,
-    pinned: Pinned | undefined
-  ): Definition {
-    const hash = pinned?.hash ?? ""
-    const known = pinned === undefined ? undefined : this.#pinned.get(pinned)
-    if (known !== undefined) return known
-    const row =
-      database.row(sql.findDefinition, hash, workflow, version ?? "") ??
-      database.row(
-        sql.insertDefinition,
-        hash,
-        workflow,
-        version ?? null,
-        pinned === undefined ? null : JSON.stringify(pinned.ir)
-      )
-    const definition = this.#definitionOf(database, row![0])
-    if (pinned !== undefined) this.#pinned.set(pinned, definition)
-    return definition
-  }
-
-  #definitionOf(database: Database, id: number): Definition {
-    const known = this.#definitions.get(id)
-    if (known !== undefined) return known
-    const [, hash, workflow, version, text] = database.row(sql.definitionById, id) ?? [id, "", "", null, ""]
-    const ir = text === null ? undefined : readDefinition(text, hash)
-    const definition: Definition = {
-      id,
-      hash: hash === "" ? undefined : hash,
-      workflow,
-      version: version ?? undefined,
-      names: namesOf(ir),
-      isDamaged: text !== null && ir === undefined
-    }
-    if (this.#definitions.size >= definitionsMax) this.#definitions.clear()
-    this.#definitions.set(id, definition)
-    return definition
   }
 
   /** Removes messages that a snapshot covers. The link of the first that stays is in the row before it, so that one stays too. */
@@ -781,76 +684,7 @@ class FileJournal implements SqliteJournal {
     this.#handles.delete(run)
   }
 
-  /** Its number may be given to another one: nothing of it is remembered. */
-  #sweepDefinition(database: Database, id: number): void {
-    if (database.run(sql.sweepDefinition, id) === 0) return
-    this.#definitions.delete(id)
-    this.#pinned = new WeakMap()
-  }
-
   // ── reading ──────────────────────────────────────────────────────────────────────────────────────
-
-  /** Messages of a run, each checked against the one before it: a change shows at the message where it begins. */
-  #history(
-    database: Database,
-    { run, id, definition, submittedAt, length, head }: Book,
-    from: number,
-    to: number
-  ): History {
-    const origin: Origin = { ...definition, submittedAt }
-    const fetch = (hash: string) => this.#fetch(database, hash)
-    const messages: Array<Message> = []
-    const epochs: Array<number> = []
-    if (definition.isDamaged) throw new JournalCorrupt({ run, seq: 0, kind: "shape" })
-    let [before] =
-      from === 0 ? [this.#chain.first(run, origin)] : (database.row(sql.linkAt, id, from - 1) ?? [undefined])
-    let next = from
-    for (const [seq, epoch, chain, body] of database.rows(sql.readMessages, id, from, to)) {
-      if (seq !== next || before === undefined) throw new JournalCorrupt({ run, seq: next, kind: "gap" })
-      if (this.#chain.next(before, seq, epoch, body) !== chain) throw new JournalCorrupt({ run, seq, kind: "chain" })
-      if (seq === length - 1 && head !== null && head !== chain) throw new JournalCorrupt({ run, seq, kind: "chain" })
-      before = chain
-      next++
-      try {
-        messages.push(decode(body, definition.names, origin, fetch))
-      } catch {
-        throw new JournalCorrupt({ run, seq, kind: "shape" })
-      }
-      epochs.push(epoch)
-    }
-    // a tail that was cut off: the note knows that there was more
-    if (next < Math.min(length, to)) throw new JournalCorrupt({ run, seq: next, kind: "gap" })
-    return { first: from, messages: Object.freeze(messages), epochs }
-  }
-
-  #fetch(database: Database, hash: string): Json {
-    const [text] = database.row(sql.blob, hash) ?? [""]
-    if (hashOf(text) !== hash) throw new TypeError("not what was written")
-    return JSON.parse(text) as Json
-  }
-
-  #record(database: Database, row: Row): RunRecord {
-    const [, run, definition, submittedAt, updatedAt, status, asleep, dueAt, blame, summary, noted, length] = row
-    const { workflow, version, hash } = this.#definitionOf(database, definition)
-    const tasks = summary === null ? [] : readSummary(summary)
-    const error = typeof tasks.at(-1) === "object" ? tasks.pop() : undefined
-    return {
-      run,
-      workflow,
-      version,
-      hash,
-      submittedAt,
-      updatedAt,
-      status: statusOf.get(status) ?? "running",
-      isAsleep: asleep === 1,
-      dueAt: dueAt ?? undefined,
-      length,
-      noted,
-      blame: blameOf(blame, length),
-      tasks,
-      ...(error === undefined ? {} : { error })
-    }
-  }
 
   // ── the connection ───────────────────────────────────────────────────────────────────────────────
 
@@ -906,8 +740,7 @@ class FileJournal implements SqliteJournal {
 
   #forgetRuns(): void {
     this.#handles.clear()
-    this.#definitions.clear()
-    this.#pinned = new WeakMap()
+    this.#definitions.forget()
   }
 
   /** What a failed append was; the connection is as good as new afterwards, or known to be down. */
@@ -950,45 +783,6 @@ class FileJournal implements SqliteJournal {
   }
 }
 
-/** Counts of crashes that a row can hold. */
-const blameMax = 15
-
-/** What a row says of crashes, if the run has still the length of then. */
-const blameOf = (written: number, length: number): number =>
-  Math.floor(written / (blameMax + 1)) === length ? written % (blameMax + 1) : 0
-
-/** What is still to be said when the process ends; one listener for all journals. */
-const leaving = new Set<() => void>()
-const leaveAll = () => {
-  for (const one of leaving) one()
-}
-const atExit = (one: () => void): void => {
-  if (leaving.size === 0) process.on("exit", leaveAll)
-  leaving.add(one)
-}
-const notAtExit = (one: () => void): void => {
-  if (leaving.delete(one) && leaving.size === 0) process.off("exit", leaveAll)
-}
-
-/** A definition from its text; undefined if it is not the one that has this hash. */
-const readDefinition = (text: string, hash: string): WorkflowIR | undefined => {
-  try {
-    const ir = JSON.parse(text) as WorkflowIR
-    return irHashOf(ir) === hash ? ir : undefined
-  } catch {
-    return undefined
-  }
-}
-
-/** A note is not the record: one that cannot be read stands in the way of nothing. */
-const readSummary = (text: string): Array<any> => {
-  try {
-    const summary = JSON.parse(text) as unknown
-    return Array.isArray(summary) ? summary : []
-  } catch {
-    return []
-  }
-}
 /** What a batch has added to the file: its last entry that was not there before. */
 interface Added {
   readonly last: Entry | undefined
@@ -1003,12 +797,3 @@ const isSameEnd = (one: Message, other: Message): boolean =>
 const isEnd = (message: Message) => message.type === "attempt.succeeded" || message.type === "attempt.failed"
 
 const inTheWay = () => new JournalBroken({ cause: new TransactionMisused({ how: "open" }) })
-
-const hashOf = (text: string) => createHash("sha256").update(text).digest("base64url")
-
-/** Without the zeros at the end: most runs have only completed tasks. */
-const trimmed = (tasks: ReadonlyArray<number>): ReadonlyArray<number> => {
-  let { length } = tasks
-  while (length > 0 && tasks[length - 1] === 0) length--
-  return tasks.slice(0, length)
-}

@@ -1,0 +1,48 @@
+/** A run as it was written, and what would become of it. */
+import { GatePlace, type Place } from "../actors/room.ts"
+import type { TroupeError } from "../model/errors.ts"
+import type { Message, Outcome } from "../model/messages.ts"
+import type { History, Snapshot } from "../storage/journal.ts"
+import type { Owed } from "./owed.ts"
+import type { End, LiveRun } from "./run.ts"
+
+/** What a run is brought back from: its first message, its last snapshot if it has one, and what came after that. */
+export interface Past {
+  readonly first: Message | undefined
+  readonly snapshot: Snapshot | undefined
+  readonly history: History
+}
+
+/** The past with one more message. */
+export const withMessage = ({ first, snapshot, history }: Past, message: Message, epoch: number): Past => ({
+  first,
+  snapshot,
+  history: {
+    first: history.first,
+    messages: [...history.messages, message],
+    epochs: [...history.epochs, epoch]
+  }
+})
+
+/** What would become of a run. */
+export interface Rehearsal {
+  readonly run: LiveRun
+  readonly ends: ReadonlyArray<End>
+  /** Why it cannot be. */
+  readonly problem: TroupeError | undefined
+  /** What it would be owed at the end. */
+  readonly owed: Owed
+}
+
+/** Notes a message with which a task, or a whole workflow, came to a bad end. */
+export const noteEnd = (ends: Array<End>, message: Message, place: Place | undefined, seq: number): void => {
+  const snapshot = place?.actor?.getSnapshot() as { status: string; output?: Outcome; value?: string } | undefined
+  if (snapshot === undefined || place === undefined) return
+  const status = snapshot.status === "done" ? snapshot.output?.status : undefined
+  if (message.type === "timer.fired") {
+    if (place.actor !== undefined && "scope" in snapshot) ends.push({ seq, task: place.path, status: "timeout" })
+    else if (place instanceof GatePlace && status === "failed") ends.push({ seq, task: place.path, status })
+    return
+  }
+  if (status === "failed" || status === "cancelled") ends.push({ seq, task: place.path, status })
+}
