@@ -6,6 +6,7 @@ import { UnknownError } from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type { DecisionOptions } from "./engine/decide.ts"
 import {
   type CancelOptions,
   type ListOptions,
@@ -17,8 +18,9 @@ import {
   type WorkflowResult
 } from "./engine/orchestrator.ts"
 import type { OrchestratorTransaction } from "./engine/outbox.ts"
-import type { RunOverview, RunState } from "./engine/progress.ts"
+import type { RunOverview, RunState, TaskResult } from "./engine/progress.ts"
 import {
+  type AmendmentRefused,
   type GateClosed,
   type GateUnknown,
   type IdempotencyMismatch,
@@ -32,16 +34,19 @@ import {
   type RunFailed,
   type RunNotFound,
   type SchemaMismatch,
+  type StateChanged,
   type StatementRefused,
   type TransactionMisused,
   type TransactionsUnsupported,
   TroupeError,
   type VersionUnavailable
 } from "./model/errors.ts"
+import type { Json } from "./model/json.ts"
 import type { Cause, Message, TaskStatus } from "./model/messages.ts"
 import type { TaskDef } from "./model/task.ts"
 import type { Workflow } from "./model/workflow.ts"
-import type { JournalError } from "./storage/errors.ts"
+import type { BackupRefused, JournalError } from "./storage/errors.ts"
+import type { Backup } from "./storage/journal.ts"
 
 /** An orchestrator that lives as long as its layer. */
 export class Troupe extends Context.Service<Troupe, { readonly orchestrator: Orchestrator }>()("troupe/Troupe") {}
@@ -57,6 +62,8 @@ export type SubmitError =
   | JournalError
 export type TransactionError = SubmitError | TransactionsUnsupported | TransactionMisused | StatementRefused
 export type RunError = RunFailed | RunCancelled | OrchestratorClosed
+
+export type DecisionError = AmendmentRefused | StateChanged | OrchestratorClosed | JournalError
 
 export type AnswerError =
   | GateUnknown
@@ -81,6 +88,14 @@ export interface Run<O, G = any> {
   readonly pause: (cause?: Cause) => Effect.Effect<boolean, JournalError | OrchestratorClosed>
   readonly resume: (cause?: Cause) => Effect.Effect<boolean, JournalError | OrchestratorClosed>
   readonly cancel: (options?: CancelOptions) => Effect.Effect<boolean, JournalError | OrchestratorClosed>
+  /** What became of each of its tasks so far. */
+  readonly report: Effect.Effect<ReadonlyArray<TaskResult>>
+  /** Failed tasks begin anew: the one at this path, or all. */
+  readonly retry: (task?: string, options?: DecisionOptions) => Effect.Effect<void, DecisionError>
+  /** A task that failed, or is at work, gets this result. */
+  readonly skip: (task: string, value?: Json, options?: DecisionOptions) => Effect.Effect<void, DecisionError>
+  /** Back to where it was after message `to`. */
+  readonly rollback: (to: number, options?: DecisionOptions) => Effect.Effect<void, DecisionError>
   /** Answers a gate by its path; one that comes before the gate opens is kept for it. */
   readonly answer: <const K extends keyof G & string>(
     gate: K,
@@ -155,6 +170,10 @@ export const get = <O = unknown, G = any>(id: string): Effect.Effect<Run<O, G>, 
     )
   )
 
+/** A consistent copy of the store, made while runs go on. */
+export const backup = (path: string): Effect.Effect<Backup, BackupRefused | JournalError, Troupe> =>
+  Effect.flatMap(Troupe, ({ orchestrator }) => asked(() => orchestrator.backup(path)))
+
 /** Runs, newest first, in pages. */
 export const list = (
   options?: ListOptions
@@ -174,6 +193,10 @@ const runOf = <O, G>(run: PromiseRun<O, G>): Run<O, G> => ({
   pause: (cause) => asked(() => run.pause(cause)),
   resume: (cause) => asked(() => run.resume(cause)),
   cancel: (options) => asked(() => run.cancel(options)),
+  report: Effect.promise(() => run.report()),
+  retry: (task, options) => asked(() => run.retry(task, options)),
+  skip: (task, value, options) => asked(() => run.skip(task, value, options)),
+  rollback: (to, options) => asked(() => run.rollback(to, options)),
   answer: (gate, value, cause) => asked(() => run.answer(gate, value, cause)),
   reject: (gate, reason, cause) => asked(() => run.reject(gate, reason, cause)),
   signal: (name, value, cause) => asked(() => run.signal(name, value, cause))

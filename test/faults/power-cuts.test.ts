@@ -43,6 +43,22 @@ describe.skipIf(shimMissing !== undefined)(
   }
 )
 
+describe.skipIf(shimMissing !== undefined)("a disk that lies about syncs", () => {
+  test.each(["-wal", "runs.db"])(
+    "G29 what was lost with '%s' is lost or noticed; never is anything read that was not written",
+    async (noSync) => {
+      const { wrong, images } = await powerCuts({ images: 300, seed: 29, wrongMost: 1_000, noSync })
+
+      expect(images).toBe(300)
+      for (const { what } of wrong) {
+        expect(what).not.toMatch(/is not what was written|wrong result/)
+        expect(what).toMatch(/acknowledged|integrity|StoreUnusable|Journal|malformed|corrupt/)
+      }
+    },
+    minutes
+  )
+})
+
 describe("the model of the disk", () => {
   const written = (at: number, text: string) =>
     ({ type: "write", path: "f", inode: 1, at, data: Buffer.from(text) }) as const
