@@ -76,6 +76,7 @@ test("names of troupe/effect", async () => {
   expect(await names(import("../src/effect.ts"))).toMatchInlineSnapshot(`
     [
       "Troupe",
+      "backup",
       "execute",
       "get",
       "layer",
