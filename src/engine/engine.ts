@@ -780,11 +780,12 @@ export class Engine {
     if (dueAt < this.now() + restMs || isWatched(this.root)) return
     const due = Number.isFinite(dueAt) ? dueAt : undefined
     this.writer.note({ ...noteOf(run), isAsleep: true, dueAt: due })
-    this.dormant.sleep(run.id, due, run.leave(), run.room.isHeld)
+    const { room } = run
     this.#release(run, aborted)
+    this.dormant.sleep(run.id, due, run.leave(), room.isHeld)
     this.runs.delete(run.id)
     this.#live--
-    run.room.leave()
+    room.leave()
     this.root.send({ type: "supervisor.stop", id: run.id })
   }
 

@@ -1,6 +1,6 @@
 /** What the engine keeps about one run, alive or finished. */
 import type { AnyActorRef } from "xstate"
-import type { Place, Room } from "../actors/room.ts"
+import { type Place, Room } from "../actors/room.ts"
 import type { CompiledWorkflow } from "../model/compile.ts"
 import { RunCancelled, RunFailed, RunPoisoned, type TroupeError } from "../model/errors.ts"
 import type { Json } from "../model/json.ts"
@@ -21,6 +21,9 @@ export interface End {
   readonly task: string
   readonly status: "failed" | "cancelled" | "timeout"
 }
+
+/** The room of runs that are not in memory. */
+const nowhere = new Room("", 0)
 
 export class LiveRun {
   readonly id: string
@@ -190,6 +193,8 @@ export class LiveRun {
   /** Those who wait for the end, as the run leaves memory. */
   leave(): Array<(end: Outcome | TroupeError) => void> {
     this.isGone = true
+    // whoever holds on to a waiting run must not hold on to its actors
+    this.room = nowhere
     const waiting = this.#waitingForEnd ?? []
     this.#waitingForEnd = undefined
     return waiting

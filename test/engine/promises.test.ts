@@ -256,6 +256,23 @@ describe("G11, G19 time", () => {
 })
 
 describe("G31 what waits leaves memory", () => {
+  test("whoever holds on to a run that waits does not hold on to its actors and results", async () => {
+    const { def, out } = held()
+    const flow = workflow("flow", type<number>())
+      .task("a", def, ($) => $.input)
+      .sleep("z", "1d", { after: ["a"] })
+      .returns(($) => $.a)
+    const opened = await Effect.runPromise(openEngine({ store: memoryJournal({ isDurable: true }) }, Context.empty()))
+    await new Orchestrator(opened).submit(flow, 1, { id: "r" })
+    await settle()
+    const awake = opened.engine.find("r")
+    expect(awake.room.board).toBeDefined()
+    out[0]!(2)
+    await settle()
+    expect([awake.isGone, awake.room.board, awake.room.root]).toEqual([true, undefined, undefined])
+    expect((await (await new Orchestrator(opened).get("r")).status()).waiting).toEqual(["z"])
+    await Effect.runPromise(opened.engine.close())
+  })
   test("a thousand sleeping runs are a thousand ids; they wake when they are due, or when somebody asks", async () => {
     const store = memoryJournal({ isDurable: true })
     const clock = new StandingClock()
