@@ -9,7 +9,9 @@ import { workflow } from "../../src/model/builder.ts"
 import { type } from "../../src/model/schemas.ts"
 import { task } from "../../src/model/task.ts"
 import { checksums, type Link } from "../../src/storage/sqlite/codec.ts"
+import { Database } from "../../src/storage/sqlite/database.ts"
 import { type SqliteJournal, sqliteJournal } from "../../src/storage/sqlite/journal.ts"
+import { markMerged } from "../../src/storage/sqlite/owner.ts"
 import { fastFolder } from "./shim.ts"
 
 const root = mkdtempSync(join(fastFolder, "troupe-corrupt-"))
@@ -56,7 +58,7 @@ const tampered = (edit: (database: DatabaseSync) => void, name = "plain"): strin
   const database = new DatabaseSync(path)
   edit(database)
   // the editor is the last to close it, which clears the log away
-  database.exec("UPDATE troupe_owner SET clean = 1")
+  markMerged(new Database(database, path), undefined)
   database.close()
   return path
 }
@@ -194,6 +196,30 @@ test("G27: with a key, a change is detected even if all checksums are made again
     "guess"
   )
   for (const id of runs) expect(other.found[id]).toMatchObject({ _tag: "JournalCorrupt", run: id, seq: 0 })
+})
+
+describe("the owner's row", () => {
+  // found by a disk that lied about syncs: half a page of an older state made an owner that nobody ever was, and that seemed alive
+  test.each([
+    ["epoch", "epoch + 1"],
+    ["token", "'0.other'"],
+    ["pid", "1"],
+    ["place", "'elsewhere'"],
+    ["started", "''"],
+    ["until", "until + 1000000"],
+    ["clean", "0"],
+    ["crashes", "9"],
+    ["memo", "'{}'"],
+    ["sum", "sum + 1"]
+  ])("a %s that nobody wrote (%s) is damage, not an owner", async (column, value) => {
+    const path = tampered(() => {})
+    const database = new DatabaseSync(path)
+    database.exec(`UPDATE troupe_owner SET ${column} = ${value}`)
+    database.close()
+
+    const opened = sqliteJournal({ path }).then((journal) => Effect.runPromise(journal.claim()))
+    await expect(opened).rejects.toMatchObject({ _tag: "StoreUnusable", reason: "corrupt" })
+  })
 })
 
 describe.each([

@@ -17,6 +17,7 @@ import {
   statSync
 } from "node:fs"
 import { basename, dirname, join } from "node:path"
+import { crc32 } from "node:zlib"
 import { StoreUnusable } from "../errors.ts"
 import type { Database, Sqlite } from "./database.ts"
 
@@ -29,7 +30,7 @@ export const formatVersion = 1
  * run's message `length - 1` as of the last note, so that a tail that was cut off shows; `first` is where its messages begin
  * after a compaction (message 0 always stays). `blame` is a count of crashes and, times sixteen, the length that the run had then:
  * any message in between voids it without a write of its own. `clean` is 1 after closing in order, 2 when the process ended by
- * itself without closing, 0 while it is open, and after a kill.
+ * itself without closing, 0 while it is open, and after a kill. `sum` is over the rest of the owner's row.
  */
 const tables = `
 CREATE TABLE troupe_owner (
@@ -42,9 +43,10 @@ CREATE TABLE troupe_owner (
   until INTEGER NOT NULL,
   clean INTEGER NOT NULL,
   crashes INTEGER NOT NULL,
-  memo TEXT NOT NULL
+  memo TEXT NOT NULL,
+  sum INTEGER NOT NULL
 );
-INSERT INTO troupe_owner VALUES (1, 0, '', 0, '', '', 0, 1, 0, '');
+INSERT INTO troupe_owner VALUES (1, 0, '', 0, '', '', 0, 1, 0, '', ${crc32('[0,"",0,"","",0,1,0,""]')});
 
 CREATE TABLE troupe_definitions (
   id INTEGER PRIMARY KEY,

@@ -7,7 +7,8 @@ import { randomUUID } from "node:crypto"
 import { readFileSync, readlinkSync } from "node:fs"
 import { hostname } from "node:os"
 import { threadId } from "node:worker_threads"
-import { StaleOwner, StoreInUse } from "../errors.ts"
+import { crc32 } from "node:zlib"
+import { StaleOwner, StoreInUse, StoreUnusable } from "../errors.ts"
 import type { Claim } from "../journal.ts"
 import type { Database } from "./database.ts"
 import { isRunning } from "./format.ts"
@@ -56,25 +57,54 @@ interface Owner {
   readonly place: string
   readonly started: string
   readonly until: number
-  readonly isClean: boolean
+  /** One of `ends`. */
+  readonly clean: number
   readonly crashes: number
   readonly memo: string
 }
 
+/** How an owner has left the file: not at all or killed, in order, or by the end of its process, which merges the log. */
+const ends = { open: 0, closed: 1, merged: 2 }
+
 /** The clock of the database: the same for all who open it on one machine. */
 export const clock = "CAST(unixepoch('subsec') * 1000 AS INTEGER)"
 
+/** Over all of a row: a disk that kept half of one must not make an owner of it that nobody ever was. */
+const sumOf = ({ epoch, token, pid, place: where, started, until, clean, crashes, memo }: Owner): number =>
+  crc32(JSON.stringify([epoch, token, pid, where, started, until, clean, crashes, memo]))
+
+/** The owner as it is written, and what time it is; throws `StoreUnusable` if nobody wrote this. */
 const ownerOf = (database: Database): { readonly owner: Owner; readonly now: number } => {
   const row = database.row(
-    `SELECT epoch, token, pid, place, started, until, clean, crashes, memo, ${clock} FROM troupe_owner WHERE one = 1`
-  )!
-  const [epoch, token, pid, where, started, until, clean, crashes, memo, now] = row
-  return { owner: { epoch, token, pid, place: where, started, until, isClean: clean === 1, crashes, memo }, now }
+    `SELECT epoch, token, pid, place, started, until, clean, crashes, memo, sum, ${clock} FROM troupe_owner WHERE one = 1`
+  )
+  const [epoch, token, pid, where, started, until, clean, crashes, memo, sum, now] = row ?? []
+  const owner: Owner = { epoch, token, pid, place: where, started, until, clean, crashes, memo }
+  if (sumOf(owner) !== sum)
+    throw new StoreUnusable({ path: database.path, reason: "corrupt", detail: "its owner cannot be told" })
+  return { owner, now }
+}
+
+const put = (database: Database, owner: Owner): void => {
+  const { epoch, token, pid, place: where, started, until, clean, crashes, memo } = owner
+  database.run(
+    "UPDATE troupe_owner SET epoch = ?, token = ?, pid = ?, place = ?, started = ?, until = ?, clean = ?, crashes = ?, memo = ?, sum = ? WHERE one = 1",
+    epoch,
+    token,
+    pid,
+    where,
+    started,
+    until,
+    clean,
+    crashes,
+    memo,
+    sumOf(owner)
+  )
 }
 
 /** Whether an owner may still be writing. */
-const isAlive = ({ token, pid, place: where, started, until, isClean }: Owner, now: number): boolean => {
-  if (isClean || token === "") return false
+const isAlive = ({ token, pid, place: where, started, until, clean }: Owner, now: number): boolean => {
+  if (clean === ends.closed || token === "") return false
   if (open.has(token)) return true
   const holdsLease = until > now
   if (where !== place) return holdsLease && !hasRestarted(where)
@@ -106,18 +136,21 @@ export const take = (database: Database, leaseMs: number): Ownership => {
     if (isAlive(owner, now))
       throw new StoreInUse({ path: database.path, pid: owner.pid, leaseMs: Math.max(0, owner.until - now) })
     const epoch = owner.epoch + 1
-    const crashes = owner.isClean ? 0 : owner.crashes + 1
-    database.run(
-      `UPDATE troupe_owner SET epoch = ?, token = ?, pid = ?, place = ?, started = ?, until = ${clock} + ?, clean = 0, crashes = ? WHERE one = 1`,
+    const wasClean = owner.clean === ends.closed
+    const crashes = wasClean ? 0 : owner.crashes + 1
+    const { pid } = process
+    put(database, {
+      ...owner,
       epoch,
       token,
-      process.pid,
+      pid,
       place,
-      startOf(process.pid),
-      leaseMs,
+      started: startOf(pid),
+      until: now + leaseMs,
+      clean: ends.open,
       crashes
-    )
-    return { epoch, token, wasClean: owner.isClean, crashes, memo: owner.memo }
+    })
+    return { epoch, token, wasClean, crashes, memo: owner.memo }
   })
   open.add(token)
   return taken
@@ -132,26 +165,39 @@ export const requireEpoch = (database: Database, epoch: number): void => {
 /** Says that the owner is alive. */
 export const renew = (database: Database, epoch: number, leaseMs: number): void => {
   requireEpoch(database, epoch)
-  database.run(`UPDATE troupe_owner SET until = ${clock} + ? WHERE one = 1`, leaseMs)
+  const { owner, now } = ownerOf(database)
+  put(database, { ...owner, until: now + leaseMs })
 }
 
 /** Gives the file back in order; nothing happens if it is somebody else's by now. */
 export const release = (database: Database, { epoch, token }: Ownership): void => {
-  database.run("UPDATE troupe_owner SET clean = 1, crashes = 0 WHERE one = 1 AND epoch = ?", epoch)
+  database.transaction(() => {
+    const { owner } = ownerOf(database)
+    if (owner.epoch === epoch) put(database, { ...owner, clean: ends.closed, crashes: 0 })
+  })
   forget(token)
 }
 
 /** Leaves something written for the next owner. */
-export const leaveMemo = (database: Database, epoch: number, text: string): void => {
+export const leaveMemo = (database: Database, epoch: number, memo: string): void => {
   requireEpoch(database, epoch)
-  database.run("UPDATE troupe_owner SET memo = ? WHERE one = 1", text)
+  put(database, { ...ownerOf(database).owner, memo })
 }
 
 /** A copy belongs to nobody: whoever opens it first is its first owner, in an epoch above all that are written there. */
 export const disown = (database: Database): void => {
-  database.run(
-    "UPDATE troupe_owner SET token = '', pid = 0, place = '', started = '', until = 0, clean = 1, crashes = 0, memo = '' WHERE one = 1"
-  )
+  const { epoch } = ownerOf(database).owner
+  put(database, {
+    epoch,
+    token: "",
+    pid: 0,
+    place: "",
+    started: "",
+    until: 0,
+    clean: ends.closed,
+    crashes: 0,
+    memo: ""
+  })
 }
 
 /**
@@ -162,8 +208,11 @@ export const markMerged = (database: Database, own: Ownership | undefined): void
   database.transaction(() => {
     const { owner, now } = ownerOf(database)
     if (owner.token !== own?.token && isAlive(owner, now)) return
-    database.run("UPDATE troupe_owner SET clean = 2 WHERE one = 1 AND clean = 0")
+    if (owner.clean === ends.open) put(database, { ...owner, clean: ends.merged })
   })
+
+/** Whether the last owner has left the file open, so that there must be a log beside it. */
+export const wasLeftOpen = (database: Database): boolean => ownerOf(database).owner.clean === ends.open
 
 /** Nobody of this process holds the file under this token any more. */
 export const forget = (token: string): void => {
@@ -175,5 +224,5 @@ export const describeOwner = (
   database: Database
 ): { readonly isAlive: boolean; readonly pid: number; readonly epoch: number; readonly wasClean: boolean } => {
   const { owner, now } = ownerOf(database)
-  return { isAlive: isAlive(owner, now), pid: owner.pid, epoch: owner.epoch, wasClean: owner.isClean }
+  return { isAlive: isAlive(owner, now), pid: owner.pid, epoch: owner.epoch, wasClean: owner.clean === ends.closed }
 }

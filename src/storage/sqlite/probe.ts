@@ -5,6 +5,7 @@ import { pathToFileURL } from "node:url"
 import { StoreUnusable } from "../errors.ts"
 import type { Database, Sqlite } from "./database.ts"
 import { applicationId, type Found, formatVersion } from "./format.ts"
+import { wasLeftOpen } from "./owner.ts"
 
 /**
  * Throws `StoreUnusable` for a store that is newer than this program, or that was not closed in order and has lost its log.
@@ -28,8 +29,7 @@ export const probe = (
   if (log !== false || acceptsLoss) return
   const database = asItLies(sqlite, path)
   try {
-    const [clean] = database.row("SELECT clean FROM troupe_owner WHERE one = 1") ?? [1]
-    if (clean === 0) throw new StoreUnusable({ path, reason: "no-wal" })
+    if (wasLeftOpen(database)) throw new StoreUnusable({ path, reason: "no-wal" })
   } finally {
     database.close()
   }
