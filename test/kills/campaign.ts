@@ -51,6 +51,9 @@ export const waitingRuns = 2_000
 /** Opening may take this long, and this much longer for each run that is live. */
 const bootMostMs = 1_000
 const bootMostMsEach = 1_000 / 100_000
+/** Memory of a program that has just opened a store, the one of Node.js with it, and so much for each run that is live. */
+const bootMostMb = 128
+const bootMostMbEach = 8 / 1_024
 
 export const campaign = async (options: CampaignOptions): Promise<Report> => {
   const {
@@ -98,10 +101,13 @@ export const campaign = async (options: CampaignOptions): Promise<Report> => {
           },
           broken: (promise, what) => violations.push({ story: story.name, seed: own, promise, what }),
           opened: (one) => {
-            const { ms, cpuMs, queuedMs, live, rssMb } = one
+            const { ms, cpuMs, queuedMs, live, rssMb, servers } = one
             if (ms > (boot.longest?.ms ?? 0)) boot.longest = one
             boot.liveMost = Math.max(boot.liveMost, live)
             boot.rssMostMb = Math.max(boot.rssMostMb, rssMb)
+            if (rssMb > bootMostMb + live * bootMostMbEach)
+              hears.broken("boot", `${rssMb.toFixed(0)} MB are taken after opening with ${live} live runs`)
+            if (servers > 0) hears.broken("boot", `the program listens on ${servers} ports that nobody asked for`)
             if (ms > bootMostMs + live * bootMostMsEach)
               hears.broken(
                 "boot",

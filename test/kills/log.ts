@@ -19,13 +19,17 @@ export type Ack =
   | { readonly is: "wrong"; readonly run: string; readonly what: string }
 export type Steering = "paused" | "resumed" | "cancelled"
 
-/** How opening went. `cpuMs` is the processor's time for it, `queuedMs` how long it waited for a processor (Linux). */
+/**
+ * How opening went. `cpuMs` is the processor's time for it, `queuedMs` how long it waited for a processor (Linux), `servers` how
+ * many ports and pipes the program listens on.
+ */
 export interface Boot {
   readonly ms: number
   readonly cpuMs: number
   readonly queuedMs: number
   readonly live: number
   readonly rssMb: number
+  readonly servers: number
 }
 
 /** A call of a task body, or the effect that it has at its end. */

@@ -63,6 +63,14 @@ const life: Story = {
   tell: (stage, kills) => live(stage, kills, { mode: "load", runs: 60 })
 }
 
+/** A store with one task under way at a time: each kill can hit one effect that was had and not yet written. */
+const single: Story = {
+  name: "single",
+  weight: 3,
+  kills: ({ whole }, most) => times(Math.min(most, whole(6, 10)), () => ({ phase: "one at a time", withinMs: 140 })),
+  tell: (stage, kills) => live(stage, kills, { mode: "single", runs: 1_000 })
+}
+
 /** A store with many runs that wait, taken over again and again. */
 const takeover: Story = {
   name: "takeover",
@@ -107,7 +115,7 @@ const migration: Story = {
   }
 }
 
-export const stories: ReadonlyArray<Story> = [life, takeover, migration]
+export const stories: ReadonlyArray<Story> = [life, single, takeover, migration]
 
 /** Lives of one store: each is killed and looked at, the last one brings everything to its end. */
 const live = async (
@@ -150,6 +158,7 @@ const live = async (
       if (kill !== undefined) told.killed(kill.phase === "first boot" ? `first boot, ${leftOf(scene)}` : kill.phase)
       checker.look(scene, lines, { life, wasKilled: !isLast, wasOpen: lines.some(isOpened) })
       if (isLast) checker.finish(scene)
+      if (isLast && load.mode === "single") checker.oneRepeatedPerKill()
     })
   }
   for (const { promise, what } of checker.violations) told.broken(promise, what)

@@ -118,13 +118,16 @@ export const workflows = ({ called, done }: Witness): { readonly [name: string]:
 /** Workflows whose runs end only when somebody cancels them. */
 export const endless: ReadonlySet<string> = new Set(["busy", "asleep"])
 
+/** Workflows that have one task under way at a time. */
+export const inSequence = ["chain", "nap", "stubborn", "loop"] as const
+
 const shapes = ["chain", "chain", "fan", "fan", "nap", "nap", "stubborn", "nested", "loop", "hurried"] as const
 
 /** The run that an id stands for: `<workflow>-<anything>` is one of that workflow, everything else one of any. */
 export const sampleOf = (id: string): Sample => {
   const { whole, pick, next } = dice(id)
   const named = id.slice(0, id.indexOf("-"))
-  const name = endless.has(named) ? named : pick(shapes)
+  const name = endless.has(named) || shapes.some((shape) => shape === named) ? named : pick(shapes)
   const value = whole(0, 1_000)
   const ms = next() < 0.4 ? 0 : next() < 0.8 ? whole(1, 9) : whole(20, 90)
   const sample = (input: Json, status: Expected["status"], output: Json, orTimeout = false): Sample => ({

@@ -10,8 +10,11 @@ export interface Work {
   /** The how-maniest program on this store it is, from 1. */
   readonly life: number
   readonly seed: string
-  /** `load`: submit, steer and never end. `hold`: submit so many runs that only wait. `finish`: bring everything to its end, then close. */
-  readonly mode: "load" | "hold" | "finish"
+  /**
+   * `load`: submit, steer and never end. `single`: the same with one task at a time in the whole program, and nobody who steers.
+   * `hold`: submit so many runs that only wait. `finish`: bring everything to its end, then close.
+   */
+  readonly mode: "load" | "single" | "hold" | "finish"
   /** Runs that are submitted at most. */
   readonly runs: number
   readonly leaseMs?: number

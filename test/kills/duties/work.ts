@@ -17,7 +17,7 @@ import {
 import { sqliteJournal } from "../../../src/storage/index.ts"
 import { dice } from "../chance.ts"
 import { type Deed, type Log, openLog } from "../log.ts"
-import { endless, sampleOf, workflows } from "../workload.ts"
+import { endless, inSequence, sampleOf, workflows } from "../workload.ts"
 import type { Work } from "./order.ts"
 
 /** Runs of this program that are out at the same time. */
@@ -53,7 +53,8 @@ export const work = async (order: Work, started: () => void): Promise<void> => {
     cpuMs: until.cpuMs - since.cpuMs,
     queuedMs: until.queuedMs - since.queuedMs,
     live: orchestrator.live,
-    rssMb: process.memoryUsage.rss() / 2 ** 20
+    rssMb: process.memoryUsage.rss() / 2 ** 20,
+    servers: process.getActiveResourcesInfo().filter((name) => /server/i.test(name)).length
   })
   await program.run()
 }
@@ -147,6 +148,7 @@ class Program {
     const before = await this.#unfinished()
     await Promise.all(before.slice(0, seenMost).map((id) => this.#look(id)))
     const ends = before.map((id) => this.#follow(id))
+    if (mode === "single") await Promise.all(ends)
     if (mode === "finish") {
       for (const id of before) {
         if (endless.has(id.slice(0, id.indexOf("-")))) void this.#cancel(id)
@@ -161,7 +163,8 @@ class Program {
       void this.#steer()
     }
     while (this.#nth < this.#order.runs) {
-      while (this.#nth < this.#order.runs && (mode === "hold" || this.#out < outMost)) void this.#submit()
+      while (this.#nth < this.#order.runs && (mode === "hold" || this.#out < (mode === "single" ? 1 : outMost)))
+        void this.#submit()
       await wait(1)
     }
     for (;;) await wait(1_000)
@@ -185,7 +188,12 @@ class Program {
   async #submit(): Promise<void> {
     const { mode, life } = this.#order
     const nth = this.#nth++
-    const id = mode === "hold" ? `${nth % 2 === 0 ? "busy" : "asleep"}-${nth}` : `${life}-${nth}`
+    const id =
+      mode === "hold"
+        ? `${nth % 2 === 0 ? "busy" : "asleep"}-${nth}`
+        : mode === "single"
+          ? `${this.#dice.pick(inSequence)}-${life}-${nth}`
+          : `${life}-${nth}`
     this.#out++
     await this.#try(id, async () => {
       const { workflow, input } = sampleOf(id)
