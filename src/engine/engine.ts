@@ -669,15 +669,14 @@ export class Engine {
 
   #startTimer(run: LiveRun, place: Place, dueAt: number): void {
     if (run.timers === noTimers) run.timers = new Map()
-    ;(run.timers as Map<Place, Timer>).set(
-      place,
-      this.timers.start(dueAt, () => this.#timerFired(run, place))
-    )
+    const timer = this.timers.start(dueAt, () => this.#timerFired(run, place, timer))
+    ;(run.timers as Map<Place, Timer>).set(place, timer)
   }
 
   #attemptEnded(attempt: Attempt, end: AttemptEnd): void {
+    const run = attempt.place.room.owner as LiveRun
+    if (run.deciding > 0) return run.postpone(() => this.#attemptEnded(attempt, end))
     const { place } = attempt
-    const run = place.room.owner as LiveRun
     run.back(attempt)
     const at = this.now()
     const message = messageOf(attempt, end, at)
@@ -698,7 +697,10 @@ export class Engine {
     this.writer.offer(new Delivery(run, message, place, undefined))
   }
 
-  #timerFired(run: LiveRun, place: Place): void {
+  #timerFired(run: LiveRun, place: Place, timer: Timer): void {
+    if (run.deciding > 0) return run.postpone(() => this.#timerFired(run, place, timer))
+    // it was started anew meanwhile
+    if (run.timers.get(place) !== timer) return
     ;(run.timers as Map<Place, Timer>).delete(place)
     this.writer.offer(new Delivery(run, { type: "timer.fired", at: this.now(), task: place.path }, place, undefined))
   }
