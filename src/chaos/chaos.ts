@@ -3,7 +3,7 @@
  * as it gets, and tells it.
  */
 import * as fc from "fast-check"
-import "../model/document.ts"
+import { loadShapes } from "../engine/attempts.ts"
 import type { Agent } from "../engine/router.ts"
 import { canonical, type Json, toJson } from "../model/json.ts"
 import { isWorkflow, type Workflow } from "../model/workflow.ts"
@@ -228,7 +228,8 @@ export class Theatre {
   }
 
   async perform(input: Json, plan: Plan): Promise<Execution> {
-    this.executions++
+    // the results of planners must be looked at in the turn in which they come
+    if (this.executions++ === 0) await loadShapes()
     this.#options.reset?.()
     return execute({ ...this.#setup, input }, plan)
   }

@@ -293,14 +293,19 @@ export class Running implements Caller {
   await(life: Incarnation, run: LiveRun): void {
     if (life.isWatching) return
     life.isWatching = true
-    run.whenEnded((end) => {
+    const told = (end: Outcome | TroupeError) => {
       if (life.isDead || life.isStale) return
       if ("status" in end) {
         this.tell(life, "ended", end.status)
         this.watch.told(end)
         this.outcome = end
       } else life.isWatching = false
-    })
+    }
+    // it may have left memory in the turn in which it was written
+    const dormant = run.isGone ? life.engine!.dormant.get(runId) : undefined
+    if (dormant !== undefined) dormant.waiting.push(told)
+    else if (run.isGone) this.withRun(life, (now) => now.whenEnded(told))
+    else run.whenEnded(told)
   }
 
   /** The run in memory, whatever it takes to bring it there. */

@@ -174,13 +174,15 @@ const schedulerOf = (life: Life): Scheduler => {
 
 const clockOf = (life: Life): Clock.Clock => {
   const nanos = () => BigInt(life.now) * 1_000_000n
+  // whatever happens to the clock on the wall, this one only ever goes on
+  const monotonic = () => BigInt(life.kernel.now) * 1_000_000n
   return {
     currentTimeMillisUnsafe: () => life.now,
     currentTimeMillis: Effect.sync(() => life.now),
     currentTimeNanosUnsafe: nanos,
     currentTimeNanos: Effect.sync(nanos),
-    monotonicTimeNanosUnsafe: nanos,
-    monotonicTimeNanos: Effect.sync(nanos),
+    monotonicTimeNanosUnsafe: monotonic,
+    monotonicTimeNanos: Effect.sync(monotonic),
     sleep: (duration) =>
       Effect.callback<void>((resume) => {
         const ms = Duration.toMillis(duration)

@@ -45,7 +45,8 @@ const steer = (world: Running, life: Incarnation, message: Message, acked?: () =
   if (message.type === "run.resumed") world.watch.resuming()
   world.tell(life, "asks", what)
   world.withRun(life, (run) => {
-    if (run.outcome !== undefined) return
+    // a run that was left alone tells nobody of its end
+    if (run.outcome !== undefined) return world.await(life, run)
     life.engine!.tell(run, message, (error?: TroupeError) => {
       if (life.isDead) return
       world.tell(life, error === undefined ? "acked" : "refused", error === undefined ? what : `${what}: ${error.code}`)
@@ -75,7 +76,6 @@ const decide = (world: Running, life: Incarnation, run: LiveRun, how: "retry" | 
   const doubt = () => {
     // a run that had ended may be alive again
     world.watch.decided()
-    world.outcome = undefined
     life.isWatching = false
     world.withRun(life, (now) => world.await(life, now))
   }

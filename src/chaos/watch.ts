@@ -88,6 +88,7 @@ export class Watch {
     this.#results.clear()
     this.#isCancelled = false
     this.#told = undefined
+    this.#world.outcome = undefined
   }
 
   // ── what is done ─────────────────────────────────────────────────────────────────────────────────

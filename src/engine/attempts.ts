@@ -462,10 +462,24 @@ const lift = (
 }
 
 /** The result of a planner, looked at before it is recorded: its shape, and that its code is there. Whether it fits, the run decides. */
-const checkFragment = async (value: unknown, place: Place, code: Code): Promise<unknown> => {
+const checkFragment = (value: unknown, place: Place, code: Code): unknown => {
   if (value instanceof InTransaction) throw new TransactionMisused({ how: "planner" })
+  return shapes === undefined
+    ? loadShapes().then((loaded) => checkedFragment(value, place, code, loaded))
+    : checkedFragment(value, place, code, shapes)
+}
+
+type Shapes = typeof import("../model/document.ts")
+let shapes: Shapes | undefined
+
+/** Loads what checks the shape of a planner's result: programs without planners never pay for it. */
+export const loadShapes = async (): Promise<Shapes> => {
+  shapes ??= await import("../model/document.ts")
+  return shapes
+}
+
+const checkedFragment = (value: unknown, place: Place, code: Code, { taskShapeProblems }: Shapes): unknown => {
   const json = toJson(value)
-  const { taskShapeProblems } = await import("../model/document.ts")
   if (!isPlainRecord(json) || !Array.isArray(json.tasks))
     throw new FragmentRefused({
       problems: [

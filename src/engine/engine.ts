@@ -504,7 +504,8 @@ export class Engine {
 
   #answerAbort(run: LiveRun, { path }: Place): void {
     const owed = run.owed?.attempts.get(path) ?? run.held?.get(path)
-    if (owed === undefined) return
+    if (owed === undefined || owed.isAnswered) return
+    owed.isAnswered = true
     run.held?.delete(path)
     const message = { type: "attempt.aborted", at: this.now(), task: path, attempt: owed.attempt } as const
     this.writer.offer(new Delivery(run, message, owed.place, undefined))

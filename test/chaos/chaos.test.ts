@@ -125,6 +125,15 @@ describe("defects that were found", () => {
       ])
     ).toEqual([])
   })
+  test("G04 an attempt of an earlier life that is stopped while the code is missing is stopped once", async () => {
+    expect(
+      await broken([
+        { on: "crash", write: 2, when: "written", tail: "kept" },
+        { on: "operator", write: 0, how: "cancel", ms: 0 },
+        { on: "code", life: 2, ms: 0 }
+      ])
+    ).toEqual([])
+  })
   test("G04, G07 a task that ends while its result is given by hand has one end", async () => {
     for (const ms of [0, 1, 2, 3, 4, 5])
       expect(
