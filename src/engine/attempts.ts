@@ -43,7 +43,9 @@ export type AttemptEnd =
 
 export interface AttemptsOptions {
   readonly context: Context.Context<never>
-  readonly timers: Timers
+  /** On the clock that never jumps. */
+  readonly guards: Timers
+  readonly monotonic: () => number
   readonly now: () => number
   readonly router: Router
   readonly allow: Allow
@@ -83,6 +85,7 @@ export class Attempt extends Timer implements TaskContext {
   place: Place
   readonly attempt: number
   readonly delivery: number
+  readonly deadlineAt: number
   /** When it was asked for, and in which epoch. */
   readonly askedAt: number
   readonly epoch: number
@@ -109,10 +112,12 @@ export class Attempt extends Timer implements TaskContext {
     place: Place,
     attempt: number,
     { askedAt, epoch, earlier = 0 }: Earlier,
-    dueAt: number,
+    deadlineAt: number,
+    guardAt: number,
     attempts: Attempts
   ) {
-    super(dueAt)
+    super(guardAt)
+    this.deadlineAt = deadlineAt
     this.place = place
     this.attempt = attempt
     this.askedAt = askedAt
@@ -123,9 +128,6 @@ export class Attempt extends Timer implements TaskContext {
   }
   get fencingToken(): number {
     return this.#attempts.epoch
-  }
-  get deadlineAt(): number {
-    return this.dueAt
   }
   get allow(): Allow {
     return this.#attempts.allow
@@ -195,25 +197,27 @@ export class Attempts {
 
   /** Starts an attempt; the engine hears of its end exactly once, perhaps before this returns. */
   start(place: Place, number: number, code: Code, earlier?: Earlier): Attempt {
-    const { timers, now } = this.#options
+    const { guards, monotonic } = this.#options
+    const now = this.#options.now()
     const task = place.task!
     const work = task.work!
     // a timeout that somebody chose goes on over restarts; the one that is there for all guards each call
-    const since = earlier !== undefined && work.ir.timeoutMs !== undefined ? earlier.askedAt : now()
+    const since = earlier !== undefined && work.ir.timeoutMs !== undefined ? earlier.askedAt : now
     const asked = earlier ?? { askedAt: place.room.now, epoch: this.epoch }
-    const attempt = new Attempt(place, number, asked, since + work.timeoutMs, this)
+    const deadlineAt = since + work.timeoutMs
+    const attempt = new Attempt(place, number, asked, deadlineAt, monotonic() + deadlineAt - now, this)
     place.attempt = attempt
     if (work.kind === "derive" || work.kind === "noop" || work.kind === "echo") {
       // nothing to wait for and nothing to cancel
       this.#inline(attempt, work, code)
       return attempt
     }
-    if (attempt.dueAt <= now()) {
+    if (deadlineAt <= now) {
       // its time ran out while nobody was there
       this.timedOut(attempt)
       return attempt
     }
-    timers.add(attempt)
+    guards.add(attempt)
     const fiber = this.#fork(Effect.suspend(() => this.#body(attempt, work, code)))
     attempt.fiber = fiber
     fiber.addObserver((exit) => this.#exited(attempt, exit, code))
@@ -227,13 +231,13 @@ export class Attempts {
     attempt.abort(reason)
     attempt.withdraw?.()
     if (attempt.isOver) return
-    const { timers, now, graceMs } = this.#options
+    const { guards, monotonic, graceMs } = this.#options
     if (attempt.isStructured || attempt.withdraw !== undefined || graceMs === 0) {
       attempt.fiber?.interruptUnsafe()
       return
     }
-    timers.stop(attempt)
-    attempt.grace = timers.start(now() + graceMs, () => attempt.fiber?.interruptUnsafe())
+    guards.stop(attempt)
+    attempt.grace = guards.start(monotonic() + graceMs, () => attempt.fiber?.interruptUnsafe())
   }
 
   /** Ends an attempt now: its run is over, nobody waits for it. */
@@ -393,9 +397,9 @@ export class Attempts {
   }
 
   #stopTimers(attempt: Attempt): void {
-    const { timers } = this.#options
-    timers.stop(attempt)
-    if (attempt.grace !== undefined) timers.stop(attempt.grace)
+    const { guards } = this.#options
+    guards.stop(attempt)
+    if (attempt.grace !== undefined) guards.stop(attempt.grace)
   }
 
   #checksOf(def: TaskDef) {

@@ -50,7 +50,7 @@ import { Router } from "./router.ts"
 import { LiveRun, noTimers } from "./run.ts"
 import { Shelf } from "./shelf.ts"
 import { Snapshots } from "./snapshots.ts"
-import { type Timer, Timers } from "./timers.ts"
+import { monotonic, type Timer, Timers } from "./timers.ts"
 import { Delivery, Writer } from "./writer.ts"
 
 export interface EngineOptions {
@@ -93,6 +93,8 @@ const firstDelivery: Array<Delivery> = []
 export class Engine {
   readonly options: EngineOptions
   readonly timers: Timers
+  /** What guards the calls of this process. */
+  readonly #guards: Timers
   readonly router: Router
   readonly attempts: Attempts
   readonly root: AnyActorRef
@@ -119,7 +121,9 @@ export class Engine {
     this.#clock = Context.get(options.context, Clock.Clock)
     const fork = Effect.runForkWith(options.context)
     this.fork = (effect) => void fork(effect)
-    this.timers = new Timers(this.#clock, options.context)
+    this.timers = new Timers(this.now, options.context)
+    const ticks = monotonic(this.#clock)
+    this.#guards = new Timers(ticks, options.context)
     this.dormant = new Dormants(this.timers, options.onDue)
     this.root = createRoot(
       supervisor({
@@ -144,7 +148,8 @@ export class Engine {
     })
     this.attempts = new Attempts({
       context: options.context,
-      timers: this.timers,
+      guards: this.#guards,
+      monotonic: ticks,
       now: this.now,
       router: this.router,
       allow: options.allow,
@@ -338,6 +343,7 @@ export class Engine {
     this.root.send({ type: "close" })
     this.root.stop()
     this.timers.close()
+    this.#guards.close()
     for (const run of this.runs.values()) if (run.outcome === undefined) run.abandon(error)
     for (const { waiting } of this.dormant.values()) for (const told of waiting) told(error)
   }
@@ -733,7 +739,9 @@ export class Engine {
       (this.#finishedMessages > this.options.retainMessages && this.#finished.length > 0)
     )
       this.#forget(this.#finished.shift()!)
-    if (this.#live === 0) this.timers.rest()
+    if (this.#live > 0) return
+    this.timers.rest()
+    this.#guards.rest()
   }
 
   /** Stops what a run still has out: attempts and timers. */

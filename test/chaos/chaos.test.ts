@@ -134,6 +134,13 @@ describe("defects that were found", () => {
       ])
     ).toEqual([])
   })
+  test("G19 a clock on the wall that jumps by an hour, or a year, times no call out", async () => {
+    for (const ms of [3_600_000, 365 * 24 * 3_600_000, -3_600_000])
+      for (const write of [0, 1, 2, 4]) {
+        const { outcome } = await replay(ten, { v: 1, seed: 1, faults: [{ on: "clock", write, ms }] }, { input: 1 })
+        expect(outcome?.status).toBe("succeeded")
+      }
+  })
   test("G04, G07 a task that ends while its result is given by hand has one end", async () => {
     for (const ms of [0, 1, 2, 3, 4, 5])
       expect(

@@ -41,7 +41,10 @@ const still = () => {
     jump: (ms: number) => {
       now += ms
     },
-    timers: new Timers(clock, Context.make(Clock.Clock, clock) as Context.Context<never>)
+    timers: new Timers(
+      () => clock.currentTimeMillisUnsafe(),
+      Context.make(Clock.Clock, clock) as Context.Context<never>
+    )
   }
 }
 
