@@ -135,10 +135,16 @@ describe("defects that were found", () => {
     ).toEqual([])
   })
   test("G19 a clock on the wall that jumps by an hour, or a year, times no call out", async () => {
+    const slow = task("slow", { in: type<null>(), out: type<number>(), run: () => wait(5_000, 1) })
+    const flow = workflow("slow", type<null>())
+      .task("a", slow, () => null)
+      .sleep("nap", "2s")
+      .task("b", slow, () => null, { after: ["nap"] })
+      .returns(($) => [$.a, $.b])
     for (const ms of [3_600_000, 365 * 24 * 3_600_000, -3_600_000])
-      for (const write of [0, 1, 2, 4]) {
-        const { outcome } = await replay(ten, { v: 1, seed: 1, faults: [{ on: "clock", write, ms }] }, { input: 1 })
-        expect(outcome?.status).toBe("succeeded")
+      for (const write of [0, 1, 2]) {
+        const { outcome } = await replay(flow, { v: 1, seed: 1, faults: [{ on: "clock", write, ms }] })
+        expect(outcome).toEqual({ status: "succeeded", value: [1, 1] })
       }
   })
   test("G04, G07 a task that ends while its result is given by hand has one end", async () => {
