@@ -6,11 +6,12 @@ import type { Inspect } from "../actors/create.ts"
 import { type Balance, balances, type Registry } from "../model/agents.ts"
 import { compileWorkflow } from "../model/compile.ts"
 import {
+  type InvalidId,
   InvalidOption,
   InvalidWorkflow,
   OrchestratorClosed,
   TransactionMisused,
-  type TroupeError
+  TroupeError
 } from "../model/errors.ts"
 import { requireId } from "../model/ids.ts"
 import type { TaskIR, WorkflowIR } from "../model/ir.ts"
@@ -49,8 +50,8 @@ import {
   taskStates
 } from "./progress.ts"
 import { Recovery } from "./recovery.ts"
-import { Retention, type RetentionOptions, retentionPolicy } from "./retention.ts"
-import { type Agent, type AgentMessage, mailboxCapacity } from "./router.ts"
+import { Retention, type RetentionOptions, type RetentionPolicy, retentionPolicy } from "./retention.ts"
+import { type Agent, type AgentMessage, mailboxCapacity, requireAgents } from "./router.ts"
 import type { LiveRun } from "./run.ts"
 import { keepSpecimens } from "./specimens.ts"
 import { performer } from "./steering.ts"
@@ -452,29 +453,97 @@ export interface Opened {
  */
 export type Drives = "all" | "asked" | "nothing"
 
+/** What can be wrong with what an orchestrator is opened with, or with the store that it names. */
+export type OpenError = InvalidOption | InvalidId | InvalidWorkflow | JournalError
+
 /** Opens an engine with every setting decided, and brings back what the store holds; both faces stand on it. */
 export const openEngine = (
   options: OrchestratorOptions,
   context: Context.Context<never>,
   drives: Drives = "all"
-): Effect.Effect<Opened, InvalidOption | JournalError> =>
+): Effect.Effect<Opened, OpenError> =>
   Effect.gen(function* () {
-    const { balance = "least-loaded", store = "memory" } = options
-    if (!balances.includes(balance))
-      return yield* Effect.fail(new InvalidOption({ option: "balance", value: balance, allowed: balances.join(", ") }))
-    const policy = retentionPolicy(options.retention)
-    const startsPerSecond = positive(options.startsPerSecond ?? 20_000, "startsPerSecond")
+    const { store = "memory" } = options
+    // before the store is touched: nobody owns it for options that cannot be
+    const decided = yield* decide(options)
     const journal = yield* journalOf(store)
     // a journal that we opened ourselves is not left open
     const claim = yield* Effect.tapError(journal.claim(), () =>
       typeof store === "string" ? Effect.ignore(journal.close(0)) : Effect.void
     )
-    let recovery: Recovery | undefined
-    const settings: EngineOptions = {
-      journal,
-      claim,
-      isIdle: drives === "nothing",
-      context,
+    let engine: Engine | undefined
+    const begun = Effect.suspend(() => {
+      keepSpecimens()
+      let recovery: Recovery | undefined
+      engine = new Engine({
+        ...decided.settings,
+        journal,
+        claim,
+        isIdle: drives === "nothing",
+        context,
+        newId: journal.isDurable ? orderedId : randomUUID,
+        onDue: (id) => recovery?.due(id)
+      })
+      recovery = new Recovery(engine, decided.startsPerSecond)
+      return begin({ engine, recovery }, decided, drives)
+    })
+    // what was claimed is given back, whatever goes wrong, so that it can be opened again
+    return yield* Effect.onError(begun, () => Effect.ignore(engine?.close() ?? journal.close(claim.epoch)))
+  })
+
+/** Who is there takes part, and what the store holds goes on. */
+const begin = (
+  { engine, recovery }: Opened,
+  { agents, workflows, policy }: Decided,
+  drives: Drives
+): Effect.Effect<Opened, JournalError> =>
+  Effect.gen(function* () {
+    const { journal } = engine.options
+    for (const agent of agents) engine.router.join(agent)
+    if (!journal.isDurable) return { engine, recovery }
+    for (const workflow of workflows) engine.register(workflow)
+    const poison = new Poison(engine, recovery)
+    if (drives === "all") {
+      yield* recovery.begin(poison.look)
+      yield* poison.judge()
+      recovery.wake()
+      poison.try()
+      new Retention(engine, policy).open()
+    } else yield* poison.account()
+    if (journal.inbox === undefined) return { engine, recovery }
+    const inbox = new Inbox(journal.inbox, engine, performer(new Orchestrator({ engine, recovery }), engine, recovery))
+    inbox.open()
+    return { engine, recovery, inbox }
+  })
+
+/** What options come to, without the store. */
+interface Decided {
+  readonly settings: Omit<EngineOptions, "journal" | "claim" | "isIdle" | "context" | "newId" | "onDue">
+  readonly startsPerSecond: number
+  readonly policy: RetentionPolicy
+  readonly agents: ReadonlyArray<Agent>
+  readonly workflows: ReadonlyArray<Workflow>
+}
+
+/** Every setting with its default, and checked. */
+const decide = (options: OrchestratorOptions): Effect.Effect<Decided, InvalidOption | InvalidId | InvalidWorkflow> =>
+  Effect.suspend(() => {
+    try {
+      return Effect.succeed(decided(options))
+    } catch (error) {
+      if (error instanceof TroupeError)
+        return Effect.fail(error as unknown as InvalidOption | InvalidId | InvalidWorkflow)
+      throw error
+    }
+  })
+
+const decided = (options: OrchestratorOptions): Decided => {
+  const { balance = "least-loaded", agents = [], workflows = [], keepMessages } = options
+  if (!balances.includes(balance))
+    throw new InvalidOption({ option: "balance", value: balance, allowed: balances.join(", ") })
+  requireAgents(agents)
+  return {
+    settings: {
       inspect: options.inspect,
       balance,
       allow: options.allow ?? {},
@@ -483,39 +552,17 @@ export const openEngine = (
       retainMessages: positive(options.retainMessages ?? 100_000, "retainMessages"),
       mailboxMax: positive(options.mailboxMax ?? mailboxCapacity, "mailboxMax"),
       graceMs: positive(options.graceMs ?? 5_000, "graceMs"),
-      keepMessages: options.keepMessages === undefined ? undefined : positive(options.keepMessages, "keepMessages"),
+      keepMessages: keepMessages === undefined ? undefined : positive(keepMessages, "keepMessages"),
       snapshotEvery: Math.max(1, positive(options.snapshotEvery ?? 1_000, "snapshotEvery")),
       timeScale: options.timeScale ?? 1,
-      newId: journal.isDurable ? orderedId : randomUUID,
-      onDue: (id) => recovery?.due(id),
       onDefect: options.onDefect ?? ((error) => console.error("troupe:", error))
-    }
-    keepSpecimens()
-    const engine = new Engine(settings)
-    recovery = new Recovery(engine, startsPerSecond)
-    for (const agent of options.agents ?? []) engine.router.join(agent)
-    if (!journal.isDurable) return { engine, recovery }
-    for (const workflow of options.workflows ?? []) engine.register(asWorkflow(workflow))
-    const poison = new Poison(engine, recovery)
-    // a store that cannot be read is given back, so that it can be opened again
-    const begun =
-      drives === "all"
-        ? Effect.andThen(
-            recovery.begin(poison.look),
-            Effect.suspend(() => poison.judge())
-          )
-        : poison.account()
-    yield* Effect.onError(begun, () => Effect.ignore(engine.close()))
-    if (drives === "all") {
-      recovery.wake()
-      poison.try()
-      new Retention(engine, policy).open()
-    }
-    if (journal.inbox === undefined) return { engine, recovery }
-    const inbox = new Inbox(journal.inbox, engine, performer(new Orchestrator({ engine, recovery }), engine, recovery))
-    inbox.open()
-    return { engine, recovery, inbox }
-  })
+    },
+    startsPerSecond: positive(options.startsPerSecond ?? 20_000, "startsPerSecond"),
+    policy: retentionPolicy(options.retention),
+    agents,
+    workflows: workflows.map(asWorkflow)
+  }
+}
 
 /** The journal that a store names. */
 const journalOf = (
