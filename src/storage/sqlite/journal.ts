@@ -185,8 +185,10 @@ class FileJournal implements SqliteJournal {
     } catch (error) {
       return Exit.fail(error instanceof TroupeError ? (error as JournalError) : journalError(this.path, error))
     }
+    const before = this.#ownership
     const claimed = this.#attempt((database) => {
       const ownership = take(database, this.#leaseMs)
+      this.#disown()
       this.#ownership = ownership
       // the file itself must say that it is open, so that a log that is lost later is missed
       database.exec("PRAGMA wal_checkpoint(PASSIVE)")
@@ -199,8 +201,9 @@ class FileJournal implements SqliteJournal {
       const { epoch, wasClean, crashes, memo } = ownership
       return { epoch, wasClean, crashes, memo }
     })
-    // whoever is told that it does not own the file must not stand in the way of the next who tries
-    if (!Exit.isExit(claimed) || Exit.isFailure(claimed)) this.#letGo()
+    // whoever is told that it does not own the file must not stand in the way of the next who tries, nor of who owns it here
+    const isRefused = !Exit.isExit(claimed) || Exit.isFailure(claimed)
+    if (isRefused && (before === undefined || this.#ownership !== before)) this.#letGo()
     return claimed
   }
 
@@ -284,10 +287,8 @@ class FileJournal implements SqliteJournal {
 
   /** Holds nothing any more: no connection, no claim, no timer. */
   #letGo(isGivenBack = false): void {
-    clearInterval(this.#heartbeat)
     notAtExit(this.#leave)
-    if (this.#ownership !== undefined) forget(this.#ownership.token)
-    this.#ownership = undefined
+    this.#disown()
     const database = this.#database
     this.#database = undefined
     this.#isDown = false
@@ -299,6 +300,13 @@ class FileJournal implements SqliteJournal {
     } catch {
       // nobody could do anything about it, and what was committed stands
     }
+  }
+
+  /** Whoever owned the file through this journal does so no more. */
+  #disown(): void {
+    clearInterval(this.#heartbeat)
+    if (this.#ownership !== undefined) forget(this.#ownership.token)
+    this.#ownership = undefined
   }
 
   /** The connection goes without having been closed in order, perhaps because the process ends. */

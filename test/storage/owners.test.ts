@@ -1,0 +1,40 @@
+// Who owns a file, and how it is let go of: nobody loses it to somebody who was refused, or who comes late.
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import { Orchestrator, task, type } from "troupe"
+import { afterAll, describe, expect, test } from "vitest"
+import { sqliteJournal } from "../../src/storage/sqlite/journal.ts"
+
+const folder = mkdtempSync(join(tmpdir(), "troupe-owners-"))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const num = task("num", { in: type<number>(), out: type<number>(), run: (n) => n + 1 })
+
+describe("G24 one owner", () => {
+  test("a second orchestrator over the same journal is refused, and the first goes on as if nobody had asked", async () => {
+    const path = join(folder, "twice.db")
+    const journal = await sqliteJournal({ path })
+    const first = await Orchestrator.open({ store: journal })
+    for (let i = 0; i < 3; i++)
+      await expect(Orchestrator.open({ store: journal })).rejects.toMatchObject({ code: "STORE_IN_USE" })
+
+    expect(await first.execute(num, 1, { id: "r" })).toBe(2)
+    await first.close()
+    // given back in order: the journal can be claimed again, and so can the file
+    await using again = await Orchestrator.open({ store: journal })
+    expect(await (await again.get("r")).result()).toBe(2)
+  })
+
+  test("whoever was refused holds nothing: the file is free as soon as its owner is done", async () => {
+    const path = join(folder, "refused.db")
+    const owner = await sqliteJournal({ path })
+    const other = await sqliteJournal({ path })
+    const { epoch } = await Effect.runPromise(owner.claim())
+    await expect(Effect.runPromise(other.claim())).rejects.toMatchObject({ code: "STORE_IN_USE" })
+    await Effect.runPromise(owner.close(epoch))
+    expect((await Effect.runPromise(other.claim())).wasClean).toBe(true)
+    await Effect.runPromise(other.close(epoch + 1))
+  })
+})
