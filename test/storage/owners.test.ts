@@ -1,4 +1,5 @@
 // Who owns a file, and how it is let go of: nobody loses it to somebody who was refused, or who comes late.
+import { spawnSync } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -11,6 +12,30 @@ const folder = mkdtempSync(join(tmpdir(), "troupe-owners-"))
 afterAll(() => rmSync(folder, { recursive: true }))
 
 const num = task("num", { in: type<number>(), out: type<number>(), run: (n) => n + 1 })
+
+/** In a process of its own: takes a store over, starts a run that waits, and is killed. Ours stands still meanwhile. */
+const takeOverAndDie = (path: string): void => {
+  const { signal, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", successor, path, source], {
+    encoding: "utf8"
+  })
+  expect([signal, stderr]).toEqual(["SIGKILL", ""])
+}
+const source = new URL("../../src/", import.meta.url).href
+const successor = `
+  const [path, source] = process.argv.slice(1)
+  const { Orchestrator, load } = await import(source + "index.ts")
+  const { setTimeout: sleep } = await import("node:timers/promises")
+  const nap = await load({ ir: 1, name: "nap", tasks: [{ id: "z", kind: "sleep", durationMs: 3600000 }] })
+  for (;;) {
+    const orchestrator = await Orchestrator.open({ store: "sqlite:" + path }).catch((error) => {
+      if (error.code !== "STORE_IN_USE") throw error
+    })
+    if (orchestrator === undefined) await sleep(20)
+    else {
+      await orchestrator.submit(nap, null, { id: "of-the-second" })
+      process.kill(process.pid, "SIGKILL")
+    }
+  }`
 
 describe("G24 one owner", () => {
   test("a second orchestrator over the same journal is refused, and the first goes on as if nobody had asked", async () => {
@@ -36,5 +61,16 @@ describe("G24 one owner", () => {
     await Effect.runPromise(owner.close(epoch))
     expect((await Effect.runPromise(other.claim())).wasClean).toBe(true)
     await Effect.runPromise(other.close(epoch + 1))
+  })
+
+  test("an owner that comes late to close takes nothing away from the one that was killed after it", async () => {
+    const path = join(folder, "late.db")
+    const journal = await sqliteJournal({ path, leaseMs: 200 })
+    const { epoch } = await Effect.runPromise(journal.claim())
+    takeOverAndDie(path)
+    await Effect.runPromise(journal.close(epoch))
+
+    await using orchestrator = await Orchestrator.open({ store: `sqlite:${path}` })
+    expect((await orchestrator.status("of-the-second")).status).toBe("waiting")
   })
 })

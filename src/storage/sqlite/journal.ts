@@ -268,15 +268,17 @@ class FileJournal implements SqliteJournal {
     Effect.suspend(() => {
       if (this.#isOpen) return Exit.fail(inTheWay())
       if (this.#database === undefined) return Exit.void
-      const isOwn = this.#ownership?.epoch === Math.abs(epoch)
+      const ownership = this.#ownership
+      let isGivenBack = false
       const closed = this.#attempt((database) => {
-        if (!isOwn) return
-        release(database, this.#ownership!)
+        // whoever has the file by now, or was killed with it, needs the log
+        if (ownership?.epoch !== Math.abs(epoch) || !release(database, ownership)) return
         // whoever still reads keeps the log alive; what is in the file already cannot be lost with it
         database.exec("PRAGMA wal_checkpoint(PASSIVE)")
+        isGivenBack = true
       })
       // what cannot be said any more is not waited for: the next owner takes this one for killed
-      this.#letGo(isOwn && Exit.isExit(closed) && Exit.isSuccess(closed))
+      this.#letGo(isGivenBack)
       return closed
     })
 

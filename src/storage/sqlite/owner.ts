@@ -169,13 +169,16 @@ export const renew = (database: Database, epoch: number, leaseMs: number): void 
   put(database, { ...owner, until: now + leaseMs })
 }
 
-/** Gives the file back in order; nothing happens if it is somebody else's by now. */
-export const release = (database: Database, { epoch, token }: Ownership): void => {
-  database.transaction(() => {
+/** Gives the file back in order; false, and nothing happens, if it is somebody else's by now. */
+export const release = (database: Database, { epoch, token }: Ownership): boolean => {
+  const isOurs = database.transaction(() => {
     const { owner } = ownerOf(database)
-    if (owner.epoch === epoch) put(database, { ...owner, clean: ends.closed, crashes: 0 })
+    if (owner.epoch !== epoch) return false
+    put(database, { ...owner, clean: ends.closed, crashes: 0 })
+    return true
   })
   forget(token)
+  return isOurs
 }
 
 /** Leaves something written for the next owner. */
