@@ -325,10 +325,13 @@ export class Engine {
     this.#end(error)
   }
 
+  /** The journal is somebody else's: nothing of ours stays on it, no connection and no sign of life. */
   #lost(error: TroupeError): void {
-    this.options.onDefect(error)
+    const { journal, claim, onDefect } = this.options
+    onDefect(error)
     this.writer.abandon(error)
     this.#end(error)
+    this.fork(Effect.ignore(journal.close(claim.epoch)))
   }
 
   #end(error: TroupeError): void {

@@ -1,17 +1,33 @@
 // Who owns a file, and how it is let go of: nobody loses it to somebody who was refused, or who comes late.
 import { spawnSync } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
 import * as Effect from "effect/Effect"
-import { Orchestrator, task, type } from "troupe"
-import { afterAll, describe, expect, test } from "vitest"
+import { load, Orchestrator, task, type } from "troupe"
+import { afterAll, describe, expect, test, vi } from "vitest"
 import { sqliteJournal } from "../../src/storage/sqlite/journal.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "troupe-owners-"))
 afterAll(() => rmSync(folder, { recursive: true }))
 
+const turns = () => new Promise((resolve) => setTimeout(resolve, 20))
+const nap = await load({ ir: 1, name: "nap", tasks: [{ id: "z", kind: "sleep", durationMs: 3_600_000 }] })
 const num = task("num", { in: type<number>(), out: type<number>(), run: (n) => n + 1 })
+
+/** Files of a store that this process has open, where that can be told. */
+const connectionsTo = (path: string): ReadonlyArray<string> =>
+  process.platform !== "linux"
+    ? []
+    : readdirSync("/proc/self/fd").flatMap((fd) => {
+        try {
+          const file = readlinkSync(join("/proc/self/fd", fd))
+          return file.startsWith(path) ? [file] : []
+        } catch {
+          return []
+        }
+      })
 
 /** In a process of its own: takes a store over, starts a run that waits, and is killed. Ours stands still meanwhile. */
 const takeOverAndDie = (path: string): void => {
@@ -72,5 +88,47 @@ describe("G24 one owner", () => {
 
     await using orchestrator = await Orchestrator.open({ store: `sqlite:${path}` })
     expect((await orchestrator.status("of-the-second")).status).toBe("waiting")
+  })
+
+  test("an owner that learns that it was taken over lets go of the file, and what it began goes on with the next one", async () => {
+    const path = join(folder, "lost.db")
+    const journal = await sqliteJournal({ path, leaseMs: 200 })
+    const defects: Array<unknown> = []
+    const first = await Orchestrator.open({ store: journal, onDefect: (error) => defects.push(error) })
+    await first.submit(nap, null, { id: "of-the-first" })
+    takeOverAndDie(path)
+    await expect(first.execute(num, 1)).rejects.toMatchObject({ code: "STALE_OWNER" })
+    expect(defects).toMatchObject([{ code: "STALE_OWNER" }])
+    await turns()
+
+    // closed: it does not even ask whose the file is
+    await expect(Effect.runPromise(journal.epoch())).rejects.toThrow("is closed")
+    expect(connectionsTo(path)).toEqual([])
+    await first.close()
+    await using next = await Orchestrator.open({ store: `sqlite:${path}` })
+    for (const id of ["of-the-first", "of-the-second"]) expect((await next.status(id)).status).toBe("waiting")
+  })
+
+  test("an owner that was taken over while it had nothing to do leaves the file alone", async () => {
+    const path = join(folder, "idle.db")
+    const journal = await sqliteJournal({ path, leaseMs: 150 })
+    await Effect.runPromise(journal.claim())
+    takeOverAndDie(path)
+    const begun = vi.spyOn(DatabaseSync.prototype, "exec")
+    await new Promise((resolve) => setTimeout(resolve, 400))
+    // one sign of life that was refused, and none after it
+    expect(begun.mock.calls.filter(([sql]) => sql.startsWith("BEGIN")).length).toBe(1)
+    begun.mockRestore()
+    await Effect.runPromise(journal.close(1))
+  })
+
+  test("an owner that comes late to close takes nothing away from who has the same journal by now", async () => {
+    const path = join(folder, "again.db")
+    const journal = await sqliteJournal({ path, leaseMs: 200 })
+    const { epoch } = await Effect.runPromise(journal.claim())
+    takeOverAndDie(path)
+    await using orchestrator = await Orchestrator.open({ store: journal })
+    await Effect.runPromise(journal.close(epoch))
+    expect(await orchestrator.execute(num, 1)).toBe(2)
   })
 })

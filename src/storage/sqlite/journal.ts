@@ -1,4 +1,5 @@
 import { dirname, resolve } from "node:path"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { TransactionMisused, TroupeError } from "../../model/errors.ts"
@@ -12,6 +13,7 @@ import {
   JournalBusy,
   type JournalError,
   SequenceConflict,
+  StaleOwner,
   StoreUnusable
 } from "../errors.ts"
 import type { InboxService } from "../inbox.ts"
@@ -196,7 +198,7 @@ class FileJournal implements SqliteJournal {
       syncFolder(dirname(this.path))
       this.#forgetRuns()
       this.#lastRun = database.row(sql.lastRun)![0]
-      this.#heartbeat = setInterval(() => this.renew(ownership.epoch), this.#leaseMs / 3)
+      this.#heartbeat = setInterval(() => this.#beat(ownership.epoch), this.#leaseMs / 3)
       this.#heartbeat.unref()
       const { epoch, wasClean, crashes, memo } = ownership
       return { epoch, wasClean, crashes, memo }
@@ -264,11 +266,20 @@ class FileJournal implements SqliteJournal {
   renew = (epoch: number): Effect.Effect<void, JournalError> =>
     this.#attempt((database) => database.transaction(() => renew(database, epoch, this.#leaseMs)))
 
+  /** Says that the owner is alive, as long as it is the owner: later it would only stand in the way of the next one. */
+  #beat(epoch: number): void {
+    const renewed = this.renew(epoch)
+    if (Exit.isExit(renewed) && Exit.isFailure(renewed) && Cause.squash(renewed.cause) instanceof StaleOwner)
+      clearInterval(this.#heartbeat)
+  }
+
   close = (epoch: number): Effect.Effect<void, JournalError> =>
     Effect.suspend(() => {
       if (this.#isOpen) return Exit.fail(inTheWay())
       if (this.#database === undefined) return Exit.void
       const ownership = this.#ownership
+      // somebody has claimed it anew since: it is theirs, however late this one comes
+      if (epoch !== 0 && ownership !== undefined && ownership.epoch > Math.abs(epoch)) return Exit.void
       let isGivenBack = false
       const closed = this.#attempt((database) => {
         // whoever has the file by now, or was killed with it, needs the log
