@@ -414,6 +414,8 @@ export class Orchestrator implements AsyncDisposable {
     const engine = this.#engine
     if (id === undefined) return engine.submit(workflow, engine.options.newId(), input)
     requireId("run", id)
+    // before the journal is asked, which is closed by then
+    if (engine.isClosed) throw new OrchestratorClosed()
     if (!engine.options.journal.isDurable || engine.runs.has(id)) return engine.submit(workflow, id, input)
     const before = this.#recovery.before(id)
     return before instanceof Promise

@@ -5,7 +5,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { RunNotFound, RunPoisoned, TroupeError, VersionUnavailable } from "../model/errors.ts"
+import { OrchestratorClosed, RunNotFound, RunPoisoned, TroupeError, VersionUnavailable } from "../model/errors.ts"
 import { isTerminal } from "../model/messages.ts"
 import type { Workflow } from "../model/workflow.ts"
 import { JournalCorrupt, type JournalError } from "../storage/errors.ts"
@@ -107,9 +107,10 @@ export class Recovery {
   }
 
   /** A run by its id, brought into memory if it is not there. */
-  load(id: string): Effect.Effect<LiveRun, RunNotFound | JournalError> {
+  load(id: string): Effect.Effect<LiveRun, RunNotFound | OrchestratorClosed | JournalError> {
     const here = this.#engine.runs.get(id)
-    return here !== undefined ? Effect.succeed(here) : this.#read(id)
+    if (here !== undefined) return Effect.succeed(here)
+    return this.#engine.isClosed ? Effect.fail(new OrchestratorClosed()) : this.#read(id)
   }
 
   #read(id: string): Effect.Effect<LiveRun, RunNotFound | JournalError> {

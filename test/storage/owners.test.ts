@@ -7,6 +7,7 @@ import { DatabaseSync } from "node:sqlite"
 import * as Effect from "effect/Effect"
 import { load, Orchestrator, task, type } from "troupe"
 import { afterAll, describe, expect, test, vi } from "vitest"
+import type { Entry } from "../../src/storage/journal.ts"
 import { sqliteJournal } from "../../src/storage/sqlite/journal.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "troupe-owners-"))
@@ -104,6 +105,13 @@ describe("G24 one owner", () => {
     // closed: it does not even ask whose the file is
     await expect(Effect.runPromise(journal.epoch())).rejects.toThrow("is closed")
     expect(connectionsTo(path)).toEqual([])
+    for (const asked of [
+      () => first.submit(nap, null, { id: "another" }),
+      () => first.status("of-the-second"),
+      () => first.pause("of-the-first"),
+      () => first.transaction(() => 1)
+    ])
+      await expect(asked()).rejects.toMatchObject({ code: "CLOSED" })
     await first.close()
     await using next = await Orchestrator.open({ store: `sqlite:${path}` })
     for (const id of ["of-the-first", "of-the-second"]) expect((await next.status(id)).status).toBe("waiting")
@@ -130,5 +138,32 @@ describe("G24 one owner", () => {
     await using orchestrator = await Orchestrator.open({ store: journal })
     await Effect.runPromise(journal.close(epoch))
     expect(await orchestrator.execute(num, 1)).toBe(2)
+  })
+
+  test("whoever let go of the file as a killed process does writes and reads nothing any more", async () => {
+    const journal = await sqliteJournal({ path: join(folder, "abandoned.db") })
+    const { epoch } = await Effect.runPromise(journal.claim())
+    const entry = (run: string): Entry => ({
+      run,
+      seq: 0,
+      message: { type: "run.submitted", at: 1, workflow: "w", input: null }
+    })
+    await Effect.runPromise(journal.append([entry("before")], [], epoch))
+    journal.abandon()
+    const late: ReadonlyArray<Effect.Effect<unknown, unknown>> = [
+      journal.append([entry("after")], [], epoch),
+      journal.transact!(() => [entry("after")], epoch),
+      journal.renew(epoch),
+      journal.memo("after", epoch),
+      journal.read("before"),
+      journal.find("before"),
+      journal.inbox.asked()
+    ]
+    for (const one of late) await expect(Effect.runPromise(one)).rejects.toThrow("is closed")
+
+    const next = await sqliteJournal({ path: journal.path })
+    expect(await Effect.runPromise(next.claim())).toMatchObject({ epoch: epoch + 1, wasClean: false, memo: "" })
+    expect((await Effect.runPromise(next.list({}))).runs.map(({ run }) => run)).toEqual(["before"])
+    await Effect.runPromise(next.close(epoch + 1))
   })
 })

@@ -293,10 +293,7 @@ class FileJournal implements SqliteJournal {
       return closed
     })
 
-  abandon = (): void => {
-    this.#letGo()
-    this.#isDown = true
-  }
+  abandon = (): void => this.#letGo()
 
   /** Holds nothing any more: no connection, no claim, no timer. */
   #letGo(isGivenBack = false): void {
@@ -773,6 +770,8 @@ class FileJournal implements SqliteJournal {
     const isRefused = known._tag === "StaleOwner" || known._tag === "SequenceConflict"
     const isUnsure = !isRefused && batch.some((entry) => this.#unsure.has(entry))
     const told = isUnsure ? new JournalBroken({ cause: known, isUnsure }) : known
+    // what was let go of stays closed
+    if (this.#database === undefined) return told
     if (told._tag === "JournalBroken" && !this.#isDown) {
       try {
         this.#reopen()
