@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import type { Inspect } from "../actors/create.ts"
 import { type Balance, balances, type Registry } from "../model/agents.ts"
 import { compileWorkflow } from "../model/compile.ts"
@@ -668,7 +669,7 @@ class RunHandle<O, G> implements Run<O, G> {
     const end = await this.#told((resolve) => run.whenEnded(resolve))
     if (!("status" in end)) throw end
     // the run that has ended may be another object than the one that was waited for
-    return workflowResult<O>(run.isGone ? await this.#present() : run, end)
+    return workflowResult<O>(run.outcome === undefined ? await this.#present() : run, end)
   }
   async status() {
     return stateOf(await this.#present(), this.#engine.now())
@@ -722,9 +723,13 @@ class RunHandle<O, G> implements Run<O, G> {
   get #deciding() {
     return { engine: this.#engine, recovery: this.#recovery }
   }
-  /** The run in memory: while it waits it may have left. */
+  /** The run in memory, which it may have left while it waited, or after its end: then somebody may have decided about it anew. */
   async #present(): Promise<LiveRun> {
-    if (this.#run.isGone) this.#run = await Effect.runPromise(this.#recovery.load(this.id))
+    const known = this.#run
+    if (!known.isGone) return known
+    const found = await Effect.runPromise(Effect.result(this.#recovery.load(this.id)))
+    if (Result.isSuccess(found)) this.#run = found.success
+    else if (known.outcome === undefined || !isForgotten(found.failure)) throw found.failure
     return this.#run
   }
   /** The run once it has ended; it sleeps on meanwhile. */
@@ -739,13 +744,16 @@ class RunHandle<O, G> implements Run<O, G> {
   async #tell(message: Message): Promise<boolean> {
     let run = await this.#present()
     // it may leave again before we come to speak to it
-    while (run.isGone) run = await this.#present()
+    while (run.isGone && run.outcome === undefined) run = await this.#present()
     if (run.outcome !== undefined) return false
     return new Promise((resolve, reject) => {
       this.#engine.tell(run, message, (error) => (error === undefined ? resolve(true) : reject(error)))
     })
   }
 }
+
+/** Whether a run that has ended cannot be asked for any more: what is known of its end stays true. */
+const isForgotten = ({ _tag }: TroupeError): boolean => _tag === "RunNotFound" || _tag === "OrchestratorClosed"
 
 const said = ({ who, why }: Cause): Cause => ({
   ...(who === undefined ? {} : { who }),
