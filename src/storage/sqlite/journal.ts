@@ -11,6 +11,7 @@ import {
   type BackupRefused,
   JournalBroken,
   JournalBusy,
+  JournalCorrupt,
   type JournalError,
   SequenceConflict,
   StaleOwner,
@@ -49,6 +50,7 @@ import { type Definition, Definitions, readDefinition } from "./definitions.ts"
 import { create, formatVersion, look, migrate, requireWritable, syncFolder, tidy } from "./format.ts"
 import { hashOf, history, payload } from "./history.ts"
 import { FileInbox } from "./inbox.ts"
+import { requireKey } from "./key.ts"
 import {
   forget,
   leaseDefaultMs,
@@ -76,7 +78,10 @@ export interface SqliteOptions {
   readonly synchronous?: "full" | "normal"
   /** How long an owner that cannot be looked at is believed to be alive after its last sign, in milliseconds; default 15,000. */
   readonly leaseMs?: number
-  /** Seals the rows with an HMAC instead of a checksum, so that changes by whoever lacks the key show too. Keep it: without it the store cannot be read. */
+  /**
+   * Seals the rows with an HMAC instead of a checksum, so that changes by whoever lacks the key show too. Keep it: without it the
+   * store cannot be read, and whoever wants to take it over is refused (`STORE_KEY`).
+   */
   readonly key?: string
   /** Refuse to make a new file. */
   readonly mustExist?: boolean
@@ -189,7 +194,7 @@ class FileJournal implements SqliteJournal {
     }
     const before = this.#ownership
     const claimed = this.#attempt((database) => {
-      const ownership = take(database, this.#leaseMs)
+      const ownership = take(database, this.#leaseMs, () => this.#requireKey(database))
       this.#disown()
       this.#ownership = ownership
       // the file itself must say that it is open, so that a log that is lost later is missed
@@ -333,14 +338,20 @@ class FileJournal implements SqliteJournal {
       const row = database.row(sql.findRun, run)
       if (row === undefined) return { first: 0, messages: [], epochs: [] }
       const [id, definition, submittedAt, length, head, first] = row
-      return history(
-        database,
-        this.#chain,
-        { run, id, definition: this.#definitions.of(database, definition), submittedAt, length, head },
-        // the first message always stays
-        from === 0 && to === 1 ? 0 : Math.max(from, first),
-        to
-      )
+      try {
+        return history(
+          database,
+          this.#chain,
+          { run, id, definition: this.#definitions.of(database, definition), submittedAt, length, head },
+          // the first message always stays
+          from === 0 && to === 1 ? 0 : Math.max(from, first),
+          to
+        )
+      } catch (error) {
+        // whoever has not got the key can say nothing about the run
+        if (error instanceof JournalCorrupt) this.#requireKey(database)
+        throw error
+      }
     })
 
   keepSnapshot = ({ run, seq, body, keep }: Snapshot, epoch: number): Effect.Effect<void, JournalError> =>
@@ -702,13 +713,16 @@ class FileJournal implements SqliteJournal {
     this.#handles.delete(run)
   }
 
-  // ── reading ──────────────────────────────────────────────────────────────────────────────────────
-
   // ── the connection ───────────────────────────────────────────────────────────────────────────────
 
   #connect(): Database {
     const { synchronous, readOnly = false } = this.#options
     return this.#sqlite.open(this.path, { isFull: synchronous !== "normal", readOnly })
+  }
+
+  #requireKey(database: Database): void {
+    const originOf = (id: number) => this.#definitions.of(database, id)
+    requireKey(database, { chain: this.#chain, isSealed: this.#options.key !== undefined, originOf })
   }
 
   /** The connection; opened again if it was lost. */

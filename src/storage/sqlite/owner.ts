@@ -128,13 +128,17 @@ export interface Ownership extends Claim {
   readonly token: string
 }
 
-/** Takes the file over, in one transaction; throws `StoreInUse` while somebody else is alive. */
-export const take = (database: Database, leaseMs: number): Ownership => {
+/**
+ * Takes the file over, in one transaction; throws `StoreInUse` while somebody else is alive, and what `requireFit` throws where
+ * whoever wants it cannot read it: nothing has changed then.
+ */
+export const take = (database: Database, leaseMs: number, requireFit: () => void): Ownership => {
   const token = thread + randomUUID()
   const taken = database.transaction((): Ownership => {
     const { owner, now } = ownerOf(database)
     if (isAlive(owner, now))
       throw new StoreInUse({ path: database.path, pid: owner.pid, leaseMs: Math.max(0, owner.until - now) })
+    requireFit()
     const epoch = owner.epoch + 1
     const wasClean = owner.clean === ends.closed
     const crashes = wasClean ? 0 : owner.crashes + 1

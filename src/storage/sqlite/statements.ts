@@ -32,6 +32,13 @@ export const writeBlame = "UPDATE troupe_runs SET blame = ? WHERE id = ?"
 
 export const findRun = "SELECT id, definition, submitted_at, length, head, first FROM troupe_runs WHERE name = ?"
 export const lastMessage = "SELECT seq, chain FROM troupe_messages WHERE run = ? ORDER BY seq DESC LIMIT 1"
+/** The last message of a run and the one before it. */
+export const lastMessages =
+  "SELECT seq, epoch, chain, body FROM troupe_messages WHERE run = ? ORDER BY seq DESC LIMIT 2"
+/** A few of the newest runs, and of the oldest. */
+const edge = (order: "ASC" | "DESC") =>
+  `SELECT * FROM (SELECT id, name, definition, submitted_at FROM troupe_runs ORDER BY id ${order} LIMIT 16)`
+export const someRuns = `${edge("DESC")} UNION ${edge("ASC")}`
 export const linkAt = "SELECT chain FROM troupe_messages WHERE run = ? AND seq = ?"
 export const readMessage = "SELECT epoch, body FROM troupe_messages WHERE run = ? AND seq = ?"
 /** Rows whose payload lies elsewhere: their code is 64 or more. */
