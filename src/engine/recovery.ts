@@ -14,6 +14,7 @@ import { reachOf } from "./amend.ts"
 import type { Engine } from "./engine.ts"
 import type { Past } from "./past.ts"
 import type { LiveRun } from "./run.ts"
+import { Visits } from "./visits.ts"
 
 /** Runs that are brought back in one turn. */
 const turn = 256
@@ -32,9 +33,11 @@ export class Recovery {
   /** Runs whose attempts may not go on yet. */
   readonly held = new Set<string>()
   #isWaking = false
+  readonly #visits: Visits
 
   constructor(engine: Engine, startsPerSecond: number) {
     this.#engine = engine
+    this.#visits = new Visits(engine)
     this.#journal = engine.options.journal
     this.#startsPerSecond = startsPerSecond
   }
@@ -135,6 +138,7 @@ export class Recovery {
             engine.performOwed(run)
             // whoever has nothing at work has nothing to wait for
             if (run.held === undefined && run.owed === undefined) this.acquit(run)
+            this.#visits.add(run)
           })
         )
       )
