@@ -743,8 +743,9 @@ export class Engine {
   /** The oldest finished runs leave memory while there are too many; one that something is on its way to stays for now. */
   #trim(): void {
     const { retainRuns, retainMessages } = this.options
-    for (let [oldest] = this.#finished; oldest !== undefined && oldest.pending === 0; [oldest] = this.#finished) {
-      if (this.#finished.length <= retainRuns && this.#finishedMessages <= retainMessages) return
+    while (this.#finished.length > retainRuns || this.#finishedMessages > retainMessages) {
+      const oldest = this.#finished[0]
+      if (oldest === undefined || oldest.pending > 0) return
       this.#finished.shift()
       this.#forget(oldest)
     }
