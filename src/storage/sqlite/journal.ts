@@ -109,6 +109,8 @@ interface Handle {
   length: number
   link: Link
   updatedAt: number
+  /** Whether the row of the run says that it only waits. */
+  isAsleep: boolean
 }
 
 /** In batches of up to so many messages every run's head is brought up to date too; larger ones leave that to the notes. */
@@ -577,8 +579,11 @@ class FileJournal implements SqliteJournal {
   #writeHeads(database: Database, batch: ReadonlyArray<Entry>): void {
     for (const { run, seq } of batch) {
       const handle = this.#handles.get(run)!
-      if (seq === handle.length - 1)
-        database.run(sql.writeHead, handle.length, handle.link, handle.updatedAt, handle.id)
+      if (seq !== handle.length - 1) continue
+      database.run(sql.writeHead, handle.length, handle.link, handle.updatedAt, handle.id)
+      // its note would not look behind by its length: whoever opens the store next would let it sleep
+      if (handle.isAsleep) database.run(sql.writeAwake, handle.id)
+      handle.isAsleep = false
     }
   }
 
@@ -590,6 +595,7 @@ class FileJournal implements SqliteJournal {
       database.run(sql.quarantine, statusCodes[status], JSON.stringify([...tasks, error ?? {}]), handle.id)
       return
     }
+    handle.isAsleep = isAsleep
     const summary = error === undefined ? JSON.stringify(trimmed(tasks)) : JSON.stringify([...tasks, error])
     database.run(
       sql.writeNote,
@@ -657,7 +663,8 @@ class FileJournal implements SqliteJournal {
       submittedAt: message.at,
       length: 0,
       link: this.#first(run, pinned, message.at),
-      updatedAt: message.at
+      updatedAt: message.at,
+      isAsleep: false
     }
     database.run(sql.insertRun, handle.id, run, handle.definition.id, message.at, message.at)
     this.#lastRun++
@@ -668,7 +675,7 @@ class FileJournal implements SqliteJournal {
   #load(database: Database, run: string): Handle | undefined {
     const row = database.row(sql.findRun, run)
     if (row === undefined) return undefined
-    const [id, definitionId, submittedAt] = row
+    const [id, definitionId, submittedAt, , , , asleep] = row
     const definition = this.#definitions.of(database, definitionId)
     const [seq, chain] = database.row(sql.lastMessage, id) ?? [-1, this.#first(run, definition, submittedAt)]
     const handle: Handle = {
@@ -678,7 +685,8 @@ class FileJournal implements SqliteJournal {
       submittedAt,
       length: seq + 1,
       link: chain,
-      updatedAt: submittedAt
+      updatedAt: submittedAt,
+      isAsleep: asleep === 1
     }
     this.#handles.set(run, handle)
     return handle
