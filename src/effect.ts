@@ -10,6 +10,7 @@ import type { DecisionOptions } from "./engine/decide.ts"
 import {
   type CancelOptions,
   type ListOptions,
+  type OpenError,
   Orchestrator,
   type OrchestratorOptions,
   openEngine,
@@ -112,7 +113,7 @@ export interface Run<O, G = any> {
  * A layer that opens an orchestrator and closes it with its scope. Clock, scheduler and all services around it are those
  * that attempts and timers run with, so a `TestClock` drives them too.
  */
-export const layer = (options: OrchestratorOptions = {}): Layer.Layer<Troupe, InvalidOption | JournalError> =>
+export const layer = (options: OrchestratorOptions = {}): Layer.Layer<Troupe, OpenError> =>
   Layer.effect(
     Troupe,
     Effect.gen(function* () {

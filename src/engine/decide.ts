@@ -104,22 +104,30 @@ const refusal = (run: LiveRun, task: string | undefined, failures: ReadonlyArray
 type Work = (rehearsal: Rehearsal, at: number, past: Past) => Message
 
 /** Works a decision out, rehearses it, and offers it; again if the run went on meanwhile and nobody said what they saw. */
-const decide = async (where: Deciding, run: LiveRun, options: DecisionOptions, work: Work): Promise<void> => {
+const decide = async (where: Deciding, given: LiveRun, options: DecisionOptions, work: Work): Promise<void> => {
+  let run = given
   for (let tries = 1; ; tries++) {
     try {
-      return await decideOnce(where, run, options, work)
+      run = await presentOf(where, run)
+      if (await decideOnce(where, run, options, work)) return
+      if (tries === triesMax) throw new StateChanged({ run: run.id, expected: run.length, actual: run.length })
     } catch (error) {
       if (!(error instanceof StateChanged) || options.seen !== undefined || tries === triesMax) throw error
     }
   }
 }
 
+/** The run in memory; where it has left, as it comes back from the journal. */
+const presentOf = async ({ engine, recovery }: Deciding, run: LiveRun): Promise<LiveRun> =>
+  run.isGone ? (engine.runs.get(run.id) ?? Effect.runPromise(recovery.load(run.id))) : run
+
+/** False, and nothing is written, if the run has meanwhile left memory, or somebody else has brought it back. */
 const decideOnce = async (
   { engine, recovery }: Deciding,
   run: LiveRun,
   { seen }: DecisionOptions,
   work: Work
-): Promise<void> => {
+): Promise<boolean> => {
   if (seen !== undefined && seen !== run.length)
     throw new StateChanged({ run: run.id, expected: seen, actual: run.length })
   // what was told to stop ends first: it would not be known whether it had done its work
@@ -129,6 +137,7 @@ const decideOnce = async (
   if (seen !== undefined && seen !== length) throw new StateChanged({ run: run.id, expected: seen, actual: length })
   const message = work(sound(run, engine.rehearse(run, past)), engine.now(), past)
   sound(run, engine.rehearse(run, withMessage(past, message, engine.options.claim.epoch)))
+  if (!engine.remember(run)) return false
   await new Promise<void>((resolve, reject) => {
     run.deciding++
     const delivery = new Delivery(run, message, undefined, (error?: TroupeError) => {
@@ -140,6 +149,7 @@ const decideOnce = async (
     delivery.decision = { past, length, note: { ...note, status: "running" } }
     engine.writer.offer(delivery)
   })
+  return true
 }
 
 const sound = (run: LiveRun, rehearsal: Rehearsal): Rehearsal => {

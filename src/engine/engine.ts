@@ -330,10 +330,13 @@ export class Engine {
     this.#end(error)
   }
 
+  /** The journal is somebody else's: nothing of ours stays on it, no connection and no sign of life. */
   #lost(error: TroupeError): void {
-    this.options.onDefect(error)
+    const { journal, claim, onDefect } = this.options
+    onDefect(error)
     this.writer.abandon(error)
     this.#end(error)
+    this.fork(Effect.ignore(journal.close(claim.epoch)))
   }
 
   #end(error: TroupeError): void {
@@ -405,7 +408,10 @@ export class Engine {
     room.now = message.at
     run.updatedAt = message.at
     // it was on its way when the run ended: it stays in the history and changes nothing
-    if (run.outcome !== undefined) return isSaying(message) ? deliverSaying(run, message) : undefined
+    if (run.outcome !== undefined) {
+      this.#trim()
+      return isSaying(message) ? deliverSaying(run, message) : undefined
+    }
     // whoever is owed something has no other address than a path
     const place = run.owed === undefined ? given : this.#placeOf(run, run.owed, message)
     switch (message.type) {
@@ -622,8 +628,8 @@ export class Engine {
       run.room.leave()
       this.root.send({ type: "supervisor.stop", id: run.id })
     } else {
-      this.#finished.splice(this.#finished.indexOf(run), 1)
-      this.#finishedMessages -= run.length
+      const at = this.#finished.indexOf(run)
+      if (at !== -1) this.#finishedMessages -= this.#finished.splice(at, 1)[0]!.counted
       this.#live++
     }
     run.revive()
@@ -732,16 +738,43 @@ export class Engine {
       this.onRunEnded?.()
     }
     this.#live--
-    this.#finished.push(run)
-    this.#finishedMessages += run.length
-    while (
-      this.#finished.length > this.options.retainRuns ||
-      (this.#finishedMessages > this.options.retainMessages && this.#finished.length > 0)
-    )
-      this.#forget(this.#finished.shift()!)
+    this.#keep(run)
+    this.#trim()
     if (this.#live > 0) return
     this.timers.rest()
     this.#guards.rest()
+  }
+
+  #keep(run: LiveRun): void {
+    this.#finished.push(run)
+    run.counted = run.length
+    this.#finishedMessages += run.counted
+  }
+
+  /** The oldest finished runs leave memory while there are too many; one that something is on its way to stays for now. */
+  #trim(): void {
+    const { retainRuns, retainMessages } = this.options
+    while (this.#finished.length > retainRuns || this.#finishedMessages > retainMessages) {
+      const oldest = this.#finished[0]
+      if (oldest === undefined || oldest.pending > 0) return
+      this.#finished.shift()
+      this.#forget(oldest)
+    }
+  }
+
+  /**
+   * A finished run that somebody decides about is in memory, also if it had left. False if it is there as another object by now,
+   * which has heard of more than this one.
+   */
+  remember(run: LiveRun): boolean {
+    const here = this.runs.get(run.id)
+    if (here === undefined && run.isGone && run.outcome !== undefined) {
+      run.isGone = false
+      this.runs.set(run.id, run)
+      this.#keep(run)
+      return true
+    }
+    return here === run
   }
 
   /** Stops what a run still has out: attempts and timers. */
@@ -756,9 +789,10 @@ export class Engine {
 
   /** A finished run leaves memory; where nothing outlives the process it is gone. */
   #forget(run: LiveRun): void {
-    this.#finishedMessages -= run.length
+    this.#finishedMessages -= run.counted
     if (this.runs.get(run.id) === run) this.runs.delete(run.id)
     const { journal, claim } = this.options
+    run.isGone = journal.isDurable
     if (journal.isDurable) return
     const removed = journal.remove([run.id], claim.epoch)
     if (!Exit.isExit(removed)) this.fork(Effect.ignore(removed))

@@ -107,7 +107,7 @@ const tell = async (
   prepare: (run: LiveRun) => { readonly saying: Saying; readonly isEarly: boolean }
 ): Promise<void> => {
   let run = await present()
-  while (run.isGone) run = await present()
+  while (run.isGone && run.outcome === undefined) run = await present()
   const { saying, isEarly } = prepare(run)
   const { gates } = run.room
   if (isEarly && !gates.hasRoom) throw tooMany()

@@ -2,15 +2,17 @@
 import { randomUUID } from "node:crypto"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import type { Inspect } from "../actors/create.ts"
 import { type Balance, balances, type Registry } from "../model/agents.ts"
 import { compileWorkflow } from "../model/compile.ts"
 import {
+  type InvalidId,
   InvalidOption,
   InvalidWorkflow,
   OrchestratorClosed,
   TransactionMisused,
-  type TroupeError
+  TroupeError
 } from "../model/errors.ts"
 import { requireId } from "../model/ids.ts"
 import type { TaskIR, WorkflowIR } from "../model/ir.ts"
@@ -49,8 +51,8 @@ import {
   taskStates
 } from "./progress.ts"
 import { Recovery } from "./recovery.ts"
-import { Retention, type RetentionOptions, retentionPolicy } from "./retention.ts"
-import { type Agent, type AgentMessage, mailboxCapacity } from "./router.ts"
+import { Retention, type RetentionOptions, type RetentionPolicy, retentionPolicy } from "./retention.ts"
+import { type Agent, type AgentMessage, mailboxCapacity, requireAgents } from "./router.ts"
 import type { LiveRun } from "./run.ts"
 import { keepSpecimens } from "./specimens.ts"
 import { performer } from "./steering.ts"
@@ -413,6 +415,8 @@ export class Orchestrator implements AsyncDisposable {
     const engine = this.#engine
     if (id === undefined) return engine.submit(workflow, engine.options.newId(), input)
     requireId("run", id)
+    // before the journal is asked, which is closed by then
+    if (engine.isClosed) throw new OrchestratorClosed()
     if (!engine.options.journal.isDurable || engine.runs.has(id)) return engine.submit(workflow, id, input)
     const before = this.#recovery.before(id)
     return before instanceof Promise
@@ -452,29 +456,97 @@ export interface Opened {
  */
 export type Drives = "all" | "asked" | "nothing"
 
+/** What can be wrong with what an orchestrator is opened with, or with the store that it names. */
+export type OpenError = InvalidOption | InvalidId | InvalidWorkflow | JournalError
+
 /** Opens an engine with every setting decided, and brings back what the store holds; both faces stand on it. */
 export const openEngine = (
   options: OrchestratorOptions,
   context: Context.Context<never>,
   drives: Drives = "all"
-): Effect.Effect<Opened, InvalidOption | JournalError> =>
+): Effect.Effect<Opened, OpenError> =>
   Effect.gen(function* () {
-    const { balance = "least-loaded", store = "memory" } = options
-    if (!balances.includes(balance))
-      return yield* Effect.fail(new InvalidOption({ option: "balance", value: balance, allowed: balances.join(", ") }))
-    const policy = retentionPolicy(options.retention)
-    const startsPerSecond = positive(options.startsPerSecond ?? 20_000, "startsPerSecond")
+    const { store = "memory" } = options
+    // before the store is touched: nobody owns it for options that cannot be
+    const decided = yield* decide(options)
     const journal = yield* journalOf(store)
     // a journal that we opened ourselves is not left open
     const claim = yield* Effect.tapError(journal.claim(), () =>
       typeof store === "string" ? Effect.ignore(journal.close(0)) : Effect.void
     )
-    let recovery: Recovery | undefined
-    const settings: EngineOptions = {
-      journal,
-      claim,
-      isIdle: drives === "nothing",
-      context,
+    let engine: Engine | undefined
+    const begun = Effect.suspend(() => {
+      keepSpecimens()
+      let recovery: Recovery | undefined
+      engine = new Engine({
+        ...decided.settings,
+        journal,
+        claim,
+        isIdle: drives === "nothing",
+        context,
+        newId: journal.isDurable ? orderedId : randomUUID,
+        onDue: (id) => recovery?.due(id)
+      })
+      recovery = new Recovery(engine, decided.startsPerSecond)
+      return begin({ engine, recovery }, decided, drives)
+    })
+    // what was claimed is given back, whatever goes wrong, so that it can be opened again
+    return yield* Effect.onError(begun, () => Effect.ignore(engine?.close() ?? journal.close(claim.epoch)))
+  })
+
+/** Who is there takes part, and what the store holds goes on. */
+const begin = (
+  { engine, recovery }: Opened,
+  { agents, workflows, policy }: Decided,
+  drives: Drives
+): Effect.Effect<Opened, JournalError> =>
+  Effect.gen(function* () {
+    const { journal } = engine.options
+    for (const agent of agents) engine.router.join(agent)
+    if (!journal.isDurable) return { engine, recovery }
+    for (const workflow of workflows) engine.register(workflow)
+    const poison = new Poison(engine, recovery)
+    if (drives === "all") {
+      yield* recovery.begin(poison.look)
+      yield* poison.judge()
+      recovery.wake()
+      poison.try()
+      new Retention(engine, policy).open()
+    } else yield* poison.account()
+    if (journal.inbox === undefined) return { engine, recovery }
+    const inbox = new Inbox(journal.inbox, engine, performer(new Orchestrator({ engine, recovery }), engine, recovery))
+    inbox.open()
+    return { engine, recovery, inbox }
+  })
+
+/** What options come to, without the store. */
+interface Decided {
+  readonly settings: Omit<EngineOptions, "journal" | "claim" | "isIdle" | "context" | "newId" | "onDue">
+  readonly startsPerSecond: number
+  readonly policy: RetentionPolicy
+  readonly agents: ReadonlyArray<Agent>
+  readonly workflows: ReadonlyArray<Workflow>
+}
+
+/** Every setting with its default, and checked. */
+const decide = (options: OrchestratorOptions): Effect.Effect<Decided, InvalidOption | InvalidId | InvalidWorkflow> =>
+  Effect.suspend(() => {
+    try {
+      return Effect.succeed(decided(options))
+    } catch (error) {
+      if (error instanceof TroupeError)
+        return Effect.fail(error as unknown as InvalidOption | InvalidId | InvalidWorkflow)
+      throw error
+    }
+  })
+
+const decided = (options: OrchestratorOptions): Decided => {
+  const { balance = "least-loaded", agents = [], workflows = [], keepMessages } = options
+  if (!balances.includes(balance))
+    throw new InvalidOption({ option: "balance", value: balance, allowed: balances.join(", ") })
+  requireAgents(agents)
+  return {
+    settings: {
       inspect: options.inspect,
       balance,
       allow: options.allow ?? {},
@@ -483,39 +555,17 @@ export const openEngine = (
       retainMessages: positive(options.retainMessages ?? 100_000, "retainMessages"),
       mailboxMax: positive(options.mailboxMax ?? mailboxCapacity, "mailboxMax"),
       graceMs: positive(options.graceMs ?? 5_000, "graceMs"),
-      keepMessages: options.keepMessages === undefined ? undefined : positive(options.keepMessages, "keepMessages"),
+      keepMessages: keepMessages === undefined ? undefined : positive(keepMessages, "keepMessages"),
       snapshotEvery: Math.max(1, positive(options.snapshotEvery ?? 1_000, "snapshotEvery")),
       timeScale: options.timeScale ?? 1,
-      newId: journal.isDurable ? orderedId : randomUUID,
-      onDue: (id) => recovery?.due(id),
       onDefect: options.onDefect ?? ((error) => console.error("troupe:", error))
-    }
-    keepSpecimens()
-    const engine = new Engine(settings)
-    recovery = new Recovery(engine, startsPerSecond)
-    for (const agent of options.agents ?? []) engine.router.join(agent)
-    if (!journal.isDurable) return { engine, recovery }
-    for (const workflow of options.workflows ?? []) engine.register(asWorkflow(workflow))
-    const poison = new Poison(engine, recovery)
-    // a store that cannot be read is given back, so that it can be opened again
-    const begun =
-      drives === "all"
-        ? Effect.andThen(
-            recovery.begin(poison.look),
-            Effect.suspend(() => poison.judge())
-          )
-        : poison.account()
-    yield* Effect.onError(begun, () => Effect.ignore(engine.close()))
-    if (drives === "all") {
-      recovery.wake()
-      poison.try()
-      new Retention(engine, policy).open()
-    }
-    if (journal.inbox === undefined) return { engine, recovery }
-    const inbox = new Inbox(journal.inbox, engine, performer(new Orchestrator({ engine, recovery }), engine, recovery))
-    inbox.open()
-    return { engine, recovery, inbox }
-  })
+    },
+    startsPerSecond: positive(options.startsPerSecond ?? 20_000, "startsPerSecond"),
+    policy: retentionPolicy(options.retention),
+    agents,
+    workflows: workflows.map(asWorkflow)
+  }
+}
 
 /** The journal that a store names. */
 const journalOf = (
@@ -619,7 +669,7 @@ class RunHandle<O, G> implements Run<O, G> {
     const end = await this.#told((resolve) => run.whenEnded(resolve))
     if (!("status" in end)) throw end
     // the run that has ended may be another object than the one that was waited for
-    return workflowResult<O>(run.isGone ? await this.#present() : run, end)
+    return workflowResult<O>(run.outcome === undefined ? await this.#present() : run, end)
   }
   async status() {
     return stateOf(await this.#present(), this.#engine.now())
@@ -673,9 +723,13 @@ class RunHandle<O, G> implements Run<O, G> {
   get #deciding() {
     return { engine: this.#engine, recovery: this.#recovery }
   }
-  /** The run in memory: while it waits it may have left. */
+  /** The run in memory, which it may have left while it waited, or after its end: then somebody may have decided about it anew. */
   async #present(): Promise<LiveRun> {
-    if (this.#run.isGone) this.#run = await Effect.runPromise(this.#recovery.load(this.id))
+    const known = this.#run
+    if (!known.isGone) return known
+    const found = await Effect.runPromise(Effect.result(this.#recovery.load(this.id)))
+    if (Result.isSuccess(found)) this.#run = found.success
+    else if (known.outcome === undefined || !isForgotten(found.failure)) throw found.failure
     return this.#run
   }
   /** The run once it has ended; it sleeps on meanwhile. */
@@ -690,13 +744,16 @@ class RunHandle<O, G> implements Run<O, G> {
   async #tell(message: Message): Promise<boolean> {
     let run = await this.#present()
     // it may leave again before we come to speak to it
-    while (run.isGone) run = await this.#present()
+    while (run.isGone && run.outcome === undefined) run = await this.#present()
     if (run.outcome !== undefined) return false
     return new Promise((resolve, reject) => {
       this.#engine.tell(run, message, (error) => (error === undefined ? resolve(true) : reject(error)))
     })
   }
 }
+
+/** Whether a run that has ended cannot be asked for any more: what is known of its end stays true. */
+const isForgotten = ({ _tag }: TroupeError): boolean => _tag === "RunNotFound" || _tag === "OrchestratorClosed"
 
 const said = ({ who, why }: Cause): Cause => ({
   ...(who === undefined ? {} : { who }),

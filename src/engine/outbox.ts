@@ -51,6 +51,7 @@ export const transaction = async <A>(
     await undefined
     const { journal, claim } = engine.options
     if (journal.transact === undefined) throw new TransactionsUnsupported()
+    if (engine.isClosed) throw new OrchestratorClosed()
     const one = new Outbox(engine, prepare)
     const exit = await Effect.runPromiseExit(journal.transact((db) => one.perform(db, work), claim.epoch))
     if (Exit.isSuccess(exit) || (isUnsure(exit) && (await isThere(engine, one.batch)))) {

@@ -5,7 +5,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { RunNotFound, RunPoisoned, TroupeError, VersionUnavailable } from "../model/errors.ts"
+import { OrchestratorClosed, RunNotFound, RunPoisoned, TroupeError, VersionUnavailable } from "../model/errors.ts"
 import { isTerminal } from "../model/messages.ts"
 import type { Workflow } from "../model/workflow.ts"
 import { JournalCorrupt, type JournalError } from "../storage/errors.ts"
@@ -14,6 +14,7 @@ import { reachOf } from "./amend.ts"
 import type { Engine } from "./engine.ts"
 import type { Past } from "./past.ts"
 import type { LiveRun } from "./run.ts"
+import { Visits } from "./visits.ts"
 
 /** Runs that are brought back in one turn. */
 const turn = 256
@@ -32,9 +33,11 @@ export class Recovery {
   /** Runs whose attempts may not go on yet. */
   readonly held = new Set<string>()
   #isWaking = false
+  readonly #visits: Visits
 
   constructor(engine: Engine, startsPerSecond: number) {
     this.#engine = engine
+    this.#visits = new Visits(engine)
     this.#journal = engine.options.journal
     this.#startsPerSecond = startsPerSecond
   }
@@ -107,9 +110,10 @@ export class Recovery {
   }
 
   /** A run by its id, brought into memory if it is not there. */
-  load(id: string): Effect.Effect<LiveRun, RunNotFound | JournalError> {
+  load(id: string): Effect.Effect<LiveRun, RunNotFound | OrchestratorClosed | JournalError> {
     const here = this.#engine.runs.get(id)
-    return here !== undefined ? Effect.succeed(here) : this.#read(id)
+    if (here !== undefined) return Effect.succeed(here)
+    return this.#engine.isClosed ? Effect.fail(new OrchestratorClosed()) : this.#read(id)
   }
 
   #read(id: string): Effect.Effect<LiveRun, RunNotFound | JournalError> {
@@ -134,6 +138,7 @@ export class Recovery {
             engine.performOwed(run)
             // whoever has nothing at work has nothing to wait for
             if (run.held === undefined && run.owed === undefined) this.acquit(run)
+            this.#visits.add(run)
           })
         )
       )

@@ -58,6 +58,23 @@ interface Mailbox {
 /** Default bound on the messages that wait for one agent. */
 export const mailboxCapacity = 1_000
 
+/** Throws `InvalidId` or `InvalidOption` for agents that cannot take work, or not beside those whose ids are taken. */
+export const requireAgents = (agents: ReadonlyArray<Agent>, isTaken: (id: string) => boolean = () => false): void => {
+  const ids = new Set<string>()
+  for (const { id, capacity = 1 } of agents) {
+    requireId("agent", id)
+    if (!(Number.isInteger(capacity) && capacity >= 1))
+      throw new InvalidOption({
+        option: `capacity of agent '${id}'`,
+        value: capacity,
+        allowed: "a whole number from 1"
+      })
+    if (ids.has(id) || isTaken(id))
+      throw new InvalidOption({ option: "agent id", value: id, allowed: "an id that no other agent has" })
+    ids.add(id)
+  }
+}
+
 export class Router {
   readonly #registry: AnyActorRef
   readonly #timers: Timers
@@ -89,16 +106,8 @@ export class Router {
   }
 
   join(agent: Agent): void {
-    requireId("agent", agent.id)
+    requireAgents([agent], (id) => this.#boxes.has(id))
     const { capacity = 1 } = agent
-    if (!(Number.isInteger(capacity) && capacity >= 1))
-      throw new InvalidOption({
-        option: `capacity of agent '${agent.id}'`,
-        value: capacity,
-        allowed: "a whole number from 1"
-      })
-    if (this.#boxes.has(agent.id))
-      throw new InvalidOption({ option: "agent id", value: agent.id, allowed: "an id that no other agent has" })
     this.#boxes.set(agent.id, { agent, capacity, letters: new PriorityQueue(), waiting: 0, busy: 0 })
     const { run: _, ...facts } = agent
     this.#registry.send({ type: "agent.joined", agent: facts })

@@ -64,6 +64,8 @@ export class LiveRun {
   parked: TroupeError | undefined = undefined
   /** It has left memory; whoever still holds it asks again by its id. */
   isGone = false
+  /** Messages that it was counted with when it joined the finished runs in memory. */
+  counted = 0
   outcome: Outcome | undefined = undefined
   #length = 0
   #isWritten = false

@@ -201,6 +201,7 @@ export type UnusableReason =
   | "read-only"
   | "no-wal"
   | "missing"
+  | "key"
   | "corrupt"
   | "unreachable"
 
@@ -216,6 +217,7 @@ const unusable: Record<UnusableReason, (detail: string) => string> = {
   "no-wal": () =>
     `has lost its '-wal' file, and with it what was written last: put that file back, or restore a backup; if another SQLite program had the store open since, nothing is lost, and "troupe doctor" with '--accept-loss' opens it as it is`,
   missing: () => "does not exist: check the path, or run a workflow there first",
+  key: (detail) => detail,
   corrupt: (detail) => `is damaged (${detail}): run "troupe doctor" on it, and restore it from a backup`,
   unreachable: (detail) => `cannot be opened: ${detail}`
 }

@@ -296,6 +296,37 @@ const lawsOfOne: ReadonlyArray<{ readonly name: string; readonly check: (journal
     }
   },
   {
+    name: "a run that waits does so no more once anything is written to it, whatever its note says",
+    check: async (journal) => {
+      const resting = async (run: string) => {
+        const { isAsleep, noted, length } = (await journal.find(run))!
+        return isAsleep && noted === length
+      }
+      // few messages at once, and many
+      for (const count of [1, 40]) {
+        const runs = Array.from({ length: count }, (_, i) => `r${count}-${i}`)
+        const asleep = runs.map((run) => note(run, { isAsleep: true, dueAt: 9 }))
+        await journal.append(runs.flatMap((run) => entries(run, 0, [submitted(1)])))
+        await journal.append([], asleep)
+        same(await resting(runs[0]!), true)
+        same(await journal.append(runs.flatMap((run) => entries(run, 1, [done(1)]))), "written")
+        same(await resting(runs[0]!), false)
+        await journal.append([], asleep)
+        same(await resting(runs[0]!), true)
+        same(
+          await journal.append(
+            runs.flatMap((run) => entries(run, 2, [done(2)])),
+            asleep
+          ),
+          "written"
+        )
+        same(await resting(runs[0]!), true)
+        same(await journal.append(entries(runs[0]!, 3, [done(3)])), "written")
+        same(await resting(runs[0]!), false)
+      }
+    }
+  },
+  {
     name: "after another claim the owner before can append nothing",
     check: async (journal) => {
       await journal.append(entries("a", 0, [submitted(1)]))

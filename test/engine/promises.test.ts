@@ -255,6 +255,34 @@ describe("G11, G19 time", () => {
   })
 })
 
+/** Runs that sleep for a day and have left memory. */
+const sleepers = async (count: number) => {
+  const good = memoryJournal({ isDurable: true })
+  let reads = 0
+  const store: JournalService = {
+    ...good,
+    read: (...given) => {
+      reads++
+      return good.read(...given)
+    }
+  }
+  const clock = new StandingClock()
+  const nap = await load({
+    ir: 1,
+    name: "nap",
+    tasks: [
+      { id: "z", kind: "sleep", durationMs: day },
+      { id: "e", kind: "echo", input: { $: "input" }, after: ["z"] }
+    ],
+    output: { $: "e" }
+  })
+  const life = await clock.open({ store, workflows: [nap] })
+  const runs = await Promise.all(Array.from({ length: count }, (_, i) => life.orchestrator.submit(nap, i)))
+  await clock.advance(100)
+  expect(life.engine.runs.size).toBe(0)
+  return { life, clock, runs, inMemory: () => life.engine.runs.size, reads: () => reads }
+}
+
 describe("G31 what waits leaves memory", () => {
   test("whoever holds on to a run that waits does not hold on to its actors and results", async () => {
     const { def, out } = held()
@@ -272,6 +300,39 @@ describe("G31 what waits leaves memory", () => {
     expect([awake.isGone, awake.room.board, awake.room.root]).toEqual([true, undefined, undefined])
     expect((await (await new Orchestrator(opened).get("r")).status()).waiting).toEqual(["z"])
     await Effect.runPromise(opened.engine.close())
+  })
+  test("runs that somebody looked at while they wait leave memory again after a moment, and still end", async () => {
+    const { life, clock, runs, inMemory } = await sleepers(200)
+    for (const run of runs) expect((await run.status()).status).toBe("waiting")
+    expect(inMemory()).toBe(200)
+    await clock.advance(5_000)
+    expect([inMemory(), life.engine.root.getSnapshot().size, life.orchestrator.live]).toEqual([0, 1, 200])
+    const results = Promise.all(runs.map((run) => run.result()))
+    expect((await runs[7]!.status()).waiting).toEqual(["z"])
+    await clock.advance(day)
+    expect(await results).toEqual(runs.map((_, i) => i))
+    await life.orchestrator.close()
+  })
+  test("however many are looked at in a moment, a thousand of them stay in memory at most", async () => {
+    const { life, clock, runs, inMemory } = await sleepers(2_500)
+    const states = await Promise.all(runs.map((run) => run.status()))
+    expect(new Set(states.map(({ status }) => status))).toEqual(new Set(["waiting"]))
+    await settle()
+    expect(inMemory()).toBe(1_000)
+    await clock.advance(5_000)
+    expect([inMemory(), life.orchestrator.live]).toEqual([0, 2_500])
+    await life.orchestrator.close()
+  })
+  test("whoever watches a waiting run reads it once in a while, not at every look", async () => {
+    const { life, clock, runs, reads } = await sleepers(1)
+    const before = reads()
+    for (let i = 0; i < 200; i++) {
+      expect((await runs[0]!.status()).status).toBe("waiting")
+      await clock.advance(100)
+    }
+    // twenty seconds of looks
+    expect(reads() - before).toBeLessThanOrEqual(5)
+    await life.orchestrator.close()
   })
   test("a thousand sleeping runs are a thousand ids; they wake when they are due, or when somebody asks", async () => {
     const store = memoryJournal({ isDurable: true })

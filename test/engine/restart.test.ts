@@ -1,10 +1,14 @@
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { expect, test } from "vitest"
 import { openEngine } from "../../src/engine/orchestrator.ts"
 import { Delivery } from "../../src/engine/writer.ts"
-import { type Message, Orchestrator, task, type, type Workflow, workflow } from "../../src/index.ts"
-import { type JournalService, memoryJournal } from "../../src/storage/index.ts"
+import { load, type Message, Orchestrator, task, type, type Workflow, workflow } from "../../src/index.ts"
+import { type JournalService, memoryJournal, sqliteJournal } from "../../src/storage/index.ts"
+import { StandingClock } from "../clock.ts"
 
 const turns = () => new Promise((resolve) => setTimeout(resolve, 20))
 
@@ -150,3 +154,49 @@ test.each<[string, ReadonlyArray<Message>]>([
 function cancelled(force: boolean): Message {
   return { type: "run.cancelled", at: 8, force }
 }
+
+// gates, seed -1707129163: the store said of a run that slept once that it sleeps on, and nobody came back to it
+test.each([
+  ["its timer fires", { id: "next", kind: "sleep", durationMs: 2_000 }],
+  ["its attempt is called again", { id: "next", task: "held" }]
+])("G11 a run that had slept and was woken by a message goes on after a restart: %s", async (_, next) => {
+  const folder = mkdtempSync(join(tmpdir(), "troupe-woken-"))
+  const clock = new StandingClock()
+  let calls = 0
+  const held = task("held", {
+    in: type<null>(),
+    out: type<number>(),
+    run: () => (++calls === 1 ? new Promise<number>(() => {}) : 7)
+  })
+  const flow = await load(
+    {
+      ir: 1,
+      name: "flow",
+      tasks: [{ id: "asked", kind: "gate", signal: "go" }, { ...next, after: ["asked"] } as never],
+      output: { $: "asked" }
+    },
+    { held }
+  )
+  for (const how of ["closed", "killed"]) {
+    calls = 0
+    const options = { workflows: [flow], graceMs: 0 }
+    const path = join(folder, `${how}.db`)
+    const journal = await sqliteJournal({ path })
+    const first = await clock.open({ ...options, store: journal })
+    const run = await first.orchestrator.submit(flow, null, { id: "run" })
+    await clock.advance(1_000)
+    expect(first.engine.runs.size).toBe(0)
+    await run.signal("go", 1)
+    if (how === "closed") await first.orchestrator.close()
+    else {
+      await first.kill()
+      journal.abandon()
+    }
+    const second = await clock.open({ ...options, store: `sqlite:${path}` })
+    // nobody asks for it
+    await clock.advance(60_000)
+    expect([how, second.orchestrator.live]).toEqual([how, 0])
+    await second.orchestrator.close()
+  }
+  rmSync(folder, { recursive: true })
+})

@@ -1,4 +1,5 @@
 import { dirname, resolve } from "node:path"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { TransactionMisused, TroupeError } from "../../model/errors.ts"
@@ -10,8 +11,10 @@ import {
   type BackupRefused,
   JournalBroken,
   JournalBusy,
+  JournalCorrupt,
   type JournalError,
   SequenceConflict,
+  StaleOwner,
   StoreUnusable
 } from "../errors.ts"
 import type { InboxService } from "../inbox.ts"
@@ -47,6 +50,7 @@ import { type Definition, Definitions, readDefinition } from "./definitions.ts"
 import { create, formatVersion, look, migrate, requireWritable, syncFolder, tidy } from "./format.ts"
 import { hashOf, history, payload } from "./history.ts"
 import { FileInbox } from "./inbox.ts"
+import { requireKey } from "./key.ts"
 import {
   forget,
   leaseDefaultMs,
@@ -74,7 +78,10 @@ export interface SqliteOptions {
   readonly synchronous?: "full" | "normal"
   /** How long an owner that cannot be looked at is believed to be alive after its last sign, in milliseconds; default 15,000. */
   readonly leaseMs?: number
-  /** Seals the rows with an HMAC instead of a checksum, so that changes by whoever lacks the key show too. Keep it: without it the store cannot be read. */
+  /**
+   * Seals the rows with an HMAC instead of a checksum, so that changes by whoever lacks the key show too. Keep it: without it the
+   * store cannot be read, and whoever wants to take it over is refused (`STORE_KEY`).
+   */
   readonly key?: string
   /** Refuse to make a new file. */
   readonly mustExist?: boolean
@@ -102,6 +109,8 @@ interface Handle {
   length: number
   link: Link
   updatedAt: number
+  /** Whether the row of the run says that it only waits. */
+  isAsleep: boolean
 }
 
 /** In batches of up to so many messages every run's head is brought up to date too; larger ones leave that to the notes. */
@@ -185,8 +194,10 @@ class FileJournal implements SqliteJournal {
     } catch (error) {
       return Exit.fail(error instanceof TroupeError ? (error as JournalError) : journalError(this.path, error))
     }
+    const before = this.#ownership
     const claimed = this.#attempt((database) => {
-      const ownership = take(database, this.#leaseMs)
+      const ownership = take(database, this.#leaseMs, () => this.#requireKey(database))
+      this.#disown()
       this.#ownership = ownership
       // the file itself must say that it is open, so that a log that is lost later is missed
       database.exec("PRAGMA wal_checkpoint(PASSIVE)")
@@ -194,13 +205,14 @@ class FileJournal implements SqliteJournal {
       syncFolder(dirname(this.path))
       this.#forgetRuns()
       this.#lastRun = database.row(sql.lastRun)![0]
-      this.#heartbeat = setInterval(() => this.renew(ownership.epoch), this.#leaseMs / 3)
+      this.#heartbeat = setInterval(() => this.#beat(ownership.epoch), this.#leaseMs / 3)
       this.#heartbeat.unref()
       const { epoch, wasClean, crashes, memo } = ownership
       return { epoch, wasClean, crashes, memo }
     })
-    // whoever is told that it does not own the file must not stand in the way of the next who tries
-    if (!Exit.isExit(claimed) || Exit.isFailure(claimed)) this.#letGo()
+    // whoever is told that it does not own the file must not stand in the way of the next who tries, nor of who owns it here
+    const isRefused = !Exit.isExit(claimed) || Exit.isFailure(claimed)
+    if (isRefused && (before === undefined || this.#ownership !== before)) this.#letGo()
     return claimed
   }
 
@@ -261,33 +273,39 @@ class FileJournal implements SqliteJournal {
   renew = (epoch: number): Effect.Effect<void, JournalError> =>
     this.#attempt((database) => database.transaction(() => renew(database, epoch, this.#leaseMs)))
 
+  /** Says that the owner is alive, as long as it is the owner: later it would only stand in the way of the next one. */
+  #beat(epoch: number): void {
+    const renewed = this.renew(epoch)
+    if (Exit.isExit(renewed) && Exit.isFailure(renewed) && Cause.squash(renewed.cause) instanceof StaleOwner)
+      clearInterval(this.#heartbeat)
+  }
+
   close = (epoch: number): Effect.Effect<void, JournalError> =>
     Effect.suspend(() => {
       if (this.#isOpen) return Exit.fail(inTheWay())
       if (this.#database === undefined) return Exit.void
-      const isOwn = this.#ownership?.epoch === Math.abs(epoch)
+      const ownership = this.#ownership
+      // somebody has claimed it anew since: it is theirs, however late this one comes
+      if (epoch !== 0 && ownership !== undefined && ownership.epoch > Math.abs(epoch)) return Exit.void
+      let isGivenBack = false
       const closed = this.#attempt((database) => {
-        if (!isOwn) return
-        release(database, this.#ownership!)
+        // whoever has the file by now, or was killed with it, needs the log
+        if (ownership?.epoch !== Math.abs(epoch) || !release(database, ownership)) return
         // whoever still reads keeps the log alive; what is in the file already cannot be lost with it
         database.exec("PRAGMA wal_checkpoint(PASSIVE)")
+        isGivenBack = true
       })
       // what cannot be said any more is not waited for: the next owner takes this one for killed
-      this.#letGo(isOwn && Exit.isExit(closed) && Exit.isSuccess(closed))
+      this.#letGo(isGivenBack)
       return closed
     })
 
-  abandon = (): void => {
-    this.#letGo()
-    this.#isDown = true
-  }
+  abandon = (): void => this.#letGo()
 
   /** Holds nothing any more: no connection, no claim, no timer. */
   #letGo(isGivenBack = false): void {
-    clearInterval(this.#heartbeat)
     notAtExit(this.#leave)
-    if (this.#ownership !== undefined) forget(this.#ownership.token)
-    this.#ownership = undefined
+    this.#disown()
     const database = this.#database
     this.#database = undefined
     this.#isDown = false
@@ -299,6 +317,13 @@ class FileJournal implements SqliteJournal {
     } catch {
       // nobody could do anything about it, and what was committed stands
     }
+  }
+
+  /** Whoever owned the file through this journal does so no more. */
+  #disown(): void {
+    clearInterval(this.#heartbeat)
+    if (this.#ownership !== undefined) forget(this.#ownership.token)
+    this.#ownership = undefined
   }
 
   /** The connection goes without having been closed in order, perhaps because the process ends. */
@@ -315,14 +340,20 @@ class FileJournal implements SqliteJournal {
       const row = database.row(sql.findRun, run)
       if (row === undefined) return { first: 0, messages: [], epochs: [] }
       const [id, definition, submittedAt, length, head, first] = row
-      return history(
-        database,
-        this.#chain,
-        { run, id, definition: this.#definitions.of(database, definition), submittedAt, length, head },
-        // the first message always stays
-        from === 0 && to === 1 ? 0 : Math.max(from, first),
-        to
-      )
+      try {
+        return history(
+          database,
+          this.#chain,
+          { run, id, definition: this.#definitions.of(database, definition), submittedAt, length, head },
+          // the first message always stays
+          from === 0 && to === 1 ? 0 : Math.max(from, first),
+          to
+        )
+      } catch (error) {
+        // whoever has not got the key can say nothing about the run
+        if (error instanceof JournalCorrupt) this.#requireKey(database)
+        throw error
+      }
     })
 
   keepSnapshot = ({ run, seq, body, keep }: Snapshot, epoch: number): Effect.Effect<void, JournalError> =>
@@ -548,8 +579,11 @@ class FileJournal implements SqliteJournal {
   #writeHeads(database: Database, batch: ReadonlyArray<Entry>): void {
     for (const { run, seq } of batch) {
       const handle = this.#handles.get(run)!
-      if (seq === handle.length - 1)
-        database.run(sql.writeHead, handle.length, handle.link, handle.updatedAt, handle.id)
+      if (seq !== handle.length - 1) continue
+      database.run(sql.writeHead, handle.length, handle.link, handle.updatedAt, handle.id)
+      // its note would not look behind by its length: whoever opens the store next would let it sleep
+      if (handle.isAsleep) database.run(sql.writeAwake, handle.id)
+      handle.isAsleep = false
     }
   }
 
@@ -561,6 +595,7 @@ class FileJournal implements SqliteJournal {
       database.run(sql.quarantine, statusCodes[status], JSON.stringify([...tasks, error ?? {}]), handle.id)
       return
     }
+    handle.isAsleep = isAsleep
     const summary = error === undefined ? JSON.stringify(trimmed(tasks)) : JSON.stringify([...tasks, error])
     database.run(
       sql.writeNote,
@@ -628,7 +663,8 @@ class FileJournal implements SqliteJournal {
       submittedAt: message.at,
       length: 0,
       link: this.#first(run, pinned, message.at),
-      updatedAt: message.at
+      updatedAt: message.at,
+      isAsleep: false
     }
     database.run(sql.insertRun, handle.id, run, handle.definition.id, message.at, message.at)
     this.#lastRun++
@@ -639,7 +675,7 @@ class FileJournal implements SqliteJournal {
   #load(database: Database, run: string): Handle | undefined {
     const row = database.row(sql.findRun, run)
     if (row === undefined) return undefined
-    const [id, definitionId, submittedAt] = row
+    const [id, definitionId, submittedAt, , , , asleep] = row
     const definition = this.#definitions.of(database, definitionId)
     const [seq, chain] = database.row(sql.lastMessage, id) ?? [-1, this.#first(run, definition, submittedAt)]
     const handle: Handle = {
@@ -649,7 +685,8 @@ class FileJournal implements SqliteJournal {
       submittedAt,
       length: seq + 1,
       link: chain,
-      updatedAt: submittedAt
+      updatedAt: submittedAt,
+      isAsleep: asleep === 1
     }
     this.#handles.set(run, handle)
     return handle
@@ -684,13 +721,16 @@ class FileJournal implements SqliteJournal {
     this.#handles.delete(run)
   }
 
-  // ── reading ──────────────────────────────────────────────────────────────────────────────────────
-
   // ── the connection ───────────────────────────────────────────────────────────────────────────────
 
   #connect(): Database {
     const { synchronous, readOnly = false } = this.#options
     return this.#sqlite.open(this.path, { isFull: synchronous !== "normal", readOnly })
+  }
+
+  #requireKey(database: Database): void {
+    const originOf = (id: number) => this.#definitions.of(database, id)
+    requireKey(database, { chain: this.#chain, isSealed: this.#options.key !== undefined, originOf })
   }
 
   /** The connection; opened again if it was lost. */
@@ -752,6 +792,8 @@ class FileJournal implements SqliteJournal {
     const isRefused = known._tag === "StaleOwner" || known._tag === "SequenceConflict"
     const isUnsure = !isRefused && batch.some((entry) => this.#unsure.has(entry))
     const told = isUnsure ? new JournalBroken({ cause: known, isUnsure }) : known
+    // what was let go of stays closed
+    if (this.#database === undefined) return told
     if (told._tag === "JournalBroken" && !this.#isDown) {
       try {
         this.#reopen()

@@ -128,13 +128,17 @@ export interface Ownership extends Claim {
   readonly token: string
 }
 
-/** Takes the file over, in one transaction; throws `StoreInUse` while somebody else is alive. */
-export const take = (database: Database, leaseMs: number): Ownership => {
+/**
+ * Takes the file over, in one transaction; throws `StoreInUse` while somebody else is alive, and what `requireFit` throws where
+ * whoever wants it cannot read it: nothing has changed then.
+ */
+export const take = (database: Database, leaseMs: number, requireFit: () => void): Ownership => {
   const token = thread + randomUUID()
   const taken = database.transaction((): Ownership => {
     const { owner, now } = ownerOf(database)
     if (isAlive(owner, now))
       throw new StoreInUse({ path: database.path, pid: owner.pid, leaseMs: Math.max(0, owner.until - now) })
+    requireFit()
     const epoch = owner.epoch + 1
     const wasClean = owner.clean === ends.closed
     const crashes = wasClean ? 0 : owner.crashes + 1
@@ -169,13 +173,16 @@ export const renew = (database: Database, epoch: number, leaseMs: number): void 
   put(database, { ...owner, until: now + leaseMs })
 }
 
-/** Gives the file back in order; nothing happens if it is somebody else's by now. */
-export const release = (database: Database, { epoch, token }: Ownership): void => {
-  database.transaction(() => {
+/** Gives the file back in order; false, and nothing happens, if it is somebody else's by now. */
+export const release = (database: Database, { epoch, token }: Ownership): boolean => {
+  const isOurs = database.transaction(() => {
     const { owner } = ownerOf(database)
-    if (owner.epoch === epoch) put(database, { ...owner, clean: ends.closed, crashes: 0 })
+    if (owner.epoch !== epoch) return false
+    put(database, { ...owner, clean: ends.closed, crashes: 0 })
+    return true
   })
   forget(token)
+  return isOurs
 }
 
 /** Leaves something written for the next owner. */

@@ -25,13 +25,23 @@ export const writeNote =
   "UPDATE troupe_runs SET status = ?, asleep = ?, due_at = ?, updated_at = ?, length = ?, head = ?, summary = ? WHERE id = ?"
 export const quarantine = "UPDATE troupe_runs SET status = ?, asleep = 0, due_at = NULL, summary = ? WHERE id = ?"
 export const writeHead = "UPDATE troupe_runs SET length = ?, head = ?, updated_at = ? WHERE id = ?"
+/** A run that something is written to does not only wait any more; its index is touched only then. */
+export const writeAwake = "UPDATE troupe_runs SET asleep = 0 WHERE id = ?"
 const lengthOf = (run: string) => `ifnull((SELECT max(seq) + 1 FROM troupe_messages WHERE run = ${run}), 0)`
 /** See `blame` in the format: it counts only for the length at which it was written. */
 export const findBlame = `SELECT id, blame, ${lengthOf("r.id")} FROM troupe_runs r WHERE name = ?`
 export const writeBlame = "UPDATE troupe_runs SET blame = ? WHERE id = ?"
 
-export const findRun = "SELECT id, definition, submitted_at, length, head, first FROM troupe_runs WHERE name = ?"
+export const findRun =
+  "SELECT id, definition, submitted_at, length, head, first, asleep FROM troupe_runs WHERE name = ?"
 export const lastMessage = "SELECT seq, chain FROM troupe_messages WHERE run = ? ORDER BY seq DESC LIMIT 1"
+/** The last message of a run and the one before it. */
+export const lastMessages =
+  "SELECT seq, epoch, chain, body FROM troupe_messages WHERE run = ? ORDER BY seq DESC LIMIT 2"
+/** A few of the newest runs, and of the oldest. */
+const edge = (order: "ASC" | "DESC") =>
+  `SELECT * FROM (SELECT id, name, definition, submitted_at FROM troupe_runs ORDER BY id ${order} LIMIT 16)`
+export const someRuns = `${edge("DESC")} UNION ${edge("ASC")}`
 export const linkAt = "SELECT chain FROM troupe_messages WHERE run = ? AND seq = ?"
 export const readMessage = "SELECT epoch, body FROM troupe_messages WHERE run = ? AND seq = ?"
 /** Rows whose payload lies elsewhere: their code is 64 or more. */
