@@ -32,9 +32,12 @@ export const storeOf = (given: Given): Store => {
       ? `'${named.slice(0, named.indexOf(":"))}' stores are not there: runs are written to one file`
       : `the store '${named}' is not known`,
     "usage",
-    kinds
+    isPath(named) ? `did you mean 'sqlite:${named}'?` : kinds
   )
 }
+
+/** A path as people forget to say what it leads to; `mongodb://…` and the like are none. */
+const isPath = (named: string): boolean => /[/\\]|\.(?:db|sqlite3?)$/.test(named) && !/^[\w+]{2,}:/.test(named)
 
 /** The store of a command that has no use for one that ends with it. */
 export const fileStoreOf = (given: Given): FileStore => {
