@@ -1,5 +1,5 @@
 /** `troupe export-run ID`: one run as one file, also while another process works with its store. */
-import { closeSync, fsyncSync, openSync, writeSync } from "node:fs"
+import { closeSync, fsyncSync, openSync, rmSync, writeFileSync } from "node:fs"
 import { resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import { exportRun as exported } from "../../engine/transfer.ts"
@@ -36,17 +36,21 @@ export const exportRun: Command = async (given) => {
   return exitCodes.ok
 }
 
-/** Never replaces a file. */
+/** Never replaces a file, and leaves no half of one: it would stand in the way of the next try. */
 const write = (path: string, text: string): void => {
+  let isOurs = false
   try {
     const file = openSync(path, "wx")
+    isOurs = true
     try {
-      writeSync(file, text)
+      // all of it: one write may write less than it was given
+      writeFileSync(file, text)
       fsyncSync(file)
     } finally {
       closeSync(file)
     }
   } catch (error) {
+    if (isOurs) rmSync(path, { force: true })
     const { code, message } = error as NodeJS.ErrnoException
     throw code === "EEXIST"
       ? new CommandError(`'${path}' exists already`, "usage", "give another path with --out")
