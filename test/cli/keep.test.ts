@@ -1,7 +1,7 @@
 // backup, export-run and import-run as scripts use them, against the built package.
 import { spawn, spawnSync } from "node:child_process"
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { tmpdir, userInfo } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { fileURLToPath } from "node:url"
@@ -71,8 +71,10 @@ describe.concurrent("troupe backup", () => {
     expect(again.stderr).toMatch(/^troupe: no backup was made .* a backup never replaces anything/)
   })
   test.each([
-    [["backup", "b.db"], 2, /'--store' says which file \(--store sqlite:path/],
-    [["backup", "b.db", "--store", "memory"], 2, /the store 'memory' is not a file/],
+    [["backup", "b.db"], 5, /the store '.*\/\.troupe\/troupe\.db' does not exist/],
+    [["backup", "b.db", "--store", "memory"], 2, /a store in memory ends with its process/],
+    [["backup", "a.db", "--store", "sqlite:a.db"], 2, /that is the store itself/],
+    [["import-run", "none.json", "--store", "memory"], 2, /a store in memory ends with its process/],
     [["backup", "b.db", "--store", "sqlite:none.db"], 5, /does not exist/],
     [["export-run", "none", "--store", "sqlite:a.db"], 1, /there is no run 'none'/],
     [["export-run", "../x", "--store", "sqlite:a.db"], 2, /not allowed/],
@@ -126,6 +128,20 @@ describe.concurrent("troupe export-run and import-run", () => {
       ["run.imported", "ann"]
     ])
     expect((await third.status("open")).current).toEqual(["wait"])
+  })
+
+  test("without --store they mean the store that all commands mean, and who asked is the user", async () => {
+    const [{ folder, orchestrator }, other] = [await inUse("default"), mkdtempSync(join(root, "default-"))]
+    await troupe(folder, "export-run", "open", "--store", "sqlite:a.db", "--out", join(other, "open.json"))
+    await orchestrator.close()
+    expect((await troupe(other, "import-run", "open.json")).code).toBe(0)
+    const events = (await troupe(other, "events", "open", "--json")).json().events
+    expect(events.at(-1)).toMatchObject({ type: "run.imported", who: userInfo().username })
+    expect((await troupe(other, "export-run", "open", "--out", "again.json", "--json")).json().messages).toBe(3)
+    expect((await troupe(other, "backup", "copy.db")).code).toBe(0)
+    expect((await troupe(other, "runs", "--store", "sqlite:copy.db", "--json")).json().runs).toMatchObject([
+      { run: "open" }
+    ])
   })
 
   test("never replace a file; '-' is standard output", async () => {

@@ -5,22 +5,14 @@ import * as Effect from "effect/Effect"
 import { exportRun as exported } from "../../engine/transfer.ts"
 import { requireId } from "../../model/ids.ts"
 import type { Command } from "../commands.ts"
-import { storePath, withStore } from "../file-store.ts"
 import { CommandError, exitCodes, oneLine, tell, tellJson } from "../output.ts"
+import { fileStoreOf, reading } from "../store.ts"
 
 export const exportRun: Command = async (given) => {
-  const path = storePath(given)
-  const [id] = given.positionals
-  const content = await withStore(async () => {
-    const run = requireId("run", id!)
-    const { sqliteJournal } = await import("../../storage/sqlite/journal.ts")
-    const journal = await sqliteJournal({ path, readOnly: true })
-    try {
-      return await Effect.runPromise(exported(journal, run, { goodPart: given.has("good-part") }))
-    } finally {
-      await Effect.runPromise(Effect.ignore(journal.close(0)))
-    }
-  })
+  const id = requireId("run", given.positionals[0]!)
+  const content = await reading(fileStoreOf(given), (reader) =>
+    Effect.runPromise(exported(reader, id, { goodPart: given.has("good-part") }))
+  )
   const out = given.text("out") ?? `${content.run}.run.json`
   if (out === "-") {
     await tellJson(content)
