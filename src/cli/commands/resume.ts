@@ -181,10 +181,7 @@ const workflowsOf = async (given: Given, files: ReadonlyArray<string>): Promise<
   for (const file of files) {
     const { workflow, problems } = await readFile(given, file)
     const errors = problems.filter(({ severity }) => severity === "error")
-    if (workflow === undefined || errors.length > 0) {
-      const error = new InvalidWorkflow({ workflow: file, problems: errors })
-      throw new CommandError(error.message, "invalid", "", error)
-    }
+    if (workflow === undefined || errors.length > 0) throw new InvalidWorkflow({ workflow: file, problems: errors })
     workflows.push(workflow)
   }
   return workflows

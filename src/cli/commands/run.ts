@@ -23,10 +23,8 @@ export const run: Command = async (given) => {
     ...found,
     ...(workflow === undefined ? [] : [...allowProblems(workflow.ir, allow), ...agentProblems(workflow.ir)])
   ].filter(({ severity }) => severity === "error")
-  if (workflow === undefined || problems.length > 0) {
-    const error = new InvalidWorkflow({ workflow: given.positionals[0]!, problems })
-    throw new CommandError(error.message, "invalid", "", error)
-  }
+  if (workflow === undefined || problems.length > 0)
+    throw new InvalidWorkflow({ workflow: given.positionals[0]!, problems })
   const store = storeOf(given)
   const input = given.json("input") ?? {}
   const session = await openSession(store, {

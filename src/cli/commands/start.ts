@@ -18,10 +18,7 @@ export const start: Command = async (given) => {
   const file = given.positionals[0]!
   const { workflow, problems } = await readFile(given)
   const errors = problems.filter(({ severity, code }) => severity === "error" && !forLater.has(code))
-  if (workflow === undefined || errors.length > 0) {
-    const error = new InvalidWorkflow({ workflow: file, problems: errors })
-    throw new CommandError(error.message, "invalid", "", error)
-  }
+  if (workflow === undefined || errors.length > 0) throw new InvalidWorkflow({ workflow: file, problems: errors })
   const store = fileStoreOf(given)
   const run = requireId("run", given.text("id") ?? orderedId())
   const input = await checked(workflow, given.json("input") ?? {})
