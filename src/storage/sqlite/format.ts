@@ -167,7 +167,7 @@ export const look = (path: string): Found => {
   return { kind: "store", version, log: hasLog || (log !== undefined && "empty") }
 }
 
-/** Whether nobody has the right to write to it: that is asked for even where the user may do everything. */
+/** Throws where nobody has the right to write to it: that counts even where the user may do everything. */
 export const requireWritable = (path: string): void => {
   for (const one of [path, `${path}-wal`]) {
     const stats = statOf(one)
@@ -202,7 +202,6 @@ const discard = (path: string): void => {
 }
 
 /** Fills the draft and gives it its name. */
-
 const publish = (sqlite: Sqlite, draft: string, path: string): void => {
   const database = sqlite.open(draft, { isNew: true })
   try {

@@ -1,3 +1,7 @@
+/**
+ * The journal in a SQLite file: one transaction a batch for all runs, one connection, opened again when it is lost. What rows
+ * mean stands in codec.ts, who may write in owner.ts, what the file is in format.ts; it knows no machine.
+ */
 import { dirname, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -683,8 +687,6 @@ class FileJournal implements SqliteJournal {
     for (const text of sql.removeRun) database.run(text, id)
     this.#handles.delete(run)
   }
-
-  // ── reading ──────────────────────────────────────────────────────────────────────────────────────
 
   // ── the connection ───────────────────────────────────────────────────────────────────────────────
 
