@@ -19,7 +19,7 @@ export interface FileStore {
   readonly option: string
 }
 
-export const storeDefault = "sqlite:.troupe/troupe.db"
+const storeDefault = "sqlite:.troupe/troupe.db"
 const kinds = "stores: memory, sqlite:PATH"
 
 export const storeOf = (given: Given): Store => {

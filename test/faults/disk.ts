@@ -13,7 +13,7 @@
  */
 import type { Step } from "./shim.ts"
 
-export const sector = 512
+const sector = 512
 
 interface Write {
   readonly at: number

@@ -50,7 +50,6 @@ export const dropSnapshots = "DELETE FROM troupe_snapshots WHERE run = ?"
 export const lastSnapshot = "SELECT seq, chain, body FROM troupe_snapshots WHERE run = ? ORDER BY seq DESC LIMIT 1"
 
 export const lastRun = "SELECT ifnull(max(id), 0) FROM troupe_runs"
-export const definitions = "SELECT id, hash, name, version FROM troupe_definitions"
 export const definitionById = "SELECT id, hash, name, version, ir FROM troupe_definitions WHERE id = ?"
 export const definitionByHash = "SELECT ir FROM troupe_definitions WHERE hash = ? AND ir IS NOT NULL"
 export const findDefinition =
