@@ -35,6 +35,7 @@ import type {
 import { atExit, notAtExit } from "./at-exit.ts"
 import { backup } from "./backup.ts"
 import {
+  blobHash,
   type Chain,
   checksums,
   decode,
@@ -49,7 +50,7 @@ import {
 import { type Database, journalError, openError, Sqlite } from "./database.ts"
 import { type Definition, Definitions, readDefinition } from "./definitions.ts"
 import { create, formatVersion, look, migrate, requireWritable, syncFolder, tidy } from "./format.ts"
-import { hashOf, history, payload } from "./history.ts"
+import { history, payload } from "./history.ts"
 import { FileInbox } from "./inbox.ts"
 import {
   forget,
@@ -544,7 +545,7 @@ class FileJournal implements SqliteJournal {
     const payload = payloadOf(message)
     if (payload === undefined) return body
     const text = JSON.stringify(payload)
-    const hash = hashOf(text)
+    const hash = blobHash(text)
     database.run(sql.insertBlob, hash, text)
     return encodeLarge(message, definition.names, submittedAt, hash)
   }

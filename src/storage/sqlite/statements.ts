@@ -1,4 +1,5 @@
 /** Every statement that a journal sends, in one place. Values are always bound; the texts never change. */
+import { isLarge } from "./codec.ts"
 
 export const insertRun =
   "INSERT INTO troupe_runs (id, name, definition, submitted_at, updated_at, status, length) VALUES (?, ?, ?, ?, ?, 0, 0)"
@@ -34,15 +35,13 @@ export const findRun = "SELECT id, definition, submitted_at, length, head, first
 export const lastMessage = "SELECT seq, chain FROM troupe_messages WHERE run = ? ORDER BY seq DESC LIMIT 1"
 export const linkAt = "SELECT chain FROM troupe_messages WHERE run = ? AND seq = ?"
 export const readMessage = "SELECT epoch, body FROM troupe_messages WHERE run = ? AND seq = ?"
-/** Rows whose payload lies elsewhere: their code is 64 or more. */
-export const largeBodies =
-  "SELECT body FROM troupe_messages WHERE run = ? AND CAST(substr(body, 2, 3) AS INTEGER) >= 64"
+export const largeBodies = `SELECT body FROM troupe_messages WHERE run = ? AND ${isLarge}`
 export const readMessages =
   "SELECT seq, epoch, chain, body FROM troupe_messages WHERE run = ? AND seq >= ? AND seq < ? ORDER BY seq"
 export const putSnapshot = "INSERT INTO troupe_snapshots (run, seq, chain, body) VALUES (?, ?, ?, ?)"
 /** Rows that compaction removes, and among them those whose payload lies elsewhere. */
 export const compact = [
-  "SELECT body FROM troupe_messages WHERE run = ? AND seq > 0 AND seq < ? AND CAST(substr(body, 2, 3) AS INTEGER) >= 64",
+  `SELECT body FROM troupe_messages WHERE run = ? AND seq > 0 AND seq < ? AND ${isLarge}`,
   "DELETE FROM troupe_messages WHERE run = ? AND seq > 0 AND seq < ?",
   "UPDATE troupe_runs SET first = ? WHERE id = ?"
 ] as const
