@@ -15,7 +15,7 @@ import {
 import { requireId } from "../model/ids.ts"
 import type { TaskIR, WorkflowIR } from "../model/ir.ts"
 import { deepFreeze, type Json, toJson } from "../model/json.ts"
-import type { Cause, Message, Outcome, RunStatus, TaskStatus } from "../model/messages.ts"
+import { type Cause, type Message, type Outcome, type RunStatus, said, type TaskStatus } from "../model/messages.ts"
 import { definition } from "../model/nested.ts"
 import type { RunExport } from "../model/run-export.ts"
 import { standardCheck } from "../model/schemas.ts"
@@ -680,11 +680,6 @@ class RunHandle<O, G> implements Run<O, G> {
     })
   }
 }
-
-const said = ({ who, why }: Cause): Cause => ({
-  ...(who === undefined ? {} : { who }),
-  ...(why === undefined ? {} : { why })
-})
 
 const workflowResult = <O>(run: LiveRun, outcome: Outcome): WorkflowResult<O> => ({
   run: run.id,
