@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import { isTerminal, type RunStatus } from "../model/messages.ts"
+import type { JournalError } from "../storage/errors.ts"
 import type { JournalService, RunRecord } from "../storage/journal.ts"
 import type { RunOverview } from "./progress.ts"
 
@@ -43,3 +44,22 @@ export const pageOf = async (
   } while (next !== undefined && runs.length < limit)
   return { runs, cursor: next }
 }
+
+/** Unfinished runs that one page brings, at most. */
+const unfinishedMost = 1_000
+
+/** Every unfinished run, the oldest first; only those that sleep, or only the others, where `isAsleep` says so. */
+export const eachUnfinished = (
+  journal: Pick<JournalService, "list">,
+  see: (record: RunRecord) => void,
+  isAsleep?: boolean
+): Effect.Effect<void, JournalError> =>
+  Effect.gen(function* () {
+    let cursor: string | undefined
+    do {
+      const query = { hasEnded: false, isAsleep, oldestFirst: true, limit: unfinishedMost, cursor }
+      const page = yield* journal.list(query)
+      for (const record of page.runs) see(record)
+      cursor = page.cursor
+    } while (cursor !== undefined)
+  })

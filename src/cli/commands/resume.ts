@@ -8,6 +8,7 @@ import type { Allow } from "../../engine/builtin.ts"
 import { agentsOf } from "../../engine/declared.ts"
 import { Library } from "../../engine/library.ts"
 import type { Run } from "../../engine/orchestrator.ts"
+import { eachUnfinished } from "../../engine/pages.ts"
 import { overviewOf } from "../../engine/progress.ts"
 import { InvalidWorkflow, RunNotFound } from "../../model/errors.ts"
 import { requireId } from "../../model/ids.ts"
@@ -128,7 +129,7 @@ const survey = async (
   const groups = new Map<string, Group>()
   const paused: Array<Standing> = []
   const hindered: Array<Found["hindered"][number]> = []
-  for await (const record of unfinished(reader, id)) {
+  for (const record of await recordsOf(reader, id)) {
     const ir = await Effect.runPromise(reader.definition(record.hash ?? ""))
     if (ir === undefined) throw new JournalCorrupt({ run: record.run, seq: 0, kind: "shape" })
     const hindrance = isTerminal(record.status)
@@ -146,19 +147,16 @@ const survey = async (
   return { groups: [...groups.values()], paused, hindered }
 }
 
-async function* unfinished(reader: StoreReader, id: string | undefined): AsyncGenerator<RunRecord> {
-  if (id !== undefined) {
-    const record = await Effect.runPromise(reader.find(id))
-    if (record === undefined) throw new RunNotFound({ run: id })
-    yield record
-    return
+/** The run that was asked for, or all that have not ended. */
+const recordsOf = async (reader: StoreReader, id: string | undefined): Promise<ReadonlyArray<RunRecord>> => {
+  if (id === undefined) {
+    const records: Array<RunRecord> = []
+    await Effect.runPromise(eachUnfinished(reader, (record) => records.push(record)))
+    return records
   }
-  let cursor: string | undefined
-  do {
-    const page = await Effect.runPromise(reader.list({ hasEnded: false, oldestFirst: true, limit: 1_000, cursor }))
-    yield* page.runs
-    cursor = page.cursor
-  } while (cursor !== undefined)
+  const record = await Effect.runPromise(reader.find(id))
+  if (record === undefined) throw new RunNotFound({ run: id })
+  return [record]
 }
 
 const wordsOf = (given: Given): { readonly id: string | undefined; readonly files: ReadonlyArray<string> } => {
