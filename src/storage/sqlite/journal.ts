@@ -49,7 +49,7 @@ import {
 } from "./codec.ts"
 import { type Database, journalError, openError, Sqlite } from "./database.ts"
 import { type Definition, Definitions, readDefinition } from "./definitions.ts"
-import { create, formatVersion, look, migrate, requireWritable, syncFolder, tidy } from "./format.ts"
+import { create, formatVersion, look, migrate, requireWritable, tidy } from "./format.ts"
 import { history, payload } from "./history.ts"
 import { FileInbox } from "./inbox.ts"
 import {
@@ -67,6 +67,7 @@ import { leave, probe } from "./probe.ts"
 import { blameMax, blameOf, recordOf, statusCodes, trimmed } from "./records.ts"
 import { remember, unpack } from "./remembered.ts"
 import * as sql from "./statements.ts"
+import { syncFolder } from "./sync.ts"
 import { type Done, letWrite } from "./transaction.ts"
 
 export interface SqliteOptions {
