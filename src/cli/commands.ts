@@ -3,7 +3,7 @@
 import { suggest } from "../model/ids.ts"
 import type { Given } from "./arguments.ts"
 import { bold, dim } from "./output.ts"
-import { causeOptions, fileStoreOption, gateCommands, jsonOption, steering } from "./steering.ts"
+import { causeOptions, fileStoreOption, gateCommands, jsonOption, steering } from "./verbs.ts"
 
 export type Command = (given: Given) => Promise<number>
 

@@ -63,6 +63,8 @@ export interface SessionOptions {
   readonly engine?: OrchestratorOptions
 }
 
+/** How long `run` and `resume` wait for another process that has the store, in milliseconds. */
+export const patienceMs = 5_000
 const pollMs = 50
 
 /** Takes a store over; rejects with `StoreInUse` while another process has it. */

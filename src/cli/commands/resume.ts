@@ -18,7 +18,8 @@ import type { Workflow } from "../../model/workflow.ts"
 import { JournalCorrupt } from "../../storage/errors.ts"
 import type { RunRecord } from "../../storage/journal.ts"
 import type { StoreReader } from "../../storage/sqlite/reader.ts"
-import type { Given } from "../arguments.ts"
+import { allowAgain, type Given, timeScale } from "../arguments.ts"
+import { askOwner } from "../ask.ts"
 import { causeOf } from "../cause.ts"
 import type { Command } from "../commands.ts"
 import { drive } from "../drive.ts"
@@ -26,9 +27,7 @@ import { isFileName, readAllow, readFile } from "../file.ts"
 import { exitOf, type Standing, showStanding, valueOf } from "../outcome.ts"
 import { CommandError, dim, exitCodes, say, tell, tellJson, yellow } from "../output.ts"
 import { type Hindrance, hindranceOf } from "../ready.ts"
-import { askOwner } from "../steer.ts"
-import { type FileStore, fileStoreOf, openSession, reading } from "../store.ts"
-import { allowOption, patienceMs, timeScale } from "./run.ts"
+import { type FileStore, fileStoreOf, openSession, patienceMs, reading } from "../store.ts"
 
 export const resume: Command = async (given) => {
   const store = fileStoreOf(given)
@@ -97,7 +96,7 @@ const driveGroup = async ({ given, store, told, allow, workflows, id }: Journey,
               given
             )
               .files.map((file) => ` ${file}`)
-              .join("")}${allowOption(given)}${store.option}"`,
+              .join("")}${allowAgain(given)}${store.option}"`,
             process.stderr
           )
         )

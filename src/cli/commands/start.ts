@@ -5,10 +5,10 @@ import { requireId } from "../../model/ids.ts"
 import { isPlainRecord, type Json, toJson } from "../../model/json.ts"
 import { standardCheck } from "../../model/schemas.ts"
 import type { Workflow } from "../../model/workflow.ts"
+import { perform } from "../ask.ts"
 import type { Command } from "../commands.ts"
 import { isCodeFile, readFile } from "../file.ts"
 import { CommandError, dim, exitCodes, say, tell, tellJson, yellow } from "../output.ts"
-import { perform } from "../steer.ts"
 import { fileStoreOf } from "../store.ts"
 
 /** Whoever drives the run may have what this process does not. */
