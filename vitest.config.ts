@@ -8,7 +8,7 @@ export default defineConfig({
     alias: [
       { find: /^troupe$/, replacement: source("index.ts") },
       { find: /^troupe\/effect$/, replacement: source("effect.ts") },
-      { find: /^troupe\/(machines|actors|storage)$/, replacement: source("$1/index.ts") }
+      { find: /^troupe\/(machines|actors|storage|chaos)$/, replacement: source("$1/index.ts") }
     ]
   },
   test: {

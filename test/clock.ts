@@ -40,7 +40,6 @@ export const standing = (start = 1_000_000) => {
     return true
   }
   return {
-    clock,
     context: Context.make(Clock.Clock, clock) as Context.Context<never>,
     sleepers: sleepers as ReadonlySet<{ readonly at: number }>,
     now: () => now,

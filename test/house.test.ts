@@ -26,7 +26,8 @@ const arrows: Record<string, ReadonlyArray<string>> = {
   actors: ["actors", "machines", "model"],
   storage: ["storage", "model"],
   engine: ["engine", "actors", "machines", "storage", "model"],
-  cli: ["cli", "engine", "storage", "model"],
+  chaos: ["chaos", "engine", "storage", "model"],
+  cli: ["cli", "chaos", "engine", "storage", "model"],
   "(top)": ["engine", "actors", "machines", "storage", "model"]
 }
 

@@ -15,6 +15,9 @@ export interface Counted {
 const isDecision = (message: Message): message is RunAmended | RunRolledBack =>
   message.type === "run.amended" || message.type === "run.rolledBack"
 
+/** Whoever paused a run did not say how far it is: it stays paused wherever it is taken back to. */
+const isSteering = ({ type }: Message) => type === "run.paused" || type === "run.resumed"
+
 /** The first message that decisions among these speak of; infinite when there are none. */
 export const reachOf = (messages: ReadonlyArray<Message>): number => {
   let reach = Number.POSITIVE_INFINITY
@@ -32,7 +35,7 @@ export const counted = (messages: ReadonlyArray<Message>, first = 0): ReadonlyAr
   let kept: Array<{ readonly seq: number; readonly message: Message }> = []
   messages.forEach((message, i) => {
     const seq = first + i
-    if (message.type === "run.rolledBack") kept = kept.filter((one) => one.seq <= message.to)
+    if (message.type === "run.rolledBack") kept = kept.filter((one) => one.seq <= message.to || isSteering(one.message))
     kept.push({ seq, message })
   })
   const forgotten = new Map<number, number>()

@@ -44,7 +44,9 @@ export type AttemptEnd =
 
 export interface AttemptsOptions {
   readonly context: Context.Context<never>
-  readonly timers: Timers
+  /** On the clock that never jumps. */
+  readonly guards: Timers
+  readonly monotonic: () => number
   readonly now: () => number
   readonly router: Router
   readonly allow: Allow
@@ -84,6 +86,7 @@ export class Attempt extends Timer implements TaskContext {
   place: Place
   readonly attempt: number
   readonly delivery: number
+  readonly deadlineAt: number
   /** When it was asked for, and in which epoch. */
   readonly askedAt: number
   readonly epoch: number
@@ -110,10 +113,12 @@ export class Attempt extends Timer implements TaskContext {
     place: Place,
     attempt: number,
     { askedAt, epoch, earlier = 0 }: Earlier,
-    dueAt: number,
+    deadlineAt: number,
+    guardAt: number,
     attempts: Attempts
   ) {
-    super(dueAt)
+    super(guardAt)
+    this.deadlineAt = deadlineAt
     this.place = place
     this.attempt = attempt
     this.askedAt = askedAt
@@ -124,9 +129,6 @@ export class Attempt extends Timer implements TaskContext {
   }
   get fencingToken(): number {
     return this.#attempts.epoch
-  }
-  get deadlineAt(): number {
-    return this.dueAt
   }
   get allow(): Allow {
     return this.#attempts.allow
@@ -196,25 +198,27 @@ export class Attempts {
 
   /** Starts an attempt; the engine hears of its end exactly once, perhaps before this returns. */
   start(place: Place, number: number, code: Code, earlier?: Earlier): Attempt {
-    const { timers, now } = this.#options
+    const { guards, monotonic } = this.#options
+    const now = this.#options.now()
     const task = place.task!
     const work = task.work!
     // a timeout that somebody chose goes on over restarts; the one that is there for all guards each call
-    const since = earlier !== undefined && work.ir.timeoutMs !== undefined ? earlier.askedAt : now()
+    const since = earlier !== undefined && work.ir.timeoutMs !== undefined ? earlier.askedAt : now
     const asked = earlier ?? { askedAt: place.room.now, epoch: this.epoch }
-    const attempt = new Attempt(place, number, asked, since + work.timeoutMs, this)
+    const deadlineAt = since + work.timeoutMs
+    const attempt = new Attempt(place, number, asked, deadlineAt, monotonic() + deadlineAt - now, this)
     place.attempt = attempt
     if (work.kind === "derive" || work.kind === "noop" || work.kind === "echo") {
       // nothing to wait for and nothing to cancel
       this.#inline(attempt, work, code)
       return attempt
     }
-    if (attempt.dueAt <= now()) {
+    if (deadlineAt <= now) {
       // its time ran out while nobody was there
       this.timedOut(attempt)
       return attempt
     }
-    timers.add(attempt)
+    guards.add(attempt)
     const fiber = this.#fork(Effect.suspend(() => this.#body(attempt, work, code)))
     attempt.fiber = fiber
     fiber.addObserver((exit) => this.#exited(attempt, exit, code))
@@ -228,13 +232,13 @@ export class Attempts {
     attempt.abort(reason)
     attempt.withdraw?.()
     if (attempt.isOver) return
-    const { timers, now, graceMs } = this.#options
+    const { guards, monotonic, graceMs } = this.#options
     if (attempt.isStructured || attempt.withdraw !== undefined || graceMs === 0) {
       attempt.fiber?.interruptUnsafe()
       return
     }
-    timers.stop(attempt)
-    attempt.grace = timers.start(now() + graceMs, () => attempt.fiber?.interruptUnsafe())
+    guards.stop(attempt)
+    attempt.grace = guards.start(monotonic() + graceMs, () => attempt.fiber?.interruptUnsafe())
   }
 
   /** Ends an attempt now: its run is over, nobody waits for it. */
@@ -394,9 +398,9 @@ export class Attempts {
   }
 
   #stopTimers(attempt: Attempt): void {
-    const { timers } = this.#options
-    timers.stop(attempt)
-    if (attempt.grace !== undefined) timers.stop(attempt.grace)
+    const { guards } = this.#options
+    guards.stop(attempt)
+    if (attempt.grace !== undefined) guards.stop(attempt.grace)
   }
 
   #checksOf(def: TaskDef) {
@@ -451,10 +455,24 @@ const lift = (
 }
 
 /** The result of a planner, looked at before it is recorded: its shape, and that its code is there. Whether it fits, the run decides. */
-const checkFragment = async (value: unknown, place: Place, code: Code): Promise<unknown> => {
+const checkFragment = (value: unknown, place: Place, code: Code): unknown => {
   if (value instanceof InTransaction) throw new TransactionMisused({ how: "planner" })
+  return shapes === undefined
+    ? loadShapes().then((loaded) => checkedFragment(value, place, code, loaded))
+    : checkedFragment(value, place, code, shapes)
+}
+
+type Shapes = typeof import("../model/document.ts")
+let shapes: Shapes | undefined
+
+/** Loads what checks the shape of a planner's result: programs without planners never pay for it. */
+export const loadShapes = async (): Promise<Shapes> => {
+  shapes ??= await import("../model/document.ts")
+  return shapes
+}
+
+const checkedFragment = (value: unknown, place: Place, code: Code, { taskShapeProblems }: Shapes): unknown => {
   const json = toJson(value)
-  const { taskShapeProblems } = await import("../model/document.ts")
   if (!isPlainRecord(json) || !Array.isArray(json.tasks))
     throw new FragmentRefused({
       problems: [

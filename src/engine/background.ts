@@ -5,8 +5,7 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import type { Engine } from "./engine.ts"
-
-const realTime = Context.get(Context.empty() as Context.Context<never>, Clock.Clock)
+import { realTime } from "./timers.ts"
 
 /** Calls `then` after a while, unless the engine ends first; gives how to stop it. */
 export const later = (engine: Engine, ms: number, then: () => void): (() => void) => {

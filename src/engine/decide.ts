@@ -125,9 +125,12 @@ const decideOnce = async (
   const message = work(sound(run, engine.rehearse(run, past)), engine.now(), past)
   sound(run, engine.rehearse(run, withMessage(past, message, engine.options.claim.epoch)))
   await new Promise<void>((resolve, reject) => {
-    const delivery = new Delivery(run, message, undefined, (error?: TroupeError) =>
-      error === undefined ? resolve() : reject(error)
-    )
+    run.deciding++
+    const delivery = new Delivery(run, message, undefined, (error?: TroupeError) => {
+      run.decided()
+      if (error === undefined) resolve()
+      else reject(error)
+    })
     const { error: _, ...note } = noteOf(run)
     delivery.decision = { past, length, note: { ...note, status: "running" } }
     engine.writer.offer(delivery)

@@ -50,7 +50,7 @@ import { Router } from "./router.ts"
 import { LiveRun, noTimers } from "./run.ts"
 import { Shelf } from "./shelf.ts"
 import { Snapshots } from "./snapshots.ts"
-import { type Timer, Timers } from "./timers.ts"
+import { monotonic, type Timer, Timers } from "./timers.ts"
 import { Delivery, Writer } from "./writer.ts"
 
 export interface EngineOptions {
@@ -93,6 +93,8 @@ const firstDelivery: Array<Delivery> = []
 export class Engine {
   readonly options: EngineOptions
   readonly timers: Timers
+  /** What guards the calls of this process. */
+  readonly #guards: Timers
   readonly router: Router
   readonly attempts: Attempts
   readonly root: AnyActorRef
@@ -119,7 +121,9 @@ export class Engine {
     this.#clock = Context.get(options.context, Clock.Clock)
     const fork = Effect.runForkWith(options.context)
     this.fork = (effect) => void fork(effect)
-    this.timers = new Timers(this.#clock, options.context)
+    this.timers = new Timers(this.now, options.context)
+    const ticks = monotonic(this.#clock)
+    this.#guards = new Timers(ticks, options.context)
     this.dormant = new Dormants(this.timers, options.onDue)
     this.root = createRoot(
       supervisor({
@@ -144,7 +148,8 @@ export class Engine {
     })
     this.attempts = new Attempts({
       context: options.context,
-      timers: this.timers,
+      guards: this.#guards,
+      monotonic: ticks,
       now: this.now,
       router: this.router,
       allow: options.allow,
@@ -338,6 +343,7 @@ export class Engine {
     this.root.send({ type: "close" })
     this.root.stop()
     this.timers.close()
+    this.#guards.close()
     for (const run of this.runs.values()) if (run.outcome === undefined) run.abandon(error)
     for (const { waiting } of this.dormant.values()) for (const told of waiting) told(error)
   }
@@ -504,7 +510,8 @@ export class Engine {
 
   #answerAbort(run: LiveRun, { path }: Place): void {
     const owed = run.owed?.attempts.get(path) ?? run.held?.get(path)
-    if (owed === undefined) return
+    if (owed === undefined || owed.isAnswered) return
+    owed.isAnswered = true
     run.held?.delete(path)
     const message = { type: "attempt.aborted", at: this.now(), task: path, attempt: owed.attempt } as const
     this.writer.offer(new Delivery(run, message, owed.place, undefined))
@@ -669,15 +676,14 @@ export class Engine {
 
   #startTimer(run: LiveRun, place: Place, dueAt: number): void {
     if (run.timers === noTimers) run.timers = new Map()
-    ;(run.timers as Map<Place, Timer>).set(
-      place,
-      this.timers.start(dueAt, () => this.#timerFired(run, place))
-    )
+    const timer = this.timers.start(dueAt, () => this.#timerFired(run, place, timer))
+    ;(run.timers as Map<Place, Timer>).set(place, timer)
   }
 
   #attemptEnded(attempt: Attempt, end: AttemptEnd): void {
+    const run = attempt.place.room.owner as LiveRun
+    if (run.deciding > 0) return run.postpone(() => this.#attemptEnded(attempt, end))
     const { place } = attempt
-    const run = place.room.owner as LiveRun
     run.back(attempt)
     const at = this.now()
     const message = messageOf(attempt, end, at)
@@ -698,7 +704,10 @@ export class Engine {
     this.writer.offer(new Delivery(run, message, place, undefined))
   }
 
-  #timerFired(run: LiveRun, place: Place): void {
+  #timerFired(run: LiveRun, place: Place, timer: Timer): void {
+    if (run.deciding > 0) return run.postpone(() => this.#timerFired(run, place, timer))
+    // it was started anew meanwhile
+    if (run.timers.get(place) !== timer) return
     ;(run.timers as Map<Place, Timer>).delete(place)
     this.writer.offer(new Delivery(run, { type: "timer.fired", at: this.now(), task: place.path }, place, undefined))
   }
@@ -730,7 +739,9 @@ export class Engine {
       (this.#finishedMessages > this.options.retainMessages && this.#finished.length > 0)
     )
       this.#forget(this.#finished.shift()!)
-    if (this.#live === 0) this.timers.rest()
+    if (this.#live > 0) return
+    this.timers.rest()
+    this.#guards.rest()
   }
 
   /** Stops what a run still has out: attempts and timers. */

@@ -15,6 +15,8 @@ export interface OwedAttempt {
   /** Deliveries that it had in another store. */
   earlier: number
   isAborting: boolean
+  /** That it was stopped is on its way to the journal. */
+  isAnswered: boolean
 }
 
 export interface OwedTimer {
@@ -34,7 +36,15 @@ export class Owed {
     const { path } = place
     switch (command.type) {
       case "attempt.start":
-        this.attempts.set(path, { place, attempt: command.attempt, askedAt, epoch, earlier: 0, isAborting: false })
+        this.attempts.set(path, {
+          place,
+          attempt: command.attempt,
+          askedAt,
+          epoch,
+          earlier: 0,
+          isAborting: false,
+          isAnswered: false
+        })
         return
       case "attempt.abort": {
         const attempt = this.attempts.get(path)

@@ -57,6 +57,9 @@ export class LiveRun {
   isFolding = false
   /** Deliveries on their way to it. */
   pending = 0
+  /** Decisions about its past on their way to it: what ends meanwhile waits, for it may count no more then, or elsewhere. */
+  deciding = 0
+  #postponed: Array<() => void> = []
   /** Why it cannot go on here. */
   parked: TroupeError | undefined = undefined
   /** It has left memory; whoever still holds it asks again by its id. */
@@ -118,6 +121,17 @@ export class LiveRun {
     if (next !== undefined) next.previous = previous
     attempt.next = undefined
     attempt.previous = undefined
+  }
+
+  /** Does something once nothing is being decided. */
+  postpone(act: () => void): void {
+    this.#postponed.push(act)
+  }
+
+  /** A decision has been delivered, or was refused. */
+  decided(): void {
+    if (--this.deciding > 0) return
+    for (const act of this.#postponed.splice(0)) act()
   }
 
   /** It was read from the journal, where it has so many messages. */

@@ -52,7 +52,7 @@ export class Snapshots {
     )
     for (const { place, out, isAborting } of thawed.attempts) {
       const [attempt, askedAt, epoch, earlier = 0] = out
-      owed.attempts.set(place.path, { place, attempt, askedAt, epoch, earlier, isAborting })
+      owed.attempts.set(place.path, { place, attempt, askedAt, epoch, earlier, isAborting, isAnswered: false })
     }
     for (const place of thawed.timers) owed.timers.set(place.path, { place, dueAt: place.dueAt })
   }

@@ -1,11 +1,19 @@
 /**
  * Everything that is due at some time: waits, pauses between attempts, timeouts. One heap, one sleeping fiber on Effect's Clock;
- * any length up to ten years, because a sleep is cut into days and looked at again.
+ * any length up to ten years, because a sleep is cut into days and looked at again. What is written down is due at a time on the
+ * wall; what guards a call counts on the clock that never jumps.
  */
-import type * as Clock from "effect/Clock"
-import type * as Context from "effect/Context"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+
+/** The clock of programs that give no other. */
+export const realTime = Context.get(Context.empty() as Context.Context<never>, Clock.Clock)
+
+/** The clock of the process that only ever goes on, in milliseconds since some moment: durations that no restart outlives count on it. */
+export const monotonic = (clock: Clock.Clock): (() => number) =>
+  clock === realTime ? () => performance.now() : () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
 
 /** Something that is due at some time. */
 export abstract class Timer {
@@ -37,15 +45,15 @@ const longestSleepMs = 24 * 3_600_000
 const isBefore = (a: Timer, b: Timer) => a.dueAt < b.dueAt || (a.dueAt === b.dueAt && a.order < b.order)
 
 export class Timers {
-  readonly #clock: Clock.Clock
+  readonly #now: () => number
   readonly #fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
   readonly #heap: Array<Timer> = []
   #sleeper: Fiber.Fiber<void> | undefined = undefined
   #armedFor = Number.POSITIVE_INFINITY
   #started = 0
 
-  constructor(clock: Clock.Clock, context: Context.Context<never>) {
-    this.#clock = clock
+  constructor(now: () => number, context: Context.Context<never>) {
+    this.#now = now
     const fork = Effect.runForkWith(context)
     this.#fork = (effect) => fork(effect)
   }
@@ -96,7 +104,7 @@ export class Timers {
   #arm(dueAt: number): void {
     this.#disarm()
     this.#armedFor = dueAt
-    const wait = Math.min(Math.max(0, dueAt - this.#clock.currentTimeMillisUnsafe()), longestSleepMs)
+    const wait = Math.min(Math.max(0, dueAt - this.#now()), longestSleepMs)
     this.#sleeper = this.#fork(
       Effect.andThen(
         Effect.sleep(wait),
@@ -115,7 +123,7 @@ export class Timers {
   #wake(): void {
     this.#sleeper = undefined
     this.#armedFor = Number.POSITIVE_INFINITY
-    const now = this.#clock.currentTimeMillisUnsafe()
+    const now = this.#now()
     for (let next = this.#heap[0]; next !== undefined && next.dueAt <= now; next = this.#heap[0]) {
       this.stop(next)
       next.fire()

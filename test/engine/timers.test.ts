@@ -6,7 +6,7 @@ import { standing } from "../clock.ts"
 /** Timers on a clock that stands. */
 const still = () => {
   const time = standing(0)
-  return { ...time, timers: new Timers(time.clock, time.context) }
+  return { ...time, timers: new Timers(time.now, time.context) }
 }
 
 describe("timers", () => {

@@ -1,0 +1,258 @@
+/**
+ * `chaos`: a workflow in thousands of worlds in which things go wrong. Finds an execution that breaks a promise, makes it as small
+ * as it gets, and tells it.
+ */
+import * as fc from "fast-check"
+import { loadShapes } from "../engine/attempts.ts"
+import type { Agent } from "../engine/router.ts"
+import { canonical, type Json, toJson } from "../model/json.ts"
+import { isWorkflow, type Workflow } from "../model/workflow.ts"
+import { simulated, simulatedAgent } from "./bodies.ts"
+import { ChaosFailure, ChaosMisused } from "./errors.ts"
+import { type Execution, execute, type Setup } from "./execution.ts"
+import { failureText } from "./failure.ts"
+import { planOf, type RawPlan, rawPlan, type Survey, survey } from "./generate.ts"
+import { replaceGlobals } from "./globals.ts"
+import { type Capability, requireAllowed } from "./guard.ts"
+import { compared } from "./oracles.ts"
+import { calm, type Family, type Plan } from "./plan.ts"
+import { planFrom } from "./plan-file.ts"
+import { minimise } from "./shrink.ts"
+import type { World } from "./world.ts"
+
+export interface WorldOptions<I = any, O = any> {
+  /** What the run is given: a value, or an arbitrary of fast-check. */
+  readonly input?: I | fc.Arbitrary<I>
+  /** Who does the tasks with `needs`. */
+  readonly agents?: ReadonlyArray<Agent>
+  /** What people answer: by path of the gate, or a function of it; gates without an answer wait for their deadline. */
+  readonly answers?: { readonly [gate: string]: unknown } | ((gate: string) => unknown)
+  /** What answers `fetch` in task code. */
+  readonly fetch?: (url: string, init: unknown) => unknown
+  /** Called before each execution: puts back what task code keeps outside. */
+  readonly reset?: () => void
+  /** Must hold after every step: false, or a throw, breaks it. */
+  readonly always?: (world: World<I, O>) => unknown
+  /** Must hold at the end. */
+  readonly finally?: (world: World<I, O>) => unknown
+  /** Messages between two snapshots of the run; default 1,000. */
+  readonly snapshotEvery?: number
+  /** Steps after which an execution is taken to go round in circles; default 100,000. */
+  readonly stepsMax?: number
+  /** Needed only where NODE_ENV is `production`. */
+  readonly capability?: Capability
+}
+
+export interface ChaosOptions<I = any, O = any> extends WorldOptions<I, O> {
+  /** What may go wrong; all that applies by default. */
+  readonly faults?: ReadonlyArray<Family>
+  /** Executions; default 1,000. */
+  readonly runs?: number
+  /** Most faults of one execution; default 6. */
+  readonly faultsMost?: number
+  readonly seed?: number
+  /** With the seed of a failure: where it was found. */
+  readonly path?: string
+  /** No new execution begins after so many milliseconds. */
+  readonly budgetMs?: number
+}
+
+export interface ChaosReport {
+  readonly workflow: string
+  readonly seed: number
+  readonly runs: number
+  /** With those that others were held against. */
+  readonly executions: number
+  readonly ms: number
+  readonly executionsPerSecond: number
+  readonly lives: number
+  readonly crashes: number
+  readonly faults: number
+}
+
+/**
+ * Runs a workflow through many executions with faults; resolves with what was done, rejects with `ChaosFailure` that tells the
+ * smallest story found, or with `ChaosMisused` for a generator or an invariant that does not work.
+ */
+export const chaos = async <I, O>(workflow: Workflow<I, O>, options: ChaosOptions<I, O> = {}): Promise<ChaosReport> => {
+  requireAllowed(options.capability)
+  const world = new Theatre(workflow, options)
+  const { runs = 1_000, faultsMost = 6, seed = Date.now() % 1_000_000_000, path, budgetMs } = options
+  const families = options.faults ?? world.families
+  const since = performance.now()
+  const counts = { executions: 0, lives: 0, crashes: 0, faults: 0 }
+  let worst: { readonly execution: Execution; readonly raw: RawPlan; readonly input: Json } | undefined
+  const property = fc.asyncProperty(world.inputs, rawPlan(faultsMost), async (given, raw) => {
+    const input = toJson(given)
+    const { there, control } = await world.control(input)
+    const plan = planOf(raw, there, families)
+    const execution = await world.judged(input, plan, control, raw.seed % 100 === 99)
+    counts.executions++
+    counts.lives += execution.lives
+    counts.crashes += execution.lives - 1
+    counts.faults += execution.hit
+    if (execution.violations.length === 0) return true
+    worst = { execution, raw, input }
+    return false
+  })
+  const checked = await exclusively(() =>
+    fc.check(property, {
+      seed,
+      numRuns: path === undefined ? runs : 1,
+      ...(path === undefined ? {} : { path }),
+      ...(budgetMs === undefined ? {} : { interruptAfterTimeLimit: budgetMs })
+    })
+  ).catch((error: unknown) => {
+    throw brokenGenerator(error)
+  })
+  if (checked.errorInstance instanceof ChaosMisused) throw checked.errorInstance
+  if (checked.failed && worst === undefined) throw brokenGenerator(checked.errorInstance)
+  if (checked.failed && worst !== undefined) {
+    const { input } = worst
+    const small = await exclusively(() => minimise(world, input, worst!.execution))
+    const found = {
+      seed,
+      path: checked.counterexamplePath ?? "",
+      executions: checked.numRuns,
+      shrinks: checked.numShrinks + small.tries
+    }
+    throw new ChaosFailure({
+      text: failureText(workflow.name, small.execution, found),
+      violations: small.execution.violations,
+      plan: small.execution.plan,
+      input,
+      ...found
+    })
+  }
+  const ms = performance.now() - since
+  return {
+    workflow: workflow.name,
+    seed,
+    runs: checked.numRuns,
+    ...counts,
+    executions: world.executions,
+    ms: Math.round(ms),
+    executionsPerSecond: Math.round((1_000 * world.executions) / ms)
+  }
+}
+
+const brokenGenerator = (error: unknown): ChaosMisused =>
+  new ChaosMisused({
+    what: "generator",
+    why: `the generator of inputs throws: ${error instanceof Error ? error.message : String(error)}`,
+    cause: error
+  })
+
+/** Runs one plan again: what happened, and which promises were broken. */
+export const replay = async <I, O>(
+  workflow: Workflow<I, O>,
+  plan: Plan | string,
+  options: WorldOptions<I, O> = {}
+): Promise<Execution> => {
+  requireAllowed(options.capability)
+  const world = new Theatre(workflow, options)
+  const [given] = fc.sample(world.inputs, { numRuns: 1, seed: 1 })
+  const input = toJson(given)
+  return exclusively(async () => world.judged(input, planFrom(plan), (await world.control(input)).control, false))
+}
+
+/** One execution in a simulated world, without anything it is held against. */
+export const simulate = async <I, O>(
+  workflow: Workflow<I, O>,
+  options: WorldOptions<I, O> & { readonly plan?: Plan } = {}
+): Promise<Execution> => {
+  requireAllowed(options.capability)
+  const world = new Theatre(workflow, options)
+  const [given] = fc.sample(world.inputs, { numRuns: 1, seed: 1 })
+  return exclusively(() => world.perform(toJson(given), options.plan ?? calm))
+}
+
+let last: Promise<unknown> = Promise.resolve()
+/** Time and chance can only be replaced for one world at a time. */
+export const exclusively = <T>(work: () => Promise<T>): Promise<T> => {
+  const mine = last.then(work, work)
+  last = mine.catch(() => {})
+  return mine
+}
+
+/** Where one workflow is performed again and again. */
+export class Theatre {
+  readonly workflow: Workflow
+  readonly families: ReadonlyArray<Family>
+  readonly inputs: fc.Arbitrary<unknown>
+  executions = 0
+  readonly #options: WorldOptions
+  readonly #setup: Omit<Setup, "input">
+  readonly #controls = new Map<string, { readonly there: Survey; readonly control: Execution }>()
+
+  constructor(workflow: Workflow, options: WorldOptions) {
+    if (!isWorkflow(workflow))
+      throw new ChaosMisused({
+        what: "workflow",
+        why: "the first argument is no workflow: give one made by workflow(…) or load(…)"
+      })
+    const [problem] = workflow.problems.filter(({ severity }) => severity === "error")
+    if (problem !== undefined)
+      throw new ChaosMisused({ what: "workflow", why: `workflow '${workflow.name}' cannot run: ${problem.message}` })
+    replaceGlobals()
+    this.workflow = workflow
+    this.#options = options
+    const { input, agents = [], fetch, answers, snapshotEvery = 1_000, stepsMax = 100_000 } = options
+    this.inputs = isArbitrary(input) ? input : fc.constant(input ?? null)
+    this.families = ["task", "storage", "crash", "owners", "clock", "operator", "code", "observer"]
+    if (agents.length > 0) this.families = [...this.families, "agent"]
+    if (fetch !== undefined) this.families = [...this.families, "network"]
+    this.#setup = {
+      workflow: simulated(workflow),
+      agents: agents.map(simulatedAgent),
+      answerTo: answerer(answers),
+      fetch,
+      snapshotEvery,
+      stepsMax,
+      always: options.always,
+      finally: options.finally
+    }
+  }
+
+  /** The same input with nothing going wrong. */
+  async control(input: Json): Promise<{ readonly there: Survey; readonly control: Execution }> {
+    const key = canonical(input)
+    const known = this.#controls.get(key)
+    if (known !== undefined) return known
+    const control = await this.perform(input, calm)
+    const made = { there: survey(control), control }
+    // inputs by chance are many, and seldom come again
+    if (this.#controls.size >= 256) this.#controls.clear()
+    this.#controls.set(key, made)
+    return made
+  }
+
+  async perform(input: Json, plan: Plan): Promise<Execution> {
+    // the results of planners must be looked at in the turn in which they come
+    if (this.executions++ === 0) await loadShapes()
+    this.#options.reset?.()
+    return execute({ ...this.#setup, input }, plan)
+  }
+
+  /** An execution held against what must hold, and against others. */
+  async judged(input: Json, plan: Plan, control: Execution, twice: boolean): Promise<Execution> {
+    const execution = await this.perform(input, plan)
+    if (execution.violations.length > 0) return execution
+    const violations = await compared(this.workflow, execution, control, (other) => this.perform(input, other), twice)
+    return violations.length === 0 ? execution : { ...execution, violations }
+  }
+}
+
+const isArbitrary = (value: unknown): value is fc.Arbitrary<unknown> => value instanceof fc.Arbitrary
+
+const answerer = (answers: WorldOptions["answers"]): Setup["answerTo"] => {
+  if (answers === undefined) return () => true
+  const given =
+    typeof answers === "function"
+      ? answers
+      : (gate: string) => answers[gate] ?? answers[gate.replace(/\[\d+\]|#\d+/g, "")]
+  return (gate) => {
+    const value = given(gate)
+    return value === undefined ? undefined : toJson(value)
+  }
+}

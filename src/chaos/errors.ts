@@ -1,0 +1,63 @@
+/** What the kit has to say. A broken promise is a `ChaosFailure`; whatever else goes wrong is named as what it is. */
+import { TroupeError } from "../model/errors.ts"
+import type { Json } from "../model/json.ts"
+import type { Plan } from "./plan.ts"
+import type { Violation } from "./story.ts"
+
+/** The smallest execution in which a promise is broken. */
+export class ChaosFailure extends TroupeError {
+  readonly _tag = "ChaosFailure"
+  readonly code = "CHAOS_FAILURE"
+  readonly violations: ReadonlyArray<Violation>
+  readonly plan: Plan
+  readonly input: Json
+  readonly seed: number
+  /** Where fast-check found it: with the seed, it is found again at once. */
+  readonly path: string
+  /** Executions until it was found, and what it took to make it small. */
+  readonly executions: number
+  readonly shrinks: number
+  constructor(given: {
+    readonly text: string
+    readonly violations: ReadonlyArray<Violation>
+    readonly plan: Plan
+    readonly input: Json
+    readonly seed: number
+    readonly path: string
+    readonly executions: number
+    readonly shrinks: number
+  }) {
+    super(given.text)
+    this.violations = given.violations
+    this.plan = given.plan
+    this.input = given.input
+    this.seed = given.seed
+    this.path = given.path
+    this.executions = given.executions
+    this.shrinks = given.shrinks
+  }
+}
+
+/** Something that was given to the kit does not work: it is not the workflow that is wrong. */
+export class ChaosMisused extends TroupeError {
+  readonly _tag = "ChaosMisused"
+  readonly code = "CHAOS_MISUSED"
+  readonly what: "generator" | "invariant" | "plan" | "option" | "workflow" | "escaped"
+  override readonly cause: unknown
+  constructor({ what, why, cause }: { what: ChaosMisused["what"]; why: string; cause?: unknown }) {
+    super(why)
+    this.what = what
+    this.cause = cause
+  }
+}
+
+/** The kit stays away from production. */
+export class ChaosRefused extends TroupeError {
+  readonly _tag = "ChaosRefused"
+  readonly code = "CHAOS_REFUSED"
+  constructor() {
+    super(
+      "chaos does not run where NODE_ENV is 'production': run it in a test, or give it a capability, made with chaosCapability({ reason })"
+    )
+  }
+}

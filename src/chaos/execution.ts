@@ -1,0 +1,650 @@
+/**
+ * One execution: a program that submits a run and waits for its end, through as many lives as the plan gives it. The engine is
+ * the one that programs use, with its clock, its scheduler and its journal taken from the simulated world.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { Engine } from "../engine/engine.ts"
+import { answer, reject } from "../engine/gates.ts"
+import { type Opened, openEngine } from "../engine/orchestrator.ts"
+import { goesOn } from "../engine/rest.ts"
+import type { Agent } from "../engine/router.ts"
+import type { LiveRun } from "../engine/run.ts"
+import { TroupeError } from "../model/errors.ts"
+import type { Json } from "../model/json.ts"
+import type { Message, Outcome } from "../model/messages.ts"
+import type { TaskContext } from "../model/task.ts"
+import type { Workflow } from "../model/workflow.ts"
+import type { Entry } from "../storage/journal.ts"
+import { type Caller, callBy, jsonOf, Planned, Reply } from "./bodies.ts"
+import { draw, drawAt, fractions } from "./dice.ts"
+import { Disk, messagesOf } from "./disk.ts"
+import { ChaosMisused } from "./errors.ts"
+import { type Scope, within } from "./globals.ts"
+import { Kernel, Life } from "./kernel.ts"
+import { operate } from "./operator.ts"
+import type { Crash, Fault, Plan, StorageFault, TaskFault } from "./plan.ts"
+import { type Call, type Line, runId, type Violation } from "./story.ts"
+import { Watch } from "./watch.ts"
+import { type World, worldOf } from "./world.ts"
+
+/** The world that a workflow is put into. */
+export interface Setup {
+  /** With code that is called by the execution. */
+  readonly workflow: Workflow
+  readonly agents: ReadonlyArray<Agent>
+  readonly input: Json
+  /** What people answer at gates: by path, or for all. */
+  readonly answerTo: (gate: string) => Json | undefined
+  readonly fetch: ((url: string, init: unknown) => unknown) | undefined
+  readonly snapshotEvery: number
+  readonly stepsMax: number
+  readonly always: ((world: World<any, any>) => unknown) | undefined
+  readonly finally: ((world: World<any, any>) => unknown) | undefined
+}
+
+/** What came of an execution. */
+export interface Execution {
+  readonly plan: Plan
+  readonly input: Json
+  readonly outcome: Outcome | undefined
+  readonly violations: ReadonlyArray<Violation>
+  readonly calls: ReadonlyArray<Call>
+  readonly messages: ReadonlyArray<Message>
+  readonly story: ReadonlyArray<Line>
+  readonly lives: number
+  readonly writes: number
+  readonly reads: number
+  readonly steps: number
+  /** Virtual milliseconds from the first life to the end. */
+  readonly ms: number
+  /** Faults that did happen. */
+  readonly hit: number
+}
+
+/** Midnight, a Tuesday in winter. */
+const start = Date.UTC(2030, 0, 1)
+const years = 365 * 24 * 3_600_000
+const downDefaultMs = 5
+
+export const execute = async (setup: Setup, plan: Plan): Promise<Execution> => {
+  const execution = new Running(setup, plan)
+  callBy(execution)
+  try {
+    return await execution.run()
+  } finally {
+    callBy(undefined)
+  }
+}
+
+/** A life with what was opened in it. */
+export class Incarnation extends Life {
+  opened: Opened | undefined = undefined
+  /** Its clock of the journal's owners: fences what it does. */
+  epoch = 0
+  /** Whether its run is being waited for. */
+  isWatching = false
+  /** Another one has taken the journal over. */
+  isStale = false
+  /** What was asked of it and not answered yet. */
+  asks = 0
+  get engine(): Engine | undefined {
+    return this.opened?.engine
+  }
+}
+
+export class Running implements Caller {
+  readonly setup: Setup
+  readonly plan: Plan
+  readonly kernel: Kernel
+  readonly disk: Disk
+  readonly watch: Watch
+  readonly lives: Array<Incarnation> = []
+  readonly calls: Array<Call> = []
+  readonly story: Array<Line> = []
+  /** The life that programs talk to. */
+  life: Incarnation
+  outcome: Outcome | undefined = undefined
+  /** What was given to the kit does not work. */
+  misuse: ChaosMisused | undefined = undefined
+  hit = 0
+  reads = 0
+  /** Whether the run is known to be written. */
+  isAcked = false
+  #isAsking = false
+  #answered = new Set<string>()
+  #fetches = 0
+  #events = 0
+  readonly #world: World<any, any>
+  readonly #agentCalls = new Map<string, number>()
+  readonly #byWrite = new Map<number, Array<Fault>>()
+  readonly #byAttempt = new Map<string, TaskFault>()
+
+  constructor(setup: Setup, plan: Plan) {
+    this.setup = setup
+    this.plan = plan
+    this.kernel = new Kernel({ seed: plan.seed, start, stepsMax: setup.stepsMax })
+    this.watch = new Watch(this)
+    this.#world = worldOf(() => ({
+      input: setup.input,
+      outcome: this.outcome,
+      calls: this.calls,
+      lives: this.lives.length,
+      messages: messagesOf(this.disk.store, runId)
+    }))
+    for (const fault of plan.faults) {
+      if ("write" in fault) this.#byWrite.set(fault.write, [...(this.#byWrite.get(fault.write) ?? []), fault])
+      else if (fault.on === "task") this.#byAttempt.set(`${fault.task}#${fault.attempt}`, fault)
+    }
+    const brokenReads = new Set(plan.faults.flatMap((fault) => (fault.on === "read" ? [fault.read] : [])))
+    this.disk = new Disk({
+      faultsAt: (write) => (this.#byWrite.get(write) ?? none).filter(isOfDisk),
+      isReadBroken: (read) => {
+        this.reads = read + 1
+        return brokenReads.has(read)
+      },
+      // most disks answer within the call, as a file does; some seeds have one that takes its time
+      tookMs: (write) => (plan.seed % 3 === 0 ? drawAt(plan.seed ^ 0x5bd1e995, write) % 4 : 0),
+      claimed: (life, epoch) => this.#claimed(life as Incarnation, epoch),
+      writing: (write, life) => this.#writing(write, life as Incarnation),
+      written: (entries, epoch, life) => this.#written(entries, epoch, life as Incarnation),
+      crash: (life, fault) => this.crash(life as Incarnation, fault.downMs),
+      hurt: (what) => this.hurt(what)
+    })
+    this.life = this.#begin()
+  }
+
+  async run(): Promise<Execution> {
+    const stop = await this.kernel.run(
+      () => (this.outcome !== undefined && this.life.asks === 0) || this.misuse !== undefined,
+      (next) => this.#idle(next),
+      start + 50 * years
+    )
+    if (this.misuse !== undefined) throw this.misuse
+    if (this.outcome === undefined) this.watch.stuck(stop)
+    else {
+      this.watch.ended()
+      this.#holds("finally", this.setup.finally)
+      if (this.misuse !== undefined) throw this.misuse
+    }
+    // nothing of it goes on
+    for (const life of this.lives) life.isDead = true
+    return {
+      plan: this.plan,
+      input: this.setup.input,
+      outcome: this.outcome,
+      violations: this.watch.violations,
+      calls: this.calls,
+      messages: messagesOf(this.disk.store, runId),
+      story: this.story,
+      lives: this.lives.length,
+      writes: this.disk.writes,
+      reads: this.reads,
+      steps: this.kernel.steps,
+      ms: this.kernel.now - start,
+      hit: this.hit
+    }
+  }
+
+  tell(life: Life | undefined, what: Line["what"], text: string): void {
+    this.story.push({ at: this.kernel.now - start, life: life?.number ?? 0, what, text })
+  }
+
+  /** A fault has happened. */
+  hurt(text: string): void {
+    this.hit++
+    this.tell(undefined, "fault", text)
+  }
+
+  /** Something has happened that invariants of the user may have something to say about. */
+  changed(): void {
+    if (this.setup.always !== undefined) this.#holds("always", this.setup.always)
+  }
+
+  #holds(when: "always" | "finally", invariant: Setup["always"]): void {
+    if (invariant === undefined) return
+    try {
+      if (invariant(this.#world) === false) this.watch.broken(when, "it gives false")
+    } catch (error) {
+      // an assertion that throws is how most people say that something does not hold
+      if (isAssertion(error)) this.watch.broken(when, messageOf(error))
+      else
+        this.misuse ??= new ChaosMisused({
+          what: "invariant",
+          why: `the invariant '${when}' does not work: it throws ${messageOf(error)}`,
+          cause: error
+        })
+    }
+  }
+
+  // ── lives ────────────────────────────────────────────────────────────────────────────────────────
+
+  #begin(): Incarnation {
+    const life = new Incarnation(this.lives.length + 1, this.kernel)
+    this.lives.push(life)
+    this.life = life
+    this.kernel.soon(life, () => this.#boot(life))
+    return life
+  }
+
+  #boot(life: Incarnation): void {
+    this.tell(life, "boots", "")
+    const code = this.plan.faults.find((fault) => fault.on === "code" && fault.life === life.number) as
+      | { ms: number }
+      | undefined
+    const { workflow, agents, snapshotEvery } = this.setup
+    const opening = openEngine(
+      {
+        store: this.disk.face(life),
+        workflows: code === undefined ? [workflow] : [],
+        agents,
+        snapshotEvery,
+        retention: { olderThan: "3650d" },
+        graceMs: 50,
+        onDefect: (error) => this.watch.defect(life, error),
+        ...(this.plan.faults.some(({ on }) => on === "observer") ? { inspect: this.#observer } : {})
+      },
+      life.context
+    )
+    if (code !== undefined) {
+      this.hurt(`life ${life.number} begins without the code of the workflow`)
+      this.kernel.after(code.ms, life, () => life.engine?.register(workflow))
+    }
+    Effect.runForkWith(life.context)(opening).addObserver((exit) => {
+      if (life.isDead) return
+      if (Exit.isFailure(exit)) {
+        this.tell(life, "refused", "the journal could not be opened")
+        // whoever starts programs starts it again
+        this.crash(life, 100)
+        return
+      }
+      life.opened = exit.value
+      this.tell(life, "opened", `epoch ${life.epoch}`)
+      this.#attach(life)
+    })
+  }
+
+  /** Whoever wants the result asks the life that is there. */
+  #attach(life: Incarnation): void {
+    const engine = life.engine!
+    const { store } = this.disk
+    const record = store.find(runId) as Exit.Exit<unknown>
+    if (Exit.isSuccess(record) && record.value !== undefined) {
+      this.isAcked = true
+      this.withRun(life, (run) => this.await(life, run))
+      return
+    }
+    if (this.isAcked) this.watch.broken("G01", "the run was acknowledged and is gone")
+    const run = engine.submit(this.setup.workflow, runId, this.setup.input)
+    run.whenWritten((error) => {
+      if (life.isDead) return
+      if (error !== undefined) {
+        this.tell(life, "refused", `the run: ${error.code}`)
+        this.kernel.after(50, life, () => this.#attach(life))
+        return
+      }
+      this.isAcked = true
+      this.tell(life, "acked", "submit")
+      this.await(life, run)
+    })
+  }
+
+  /** Waits for the end of the run; once more after it was left alone. */
+  await(life: Incarnation, run: LiveRun): void {
+    if (life.isWatching) return
+    life.isWatching = true
+    const told = (end: Outcome | TroupeError) => {
+      if (life.isDead || life.isStale) return
+      if ("status" in end) {
+        this.tell(life, "ended", end.status)
+        this.watch.told(end)
+        this.outcome = end
+      } else life.isWatching = false
+    }
+    // it may have left memory in the turn in which it was written
+    const dormant = run.isGone ? life.engine!.dormant.get(runId) : undefined
+    if (dormant !== undefined) dormant.waiting.push(told)
+    else if (run.isGone) this.withRun(life, (now) => now.whenEnded(told))
+    else run.whenEnded(told)
+  }
+
+  /** The run in memory, whatever it takes to bring it there. */
+  withRun(life: Incarnation, use: (run: LiveRun) => void, tries = 0): void {
+    if (life.isDead) return
+    Effect.runForkWith(life.context)(life.opened!.recovery.load(runId)).addObserver((exit) => {
+      if (life.isDead) return
+      if (Exit.isSuccess(exit)) use(exit.value)
+      else if (tries < 50) this.kernel.after(100, life, () => this.withRun(life, use, tries + 1))
+    })
+  }
+
+  crash(life: Incarnation, downMs = downDefaultMs): void {
+    if (life.isDead) return
+    life.isDead = true
+    this.kernel.open -= life.asks
+    this.tell(life, "dies", "")
+    if (life !== this.life) return
+    this.kernel.after(downMs, undefined, () => this.#begin())
+  }
+
+  freeze(life: Incarnation, ms: number, second: boolean): void {
+    if (life.isDead || life.isFrozen) return
+    life.isFrozen = true
+    this.tell(life, "freezes", "")
+    if (second)
+      this.kernel.after(Math.ceil(ms / 2), undefined, () => !life.isDead && life === this.life && this.#begin())
+    this.kernel.after(ms, undefined, () => {
+      if (life.isDead) return
+      this.tell(life, "wakes", "")
+      life.thaw()
+    })
+  }
+
+  // ── the disk ─────────────────────────────────────────────────────────────────────────────────────
+
+  #claimed(life: Incarnation, epoch: number): void {
+    life.epoch = epoch
+    for (const other of this.lives) if (other !== life) other.isStale = true
+  }
+
+  #writing(write: number, life: Incarnation): void {
+    for (const fault of this.#byWrite.get(write) ?? none) {
+      if (fault.on === "crash") this.hurt(`write ${write}: the process dies, ${textOf(fault)}`)
+      else if (fault.on === "owners") {
+        this.hurt(
+          `write ${write}: the process stands still for ${fault.ms} ms${fault.how === "second" ? ", another takes over" : ""}`
+        )
+        this.kernel.soon(undefined, () => this.freeze(life, fault.ms, fault.how === "second"))
+      } else if (fault.on === "clock") {
+        this.hurt(`write ${write}: the clock jumps by ${fault.ms} ms`)
+        life.offset += fault.ms
+      } else if (fault.on === "operator") {
+        const { how, ms = 0 } = fault
+        this.hurt(`${how} is asked for`)
+        this.kernel.after(ms, undefined, () => operate(this, how))
+      }
+    }
+  }
+
+  #written(entries: ReadonlyArray<Entry>, epoch: number, life: Incarnation): void {
+    for (const { message } of entries) {
+      this.tell(life, "wrote", lineOf(message))
+      this.watch.wrote(message, epoch)
+    }
+    if (entries.length > 0) this.changed()
+  }
+
+  // ── what only waits ──────────────────────────────────────────────────────────────────────────────
+
+  /** Time is about to move; false when something was set going that comes first. */
+  #idle(next: number): boolean {
+    const { life } = this
+    const { engine } = life
+    if (engine === undefined || life.isFrozen || life.isDead || !this.isAcked) return this.watch.idle(next)
+    const run = engine.runs.get(runId)
+    const isDormant = run === undefined && engine.dormant.has(runId)
+    if (run?.room.hasOpenGates === true || isDormant) if (this.#askPeople(life, run)) return false
+    if (next - this.kernel.now > 60_000 && !goesOn(engine, runId) && this.#nudge(life)) return false
+    return this.watch.idle(next)
+  }
+
+  /** Somebody looks at the gates that are open and answers them, each in its time. */
+  #askPeople(life: Incarnation, run: LiveRun | undefined): boolean {
+    if (run === undefined) {
+      const mark = `life ${life.number} message ${messagesOf(this.disk.store, runId).length}`
+      if (this.#answered.has(mark)) return false
+      this.#answered.add(mark)
+      this.withRun(life, () => {})
+      return true
+    }
+    let isNew = false
+    for (const path of run.room.gates.open.keys()) {
+      const mark = `${life.number} ${path} ${run.length}`
+      if (this.#answered.has(mark)) continue
+      this.#answered.add(mark)
+      const value = this.setup.answerTo(path)
+      if (value === undefined) continue
+      isNew = true
+      const ms = draw(this.plan.seed, path) % 50
+      this.kernel.after(ms, undefined, () => this.#answer(path, [value]))
+    }
+    return isNew
+  }
+
+  #answer(gate: string, values: ReadonlyArray<Json>): void {
+    const { life } = this
+    const { engine } = life
+    if (engine === undefined || life.isDead)
+      return void this.kernel.after(20, undefined, () => this.#answer(gate, values))
+    const present = () =>
+      new Promise<LiveRun>((resolve) => {
+        this.withRun(life, resolve)
+      })
+    this.asking(
+      life,
+      `answer ${gate}`,
+      values.length === 0
+        ? reject(engine, present, gate, "nobody knows", {})
+        : answer(engine, present, gate, values[0], {})
+    )
+  }
+
+  /** Real promises are waited for turn by turn. */
+  asking(life: Incarnation, what: string, asked: Promise<unknown>, acked?: () => void): void {
+    this.tell(life, "asks", what)
+    this.kernel.open++
+    life.asks++
+    asked
+      .then(
+        () => {
+          if (life.isDead) return
+          this.tell(life, "acked", what)
+          acked?.()
+        },
+        (error) => {
+          this.tell(life, "refused", `${what}: ${error instanceof TroupeError ? error.code : String(error)}`)
+          if (!(error instanceof TroupeError)) this.watch.defect(life, error)
+        }
+      )
+      .finally(() => {
+        if (life.isDead) return
+        this.kernel.open--
+        life.asks--
+      })
+  }
+
+  /** Nothing goes on by itself: somebody looks after it. */
+  #nudge(life: Incarnation): boolean {
+    if (this.#isAsking) return false
+    const run = life.engine?.runs.get(runId)
+    const isPaused = run === undefined ? life.engine?.dormant.get(runId)?.isPaused === true : run.room.isHeld
+    const isPoisoned = run?.parked?._tag === "RunPoisoned"
+    if (!isPaused && !isPoisoned) return false
+    this.#isAsking = true
+    this.kernel.soon(undefined, () => {
+      this.#isAsking = false
+      operate(this, "resume")
+    })
+    return true
+  }
+
+  // ── bodies ───────────────────────────────────────────────────────────────────────────────────────
+
+  call(name: string, agent: string | undefined, body: () => unknown, input: unknown, context: TaskContext): unknown {
+    const life = this.lives.find(({ epoch }) => epoch === context.fencingToken) ?? this.life
+    const reply = new Reply()
+    if (life.isDead) return reply
+    const { task, attempt, delivery, key } = context
+    const call: Call = {
+      task,
+      name,
+      agent,
+      attempt,
+      delivery,
+      key,
+      life: life.number,
+      at: this.kernel.now - start,
+      input,
+      isDone: false,
+      value: undefined
+    }
+    this.calls.push(call)
+    this.tell(life, "calls", `${task}#${attempt}${delivery > 1 ? ` (delivery ${delivery})` : ""}`)
+    this.watch.called(call, life)
+    this.changed()
+    // an answer takes its time, whatever the code is: that is what makes orders
+    const tookMs = draw(this.plan.seed, key) % 8
+    const fault = this.#byAttempt.get(`${task}#${attempt}`)
+    const agentFault = agent === undefined ? undefined : this.#agentFault(agent)
+    if (fault !== undefined) this.hurt(`${task}#${attempt}: ${fault.how}`)
+    const how = fault?.how
+    const ms = tookMs + (fault?.ms ?? 0) + (agentFault?.how === "slow" ? (agentFault.ms ?? 1_000) : 0)
+    if (how === "throw" || agentFault?.how === "errors")
+      this.#later(life, agent, ms, () => reply.fail(new Planned(true)))
+    else if (how === "permanent") this.#later(life, agent, ms, () => reply.fail(new Planned(false)))
+    else if (how === "notAnError") this.#later(life, agent, ms, () => reply.fail("no error at all"))
+    else if (how === "garbage") this.#later(life, agent, ms, () => reply.give({ not: () => "JSON" }))
+    else if (how === "cyclic") this.#later(life, agent, ms, () => reply.give(cyclic()))
+    else if (how === "exit" && delivery <= (fault?.times ?? 1)) this.#later(life, agent, ms, () => this.crash(life))
+    else if (how !== "hang" && agentFault?.how !== "down") {
+      const lateMs = how === "late" ? context.deadlineAt - life.now + 10 : ms
+      this.#do(life, call, body, (settle) => {
+        if (how !== "lost") this.#later(life, agent, lateMs, () => settle(reply))
+      })
+    }
+    return reply
+  }
+
+  #agentFault(agent: string) {
+    const nth = this.#agentCalls.get(agent) ?? 0
+    this.#agentCalls.set(agent, nth + 1)
+    for (const fault of this.plan.faults)
+      if (fault.on === "agent" && fault.agent === agent && nth >= fault.from && nth < fault.to) {
+        this.hurt(`agent ${agent}: ${fault.how}`)
+        return fault
+      }
+    return undefined
+  }
+
+  #later(life: Life, agent: string | undefined, ms: number, then: () => void): void {
+    this.kernel.after(ms, life, () => {
+      // mailboxes of agents are made of promises
+      if (agent !== undefined) this.kernel.stir()
+      then()
+    })
+  }
+
+  /** Calls the code; `did` hears of its end, with how to answer. */
+  #do(life: Incarnation, call: Call, body: () => unknown, did: (settle: (reply: Reply) => void) => void): void {
+    const { key, attempt, task } = call
+    const scope: Scope = {
+      life,
+      name: task,
+      pending: 0,
+      isOver: false,
+      // the same for every delivery of an attempt: what it answers is a function of its name
+      chance: fractions(draw(this.plan.seed, `${key}#${attempt}`)),
+      fetch: (input, init) => this.#fetch(life, scope, input, init),
+      exit: () => {
+        this.crash(life)
+        throw new Planned(false)
+      }
+    }
+    const failed = (error: unknown) => {
+      scope.isOver = true
+      if (!life.isDead) did((reply) => reply.fail(error))
+    }
+    const given = (value: unknown) => {
+      scope.isOver = true
+      if (life.isDead) return
+      call.isDone = true
+      call.value = jsonOf(value)
+      this.tell(life, "did", `${task}#${attempt}`)
+      this.changed()
+      did((reply) => reply.give(value))
+    }
+    let result: unknown
+    try {
+      result = within(scope, body)
+    } catch (error) {
+      failed(error)
+      return
+    }
+    if (Effect.isEffect(result)) {
+      const fiber = Effect.runForkWith(life.context)(result as Effect.Effect<unknown, unknown>)
+      fiber.addObserver((exit) => (Exit.isSuccess(exit) ? given(exit.value) : failed(exit.cause)))
+    } else if (result instanceof Object && typeof (result as PromiseLike<unknown>).then === "function") {
+      this.kernel.stir()
+      this.watch.waits(scope)
+      ;(result as PromiseLike<unknown>).then(given, failed)
+    } else given(result)
+  }
+
+  async #fetch(life: Incarnation, scope: Scope, input: unknown, init: unknown): Promise<unknown> {
+    const nth = this.#fetches++
+    const fault = this.plan.faults.find((one) => one.on === "network" && one.call === nth) as
+      | Extract<Fault, { on: "network" }>
+      | undefined
+    const { fetch } = this.setup
+    if (fault !== undefined) this.hurt(`fetch ${nth}: ${fault.how}`)
+    if (fetch === undefined) throw new TypeError(`task '${scope.name}' calls fetch: give chaos a 'fetch' that answers`)
+    const wait = (ms: number) =>
+      new Promise<void>((resolve) => {
+        scope.pending++
+        this.kernel.after(ms, life, () => {
+          scope.pending--
+          this.kernel.stir()
+          resolve()
+        })
+      })
+    await wait(1 + (draw(this.plan.seed, `fetch ${nth}`) % 10))
+    if (fault?.how === "refused") throw new TypeError("fetch failed")
+    const answered = await fetch(String(input instanceof Request ? input.url : input), init)
+    if (fault?.how === "slow") await wait(fault.ms ?? 1_000)
+    if (fault?.how === "reset") throw new TypeError("terminated")
+    if (fault?.how === "lostReply") await new Promise(() => {})
+    return answered
+  }
+
+  readonly #observer = {
+    next: () => {
+      const nth = this.#events++
+      for (const fault of this.plan.faults)
+        if (fault.on === "observer" && fault.event === nth) {
+          this.hurt(`observer throws at event ${nth}`)
+          throw new Planned(false)
+        }
+    }
+  }
+}
+
+/** Errors of assertion libraries carry this name, or a code of their own. */
+const isAssertion = (error: unknown): boolean =>
+  error instanceof Error && (/assert/i.test(error.name) || (error as { code?: unknown }).code === "ERR_ASSERTION")
+
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+
+const none: ReadonlyArray<Fault> = []
+const isOfDisk = (fault: Fault): fault is StorageFault | Crash => fault.on === "storage" || fault.on === "crash"
+
+const cyclic = (): unknown => {
+  const one: Record<string, unknown> = {}
+  one["self"] = one
+  return one
+}
+
+const textOf = ({ when, tail }: Crash): string =>
+  when === "before"
+    ? "nothing of it is written"
+    : when === "written"
+      ? `written and not synced, the tail is ${tail ?? "lost"}`
+      : when === "synced"
+        ? "it is synced and nobody has heard"
+        : "just after everybody has heard"
+
+const lineOf = (message: Message): string => {
+  const { type } = message
+  const task = "task" in message ? ` ${message.task}` : ""
+  return `${type}${task}${"attempt" in message && message.attempt > 1 ? `#${message.attempt}` : ""}`
+}

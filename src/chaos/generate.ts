@@ -1,0 +1,122 @@
+/**
+ * Plans by chance. What fast-check draws and shrinks are plain numbers; what they mean is looked up in an execution in which
+ * nothing goes wrong: its tasks, its writes, its agents. Zero always stands for the mildest there is.
+ */
+import * as fc from "fast-check"
+import type { Execution } from "./execution.ts"
+import { crashMoments, type Family, type Fault, operations, type Plan, storageFaults, taskFaults } from "./plan.ts"
+
+/** What there is that can go wrong. */
+export interface Survey {
+  readonly attempts: ReadonlyArray<{ readonly task: string; readonly attempt: number }>
+  readonly writes: number
+  readonly reads: number
+  readonly agents: ReadonlyArray<string>
+}
+
+/** What can go wrong in an execution like this one. */
+export const survey = ({ calls, writes, reads }: Execution): Survey => {
+  const tasks = [...new Set(calls.map(({ task }) => task))]
+  return {
+    attempts: [1, 2, 3].flatMap((attempt) => tasks.map((task) => ({ task, attempt }))),
+    writes,
+    reads,
+    agents: [...new Set(calls.flatMap(({ agent }) => (agent === undefined ? [] : [agent])))]
+  }
+}
+
+/** A fault as numbers: which family, where, how, and two lengths. */
+export type Raw = readonly [family: number, where: number, how: number, long: number, more: number]
+
+export interface RawPlan {
+  readonly seed: number
+  readonly faults: ReadonlyArray<Raw>
+}
+
+const byte = fc.nat(255)
+const raw: fc.Arbitrary<Raw> = fc.tuple(byte, fc.nat(4_095), byte, fc.nat(9), fc.nat(9))
+
+export const rawPlan = (faultsMost: number): fc.Arbitrary<RawPlan> =>
+  fc.record({ seed: fc.nat(65_535), faults: fc.array(raw, { maxLength: faultsMost, size: "max" }) })
+
+const lengths = [0, 1, 2, 5, 10, 50, 100, 1_000, 10_000, 3_600_000] as const
+const pick = <T>(list: ReadonlyArray<T>, at: number): T => list[at % list.length]!
+
+/** What the numbers stand for. Faults that mean nothing here are left out, as are two for the same attempt. */
+export const planOf = ({ seed, faults }: RawPlan, there: Survey, families: ReadonlyArray<Family>): Plan => {
+  const found: Array<Fault> = []
+  const taken = new Set<string>()
+  for (const numbers of faults) {
+    const fault = faultOf(numbers, there, families)
+    if (fault === undefined) continue
+    const place =
+      fault.on === "task" ? `${fault.task}#${fault.attempt}` : fault.on === "crash" ? `crash ${fault.write}` : ""
+    if (place !== "" && taken.has(place)) continue
+    taken.add(place)
+    found.push(fault)
+  }
+  return { v: 1, seed, faults: found }
+}
+
+const faultOf = (
+  [family, where, how, long, more]: Raw,
+  { attempts, writes, reads, agents }: Survey,
+  families: ReadonlyArray<Family>
+): Fault | undefined => {
+  // lives to come write as well
+  const write = where % (writes + 4)
+  const ms = lengths[long]!
+  switch (pick(families, family)) {
+    case "task": {
+      if (attempts.length === 0) return undefined
+      const { task, attempt } = pick(attempts, where)
+      const kind = pick(taskFaults, how)
+      return {
+        on: "task",
+        task,
+        attempt,
+        how: kind,
+        ...(kind === "slow" ? { ms: ms + 1 } : {}),
+        ...(kind === "exit" && more > 2 ? { times: Math.min(more, 5) } : {})
+      }
+    }
+    case "storage": {
+      if (more === 9) return { on: "read", read: where % (reads + 4) }
+      const kind = pick(storageFaults, how)
+      return { on: "storage", write, how: kind, ...(kind === "unsure" ? {} : { ms: Math.min(ms, 10_000) }) }
+    }
+    case "crash": {
+      const when = pick(crashMoments, how)
+      return {
+        on: "crash",
+        write,
+        when,
+        ...(when === "written" ? { tail: more % 2 === 0 ? "lost" : "kept" } : {}),
+        downMs: Math.min(ms, 1_000)
+      } as Fault
+    }
+    case "owners":
+      return { on: "owners", write, how: how % 2 === 0 ? "freeze" : "second", ms: 2 + Math.min(ms, 10_000) }
+    case "clock":
+      return { on: "clock", write, ms: more % 2 === 0 ? ms : -ms }
+    case "operator":
+      return { on: "operator", write, how: pick(operations, how), ms: Math.min(ms, 100) }
+    case "agent":
+      return agents.length === 0
+        ? undefined
+        : {
+            on: "agent",
+            agent: pick(agents, where),
+            how: pick(["errors", "slow", "down"] as const, how),
+            from: more,
+            to: more + 1 + (long % 3),
+            ms
+          }
+    case "code":
+      return { on: "code", life: 2 + (where % 2), ms }
+    case "observer":
+      return { on: "observer", event: where % 200 }
+    case "network":
+      return { on: "network", call: where % 8, how: pick(["refused", "reset", "slow", "lostReply"] as const, how), ms }
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * A failure made smaller, after fast-check has done what it can with numbers: fewer faults, milder ones, rounder times, the first
+ * seed. What stays breaks the same promise.
+ */
+import type { Json } from "../model/json.ts"
+import type { Theatre } from "./chaos.ts"
+import type { Execution } from "./execution.ts"
+import type { Fault, Plan } from "./plan.ts"
+
+/** Most executions that are spent on it. */
+const triesMost = 2_000
+
+export const minimise = async (
+  world: Theatre,
+  input: Json,
+  found: Execution
+): Promise<{ readonly execution: Execution; readonly tries: number }> => {
+  const promise = found.violations[0]!.promise
+  let best = found
+  let tries = 0
+  const { control } = await world.control(input)
+  const isStill = async (plan: Plan): Promise<boolean> => {
+    if (tries++ >= triesMost) return false
+    const execution = await world.judged(input, plan, control, promise === "determinism")
+    if (!execution.violations.some((one) => one.promise === promise)) return false
+    best = execution
+    return true
+  }
+  for (let isBetter = true; isBetter && tries < triesMost; ) {
+    isBetter = false
+    // one fault less
+    for (let i = best.plan.faults.length - 1; i >= 0; i--)
+      if (await isStill({ ...best.plan, faults: best.plan.faults.filter((_, at) => at !== i) })) isBetter = true
+    // a milder one
+    for (let i = 0; i < best.plan.faults.length; i++)
+      for (const milder of mildened(best.plan.faults[i]!))
+        if (await isStill({ ...best.plan, faults: best.plan.faults.with(i, milder) })) {
+          isBetter = true
+          break
+        }
+    for (const seed of [0, 1]) {
+      if (best.plan.seed <= seed) break
+      if (await isStill({ ...best.plan, seed })) {
+        isBetter = true
+        break
+      }
+    }
+  }
+  return { execution: best, tries }
+}
+
+const round = [0, 1, 10, 100, 1_000, 10_000] as const
+
+/** The same fault, a little simpler. */
+const mildened = (fault: Fault): ReadonlyArray<Fault> => {
+  const milder: Array<Fault> = []
+  if ("write" in fault) for (let write = 0; write < fault.write && write < 4; write++) milder.push({ ...fault, write })
+  if (fault.on === "crash") {
+    const { downMs, ...rest } = fault
+    if (downMs !== undefined) milder.push(rest)
+    if (fault.when !== "before") milder.push({ on: "crash", write: fault.write, when: "before" })
+  }
+  if ("ms" in fault && fault.ms !== undefined)
+    for (const ms of round) if (ms < fault.ms) milder.push({ ...fault, ms } as Fault)
+  if (fault.on === "task" && fault.attempt > 1) milder.push({ ...fault, attempt: 1 })
+  return milder
+}

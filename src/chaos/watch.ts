@@ -1,0 +1,190 @@
+/**
+ * What must hold at every moment, whatever happens (docs/GUARANTEES.md). Looks at what is written and at what is done, never at
+ * what the engine believes.
+ */
+import * as Effect from "effect/Effect"
+import { look } from "../engine/look.ts"
+import { TroupeError } from "../model/errors.ts"
+import { canonical, type Json } from "../model/json.ts"
+import type { Message, Outcome } from "../model/messages.ts"
+import type { Incarnation, Running } from "./execution.ts"
+import type { Scope } from "./globals.ts"
+import type { Stop } from "./kernel.ts"
+import { type Call, runId, type Violation } from "./story.ts"
+
+/** Most violations of one execution that are told. */
+const most = 10
+
+export class Watch {
+  readonly violations: Array<Violation> = []
+  /** A person has decided about the past: results may be given twice, tasks done again. */
+  isDecided = false
+  readonly #world: Running
+  #epoch = 0
+  #length = 0
+  /** Ends that are written, as `task#attempt`, and results, by task. */
+  readonly #ended = new Set<string>()
+  readonly #results = new Set<string>()
+  /** Deliveries of attempts that were called, by `key#attempt`, with the epoch of each. */
+  readonly #delivered = new Map<string, { readonly delivery: number; readonly epoch: number }>()
+  #isPaused = false
+  #resumes = 0
+  #isCancelled = false
+  #told: Outcome | undefined = undefined
+  #scopes: Array<Scope> = []
+
+  constructor(world: Running) {
+    this.#world = world
+  }
+
+  broken(promise: string, what: string): void {
+    if (this.violations.length < most) this.violations.push({ promise, what })
+  }
+
+  /** Something that no caller can be told about. Trouble that the plan made is no defect. */
+  defect(life: Incarnation, error: unknown): void {
+    if (life.isDead) return
+    if (error instanceof TroupeError && (error.code === "STALE_OWNER" || error.code.startsWith("STORAGE"))) return
+    if ((error as { name?: string }).name === "Planned") return
+    this.broken("G36", `a defect: ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`)
+  }
+
+  // ── what is written ──────────────────────────────────────────────────────────────────────────────
+
+  wrote(message: Message, epoch: number): void {
+    this.#length++
+    if (Math.abs(epoch) < this.#epoch)
+      this.broken("G24", `message ${this.#length - 1} is of epoch ${epoch}, after ${this.#epoch}`)
+    this.#epoch = Math.max(this.#epoch, Math.abs(epoch))
+    switch (message.type) {
+      case "run.submitted":
+        if (this.#length > 1) this.broken("G02", `message ${this.#length - 1} submits the run again`)
+        break
+      case "run.amended":
+      case "run.rolledBack":
+        this.decided()
+        break
+      case "attempt.succeeded":
+        if (this.#results.has(message.task)) this.broken("G04", `'${message.task}' has a second result`)
+        this.#results.add(message.task)
+        this.#end(message.task, message.attempt)
+        break
+      case "attempt.failed":
+      case "attempt.aborted":
+        this.#end(message.task, message.attempt)
+    }
+  }
+
+  #end(task: string, attempt: number): void {
+    const id = `${task}#${attempt}`
+    if (this.#ended.has(id)) this.broken("G04", `attempt ${id} has a second end`)
+    this.#ended.add(id)
+  }
+
+  /** From now on what was done may be done again. */
+  decided(): void {
+    this.isDecided = true
+    this.#ended.clear()
+    this.#results.clear()
+    this.#isCancelled = false
+    this.#told = undefined
+    this.#world.outcome = undefined
+  }
+
+  // ── what is done ─────────────────────────────────────────────────────────────────────────────────
+
+  called(call: Call, life: Incarnation): void {
+    const { task, attempt, delivery, key } = call
+    const id = `${task}#${attempt}`
+    if (this.#length === 0) this.broken("G06", `${id} is called before the run is written`)
+    if (this.#isPaused && !life.isStale) this.broken("G13", `${id} is called while the run is paused`)
+    if (this.#isCancelled && !life.isStale) this.broken("G12", `${id} is called after cancel was acknowledged`)
+    if (this.#told !== undefined && !life.isStale && !this.isDecided)
+      this.broken("G04", `${id} is called after the run has ended`)
+    if (this.#ended.has(id) && !life.isStale) this.broken("G04", `${id} is called after its end was written`)
+    if (attempt > 1 && !this.isDecided && !this.#ended.has(`${task}#${attempt - 1}`) && !life.isStale)
+      this.broken("G06", `${id} is called before the end of the attempt before it is written`)
+    const before = this.#delivered.get(`${key}#${attempt}`)
+    if (before !== undefined && life.epoch <= before.epoch && !life.isStale)
+      this.broken("G03", `${id} is called twice in one life`)
+    if (before !== undefined && delivery <= before.delivery && life.epoch > before.epoch)
+      this.broken("G03", `${id} is called as delivery ${delivery}, after ${before.delivery}`)
+    if (before === undefined || life.epoch > before.epoch)
+      this.#delivered.set(`${key}#${attempt}`, { delivery, epoch: life.epoch })
+  }
+
+  /** Pause is asked for; gives what to do once it is acknowledged. */
+  pausing(): () => void {
+    const resumes = this.#resumes
+    return () => {
+      // whoever asks for both at once does not know which is heard first
+      this.#isPaused = resumes === this.#resumes
+    }
+  }
+  resuming(): void {
+    this.#resumes++
+    this.#isPaused = false
+  }
+  cancelled(): void {
+    if (!this.isDecided) this.#isCancelled = true
+  }
+
+  told(outcome: Outcome): void {
+    if (this.#told !== undefined && !this.isDecided && !isSame(this.#told, outcome))
+      this.broken("G37", `the run was told to be ${this.#told.status}, and is ${outcome.status}`)
+    this.#told = outcome
+  }
+
+  // ── what does not go on ──────────────────────────────────────────────────────────────────────────
+
+  /** A body is waited for. */
+  waits(scope: Scope): void {
+    this.#scopes.push(scope)
+  }
+
+  /** Time is about to move: bodies that wait for nothing that is simulated may wait for something real. */
+  idle(_next: number): boolean {
+    if (this.#scopes.length === 0) return true
+    this.#scopes = this.#scopes.filter(({ isOver, life }) => !isOver && !life.isDead)
+    return true
+  }
+
+  stuck(stop: Stop): void {
+    const { life, kernel } = this.#world
+    const waits = this.#scopes.filter(({ isOver, pending }) => !isOver && pending === 0).map(({ name }) => name)
+    const run = life.engine?.runs.get(runId)
+    const state =
+      run === undefined
+        ? "it is not in memory"
+        : run.parked !== undefined
+          ? `it is parked: ${run.parked.message}`
+          : "it is in memory"
+    this.broken(
+      "G01 end",
+      `the run does not come to its end (${stop}, after ${kernel.steps} steps, life ${life.number}): ${state}${waits.length > 0 ? `; ${waits.join(", ")} does not settle` : ""}`
+    )
+  }
+
+  /** The run has come to its end: what is written says the same to whoever reads it afresh. */
+  ended(): void {
+    const { disk } = this.#world
+    const found = Effect.runSyncExit(look(disk.store, runId))
+    if (found._tag === "Failure") {
+      this.broken("G07", `what is written cannot be read: ${String(found.cause)}`)
+      return
+    }
+    const { state } = found.value
+    const outcome = this.#told!
+    if (state.status !== outcome.status)
+      this.broken("G07", `the run was told to be ${outcome.status}, its messages say ${state.status}`)
+    else if (outcome.status === "succeeded" && !isEqual(state.output, outcome.value))
+      this.broken("G07", "the run was told a result that its messages do not give")
+  }
+}
+
+const isSame = (one: Outcome, other: Outcome): boolean =>
+  one.status === other.status &&
+  (one.status !== "succeeded" || other.status !== "succeeded" || isEqual(one.value, other.value))
+
+const isEqual = (one: unknown, other: unknown): boolean =>
+  one === other || canonical(one as Json) === canonical(other as Json)
