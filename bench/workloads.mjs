@@ -34,7 +34,7 @@ const layered = (tasks, layers) => {
 }
 
 const shapes = new Map()
-export const graphOf = (tasks) => {
+const graphOf = (tasks) => {
   if (!shapes.has(tasks)) shapes.set(tasks, layered(tasks, Math.max(10, tasks / 100)))
   return shapes.get(tasks)
 }

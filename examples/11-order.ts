@@ -1,5 +1,5 @@
 // Kill it at any moment (`kill -9`, Ctrl-C, the power switch) and start it again: it goes on where it was, and no step that was
-// done is done twice. `node examples/11-order.ts [store file]`; delete the file to begin a new order.
+// done is done twice. `npx node examples/11-order.ts [store file]`; delete the file to begin a new order.
 import { Orchestrator, task, type, workflow } from "troupe"
 
 const step = (name: string, ms: number) =>

@@ -7,7 +7,7 @@ import { type CacheOptions, type Json, Orchestrator, task, type, type Workflow, 
 import { type JournalService, memoryJournal, sqliteJournal } from "troupe/storage"
 import { afterAll, describe, expect, test } from "vitest"
 import { type Opened, openEngine } from "../src/engine/orchestrator.ts"
-import { standing } from "./world.ts"
+import { settle, standing } from "../test/clock.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "troupe-cache-"))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -66,12 +66,11 @@ const station = async (journal: JournalService) => {
     opened = await Effect.runPromise(openEngine({ store: journal, onDefect: () => {} }, time.context))
   }
   await live()
-  const settle = () => new Promise<void>((resolve) => setImmediate(resolve))
   return {
     calls,
     flows,
     now: time.now,
-    tick: (ms: number) => time.move(ms, settle),
+    tick: (ms: number) => time.move(ms, () => settle(1)),
     restart: async () => {
       await new Orchestrator(opened).close()
       await live()

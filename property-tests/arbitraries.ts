@@ -3,6 +3,7 @@ import { fc } from "@fast-check/vitest"
 import type { TaskIR, WorkflowIR } from "troupe"
 import { task, type } from "troupe"
 import { deepFreeze } from "../src/model/json.ts"
+import { settle } from "../test/clock.ts"
 
 /** A graph: for each task the earlier ones that it waits for. */
 export const graph = (most: number): fc.Arbitrary<ReadonlyArray<ReadonlyArray<number>>> =>
@@ -69,13 +70,11 @@ export const stage = () => {
         })
       })
   })
-  /** Lets everything that can happen without the test happen. */
-  const settle = () => new Promise<void>((resolve) => setImmediate(resolve))
   /** Ends one of the waiting tasks. */
   const endOne = async (pick: number) => {
     const [chosen] = waiting.splice(pick % waiting.length, 1)
     chosen!.end()
-    await settle()
+    await settle(1)
   }
-  return { step, waiting, log, settle, endOne }
+  return { step, waiting, log, settle: () => settle(1), endOne }
 }

@@ -8,7 +8,7 @@ import { Orchestrator, task, type, workflow } from "troupe"
 import { type SqliteJournal, sqliteJournal } from "troupe/storage"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { type Opened, openEngine } from "../src/engine/orchestrator.ts"
-import { standing, trust } from "./world.ts"
+import { standing, trust } from "../test/clock.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "troupe-once-"))
 let files = 0

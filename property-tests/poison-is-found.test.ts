@@ -4,7 +4,7 @@ import { load, Orchestrator, task, type } from "troupe"
 import { memoryJournal } from "troupe/storage"
 import { describe, expect, test as plain } from "vitest"
 import { type Opened, openEngine } from "../src/engine/orchestrator.ts"
-import { standing } from "./world.ts"
+import { settle, standing } from "../test/clock.ts"
 
 interface Life {
   /** Lengths of the steps of each innocent run. */
@@ -50,9 +50,6 @@ const lives = async ({ innocents, culprits }: Life) => {
     { ir: 1, name: "culprit", tasks: [{ id: "boom", task: "strike", input: { $: "input" } }], output: { $: "boom" } },
     { strike }
   )
-  const settle = async () => {
-    for (let i = 0; i < 6; i++) await new Promise<void>((resolve) => setImmediate(resolve))
-  }
   const boot = async () => {
     boots++
     isDead = false

@@ -3,9 +3,6 @@
  * `crash` leaves an owner as a killed process would; `live` opens the next one.
  */
 import { fc } from "@fast-check/vitest"
-import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { TaskIR, Workflow, WorkflowIR } from "troupe"
 import { load, Orchestrator, task, type } from "troupe"
@@ -13,58 +10,7 @@ import { memoryJournal } from "troupe/storage"
 import { type Opened, openEngine } from "../src/engine/orchestrator.ts"
 import "../src/model/document.ts"
 import { canonical, deepFreeze, type Json } from "../src/model/json.ts"
-
-/** A clock that stands until it is told to move. */
-export const standing = (start = 1_000_000) => {
-  let now = start
-  const sleepers = new Set<{ readonly at: number; readonly wake: () => void }>()
-  const nanos = () => BigInt(now) * 1_000_000n
-  const clock = {
-    currentTimeMillisUnsafe: () => now,
-    currentTimeMillis: Effect.sync(() => now),
-    currentTimeNanosUnsafe: nanos,
-    currentTimeNanos: Effect.sync(nanos),
-    monotonicTimeNanosUnsafe: nanos,
-    monotonicTimeNanos: Effect.sync(nanos),
-    sleep: (duration: Duration.Duration) =>
-      Effect.callback<void>((resume) => {
-        const sleeper = { at: now + Duration.toMillis(duration), wake: () => resume(Effect.void) }
-        sleepers.add(sleeper)
-        return Effect.sync(() => void sleepers.delete(sleeper))
-      })
-  } as Clock.Clock
-  return {
-    context: Context.make(Clock.Clock, clock) as Context.Context<never>,
-    now: () => now,
-    /** Wakes in order whoever sleeps until then; `settle` lets each do what it woke for. */
-    move: async (ms: number, settle: () => Promise<void>) => {
-      const until = now + ms
-      for (;;) {
-        const next = [...sleepers].sort((a, b) => a.at - b.at)[0]
-        if (next === undefined || next.at > until) break
-        now = Math.max(now, next.at)
-        sleepers.delete(next)
-        next.wake()
-        await settle()
-      }
-      now = until
-    },
-    /** It is later at once: whoever is due wakes in this very turn. */
-    jump: (ms: number) => {
-      now += ms
-      for (const sleeper of [...sleepers].sort((a, b) => a.at - b.at)) {
-        if (sleeper.at > now) return
-        sleepers.delete(sleeper)
-        sleeper.wake()
-      }
-    }
-  }
-}
-
-/** Nobody is suspected of having ended the process: that has properties of its own (poison-is-found). */
-export const trust = async ({ recovery }: Opened): Promise<void> => {
-  for (const id of recovery.held) recovery.acquit(await Effect.runPromise(recovery.load(id)))
-}
+import { settle, standing, trust } from "../test/clock.ts"
 
 export interface Start {
   readonly key: string
@@ -127,10 +73,6 @@ export const world = async (
   const flow: Workflow = await load(ir, { step, plan })
   let opened: Opened
   let orchestrator: Orchestrator
-  const settle = async () => {
-    // an append, its delivery and what follows take some turns each
-    for (let i = 0; i < 12; i++) await new Promise<void>((resolve) => setImmediate(resolve))
-  }
   const live = async () => {
     opened = await Effect.runPromise(
       openEngine(
@@ -175,7 +117,7 @@ export const world = async (
       await settle()
     },
     tick: async (ms: number) => {
-      await time.move(ms, settle)
+      await time.move(ms)
       await settle()
     },
     crash: async () => {

@@ -34,6 +34,7 @@ import {
   type RunCancelled,
   type RunFailed,
   type RunNotFound,
+  type RunPoisoned,
   type SchemaMismatch,
   type StateChanged,
   type StatementRefused,
@@ -62,9 +63,13 @@ export type SubmitError =
   | OrchestratorClosed
   | JournalError
 export type TransactionError = SubmitError | TransactionsUnsupported | TransactionMisused | StatementRefused
-export type RunError = RunFailed | RunCancelled | OrchestratorClosed
+/** A run that has left memory is read again, and retention may have removed it. */
+export type ReadError = RunNotFound | JournalError
+export type OutcomeError = RunPoisoned | OrchestratorClosed | ReadError
+export type RunError = RunFailed | RunCancelled | OutcomeError
+export type SteerError = OrchestratorClosed | ReadError
 
-export type DecisionError = AmendmentRefused | StateChanged | OrchestratorClosed | JournalError
+export type DecisionError = AmendmentRefused | StateChanged | SteerError
 
 export type AnswerError =
   | GateUnknown
@@ -73,8 +78,7 @@ export type AnswerError =
   | NotJson
   | LimitExceeded
   | VersionUnavailable
-  | OrchestratorClosed
-  | JournalError
+  | SteerError
 
 /** One execution of a workflow; `G` are the answers that its gates take, by path. */
 export interface Run<O, G = any> {
@@ -82,15 +86,15 @@ export interface Run<O, G = any> {
   /** What the workflow gives back. */
   readonly result: Effect.Effect<O, RunError>
   /** Waits for the end, whatever it is. */
-  readonly outcome: Effect.Effect<WorkflowResult<O>, OrchestratorClosed>
-  readonly status: Effect.Effect<RunState>
-  readonly tasks: Effect.Effect<{ readonly [task: string]: TaskStatus }>
+  readonly outcome: Effect.Effect<WorkflowResult<O>, OutcomeError>
+  readonly status: Effect.Effect<RunState, ReadError>
+  readonly tasks: Effect.Effect<{ readonly [task: string]: TaskStatus }, ReadError>
   readonly history: Effect.Effect<ReadonlyArray<Message>, JournalError>
-  readonly pause: (cause?: Cause) => Effect.Effect<boolean, JournalError | OrchestratorClosed>
-  readonly resume: (cause?: Cause) => Effect.Effect<boolean, JournalError | OrchestratorClosed>
-  readonly cancel: (options?: CancelOptions) => Effect.Effect<boolean, JournalError | OrchestratorClosed>
+  readonly pause: (cause?: Cause) => Effect.Effect<boolean, SteerError>
+  readonly resume: (cause?: Cause) => Effect.Effect<boolean, SteerError>
+  readonly cancel: (options?: CancelOptions) => Effect.Effect<boolean, SteerError>
   /** What became of each of its tasks so far. */
-  readonly report: Effect.Effect<ReadonlyArray<TaskResult>>
+  readonly report: Effect.Effect<ReadonlyArray<TaskResult>, ReadError>
   /** Failed tasks begin anew: the one at this path, or all. */
   readonly retry: (task?: string, options?: DecisionOptions) => Effect.Effect<void, DecisionError>
   /** A task that failed, or is at work, gets this result. */
@@ -163,10 +167,10 @@ export const transaction = <A>(
   )
 
 /** A run by id. */
-export const get = <O = unknown, G = any>(id: string): Effect.Effect<Run<O, G>, RunNotFound | InvalidId, Troupe> =>
+export const get = <O = unknown, G = any>(id: string): Effect.Effect<Run<O, G>, InvalidId | ReadError, Troupe> =>
   Effect.flatMap(Troupe, ({ orchestrator }) =>
     Effect.map(
-      asked<PromiseRun<O, G>, RunNotFound | InvalidId>(() => orchestrator.get<O, G>(id)),
+      asked<PromiseRun<O, G>, InvalidId | ReadError>(() => orchestrator.get<O, G>(id)),
       runOf<O, G>
     )
   )
@@ -180,7 +184,7 @@ export const list = (
   options?: ListOptions
 ): Effect.Effect<
   { readonly runs: ReadonlyArray<RunOverview>; readonly cursor: string | undefined },
-  InvalidOption,
+  InvalidOption | JournalError,
   Troupe
 > => Effect.flatMap(Troupe, ({ orchestrator }) => asked(() => orchestrator.list(options)))
 
@@ -188,13 +192,13 @@ const runOf = <O, G>(run: PromiseRun<O, G>): Run<O, G> => ({
   id: run.id,
   result: asked(() => run.result()),
   outcome: asked(() => run.outcome()),
-  status: Effect.promise(() => run.status()),
-  tasks: Effect.promise(() => run.tasks()),
+  status: asked(() => run.status()),
+  tasks: asked(() => run.tasks()),
   history: asked(() => run.history()),
   pause: (cause) => asked(() => run.pause(cause)),
   resume: (cause) => asked(() => run.resume(cause)),
   cancel: (options) => asked(() => run.cancel(options)),
-  report: Effect.promise(() => run.report()),
+  report: asked(() => run.report()),
   retry: (task, options) => asked(() => run.retry(task, options)),
   skip: (task, value, options) => asked(() => run.skip(task, value, options)),
   rollback: (to, options) => asked(() => run.rollback(to, options)),

@@ -1,6 +1,6 @@
 // Docs that run stay true: every `ts check` example in the sources is executed, and its `// =>` compared.
 import { spawnSync } from "node:child_process"
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { stripTypeScriptTypes } from "node:module"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -60,6 +60,22 @@ describe("programs in the README and the guides", () => {
       rmSync(file)
     }
   })
+})
+
+test("what a reader is told to run works where the installed Node is too old for TypeScript", () => {
+  const root = fileURLToPath(new URL("..", import.meta.url))
+  const told = ["README.md", "CONTRIBUTING.md", "docs", "examples"].flatMap((place) =>
+    statSync(join(root, place)).isFile()
+      ? [join(root, place)]
+      : readdirSync(join(root, place), { recursive: true, withFileTypes: true })
+          .filter((entry) => entry.isFile() && /\.(md|ts)$/.test(entry.name))
+          .map((entry) => join(entry.parentPath, entry.name))
+  )
+  const lines = told.flatMap((file) => readFileSync(file, "utf8").split("\n"))
+  const commands = lines.flatMap((line) => line.match(/(npx )?\bnode \S+\.ts\b/g) ?? [])
+  expect(commands.length).toBeGreaterThan(2)
+  // the Node that comes along as a package
+  expect(commands.filter((command) => !command.startsWith("npx "))).toEqual([])
 })
 
 describe("examples in the docs", () => {

@@ -6,11 +6,15 @@ import * as Layer from "effect/Layer"
 import { TestClock } from "effect/testing"
 import { task, type, workflow } from "troupe"
 import * as T from "troupe/effect"
+import { JournalBusy, type JournalService, memoryJournal } from "troupe/storage"
 import { describe, expect, test } from "vitest"
+import { sealed } from "../src/model/run-export.ts"
 
 const num = task("num", { in: type<number>(), out: type<number>(), run: (n) => n + 1 })
 const run = <A, E>(program: Effect.Effect<A, E, T.Troupe>, options?: Parameters<typeof T.layer>[0]) =>
   Effect.runPromise(Effect.exit(Effect.provide(program, T.layer(options))))
+const tagOf = <A, E extends { readonly _tag: string }, R>(ask: Effect.Effect<A, E, R>) =>
+  Effect.match(ask, { onSuccess: () => "answered", onFailure: ({ _tag }): string => _tag })
 
 describe("the Effect face", () => {
   test("submits, asks and waits; the orchestrator ends with its scope", async () => {
@@ -43,6 +47,53 @@ describe("the Effect face", () => {
     )
     expect(exit).toEqual(Exit.succeed("no"))
     expect(Exit.isFailure(await run(T.get("nope")))).toBe(true)
+  })
+  test("what a store cannot answer is a typed error, also for a run that only waits and was read again", async () => {
+    const busy = new JournalBusy({ path: "runs.db" })
+    let isBusy = false
+    const journal = memoryJournal({ isDurable: true })
+    const store: JournalService = {
+      ...journal,
+      find: (id) => (isBusy ? Effect.fail(busy) : journal.find(id)),
+      list: (query) => (isBusy ? Effect.fail(busy) : journal.list(query))
+    }
+    const nap = workflow("nap", type<null>())
+      .sleep("z", "1h")
+      .returns(($) => $.z)
+    const program = Effect.gen(function* () {
+      const waiting = yield* T.submit(nap, null, { id: "n" })
+      // it leaves memory soon
+      yield* Effect.sleep(50)
+      isBusy = true
+      const { status, tasks, report } = waiting
+      const asked = [tagOf(status), tagOf(tasks), tagOf(report), tagOf(waiting.pause()), tagOf(T.get("n"))]
+      return yield* Effect.all([...asked, tagOf(T.list())])
+    })
+    expect(await run(program, { store })).toEqual(Exit.succeed(Array(6).fill("JournalBusy")))
+  })
+  test("a run that was left alone for killing the process fails as that, in the type as well", async () => {
+    const error = { task: "z", code: "POISON", message: "it kills" }
+    const nap = workflow("nap", type<null>())
+      .sleep("z", "1h")
+      .returns(($) => $.z)
+    const program = Effect.gen(function* () {
+      const { orchestrator } = yield* T.Troupe
+      yield* T.submit(nap, null, { id: "n" })
+      return yield* Effect.promise(() => orchestrator.exportRun("n"))
+    })
+    const exit = await run(program, { store: memoryJournal({ isDurable: true }) })
+    const { checksum: _, ...content } = JSON.parse(JSON.stringify(Exit.isSuccess(exit) ? exit.value : undefined))
+    const alone = sealed({ ...content, status: "quarantined", error })
+    const other = Effect.gen(function* () {
+      const { orchestrator } = yield* T.Troupe
+      yield* Effect.promise(() => orchestrator.importRun(JSON.parse(JSON.stringify(alone))))
+      const { outcome, result } = yield* T.get("n")
+      return [
+        yield* Effect.catchTag(outcome, "RunPoisoned", ({ task }) => Effect.succeed(task)),
+        yield* Effect.catchTag(result, "RunPoisoned", ({ task }) => Effect.succeed(task))
+      ]
+    })
+    expect(await run(other, { store: memoryJournal({ isDurable: true }) })).toEqual(Exit.succeed(["z", "z"]))
   })
   test("bodies may be Effects with services of their own, interrupted when they are cancelled", async () => {
     class Rate extends Context.Service<Rate, number>()("test/Rate") {}

@@ -115,7 +115,6 @@ test("names of troupe/storage", async () => {
   expect(await names(import("../src/storage/index.ts"))).toMatchInlineSnapshot(`
     [
       "BackupRefused",
-      "Journal",
       "JournalBroken",
       "JournalBusy",
       "JournalCorrupt",
@@ -125,7 +124,6 @@ test("names of troupe/storage", async () => {
       "StoreInUse",
       "StoreUnusable",
       "laws",
-      "layerMemory",
       "memoryJournal",
       "sqliteJournal",
     ]

@@ -1,5 +1,5 @@
 // Turns a recorded workflow (format workflow/1) into a Troupe document: every task keeps its order and its measured length.
-// As a command: node examples/data/convert.ts IN.json[.gz] OUT.json
+// As a command: npx node examples/data/convert.ts IN.json[.gz] OUT.json
 import { readFileSync, writeFileSync } from "node:fs"
 import { gunzipSync } from "node:zlib"
 import type { TaskIR, WorkflowIR } from "troupe"
@@ -47,7 +47,7 @@ export const convert = (
 if (import.meta.main) {
   const [from, to] = process.argv.slice(2)
   if (from === undefined || to === undefined) {
-    console.error("usage: node examples/data/convert.ts IN.json[.gz] OUT.json")
+    console.error("usage: npx node examples/data/convert.ts IN.json[.gz] OUT.json")
     process.exit(2)
   }
   const ir = convert(readRecorded(from))

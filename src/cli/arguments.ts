@@ -116,3 +116,16 @@ export const readJson = (given: string, option: string): unknown => {
     )
   }
 }
+
+/** By what `--var-scale` divides all waits. */
+export const timeScale = (given: Given): number => {
+  const scale = given.number("var-scale") ?? 1
+  if (!(scale > 0)) throw new CommandError(`'--var-scale' needs a number above 0 and got '${scale}'`, "usage")
+  return scale
+}
+
+/** What somebody types to allow the same again. */
+export const allowAgain = (given: Given): string => {
+  const allow = given.text("allow")
+  return allow === undefined ? "" : ` --allow ${allow}`
+}

@@ -1,12 +1,9 @@
 /** Who asks for something, and why: kept in the history of the run. */
 import { userInfo } from "node:os"
+import { type Cause, said } from "../model/messages.ts"
 import type { Given } from "./arguments.ts"
 
-export const causeOf = (given: Given): { readonly who?: string; readonly why?: string } => {
-  const who = given.text("who") ?? userName()
-  const why = given.text("why")
-  return { ...(who === undefined ? {} : { who }), ...(why === undefined ? {} : { why }) }
-}
+export const causeOf = (given: Given): Cause => said({ who: given.text("who") ?? userName(), why: given.text("why") })
 
 /** Containers may run as a user without a name. */
 const userName = (): string | undefined => {

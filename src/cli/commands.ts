@@ -3,7 +3,7 @@
 import { suggest } from "../model/ids.ts"
 import type { Given } from "./arguments.ts"
 import { bold, dim } from "./output.ts"
-import { causeOptions, fileStoreOption, gateCommands, jsonOption, steering } from "./steering.ts"
+import { causeOptions, fileStoreOption, gateCommands, jsonOption, steering } from "./verbs.ts"
 
 export type Command = (given: Given) => Promise<number>
 
@@ -150,7 +150,7 @@ export const commands = {
   check: {
     summary: "list everything that is wrong with a workflow",
     positionals: ["FILE"],
-    options: { ...exportOption, ...allowOption, json: { help: "print one JSON value" } },
+    options: { ...exportOption, ...allowOption, ...jsonOption },
     example: "troupe check hello.yaml --json",
     load: async () => (await import("./commands/check.ts")).check
   },
@@ -164,7 +164,7 @@ export const commands = {
         help: "which ready task goes first: critical-path (default), priority, fifo, shortest, longest"
       },
       ...exportOption,
-      json: { help: "print one JSON value" }
+      ...jsonOption
     },
     example: `troupe plan hello.json --resources '{"cpu": 4}'`,
     load: async () => (await import("./commands/plan.ts")).plan
@@ -179,31 +179,26 @@ export const commands = {
   backup: {
     summary: "copy a store into a new file, also while another process works with it",
     positionals: ["FILE"],
-    options: { store: { value: "STORE", help: "sqlite:PATH" }, json: { help: "print one JSON value" } },
-    example: "troupe backup copy.db --store sqlite:troupe.db",
+    options: { ...fileStoreOption, ...jsonOption },
+    example: "troupe backup copy.db",
     load: async () => (await import("./commands/backup.ts")).backup
   },
   "export-run": {
     summary: "write one run with its definition and history to a file",
     positionals: ["ID"],
     options: {
-      store: { value: "STORE", help: "sqlite:PATH" },
       out: { value: "FILE", help: "where to (default: ID.run.json); - for standard output" },
       "good-part": { help: "of a damaged run, what comes before the damage" },
-      json: { help: "print one JSON value" }
+      ...fileStoreOption,
+      ...jsonOption
     },
-    example: "troupe export-run r-17 --store sqlite:troupe.db",
+    example: "troupe export-run r-17",
     load: async () => (await import("./commands/export-run.ts")).exportRun
   },
   "import-run": {
     summary: "take in a run that was exported from another store",
     positionals: ["FILE"],
-    options: {
-      store: { value: "STORE", help: "sqlite:PATH" },
-      who: { value: "NAME", help: "who asks, kept in the history" },
-      why: { value: "TEXT", help: "why, kept in the history" },
-      json: { help: "print one JSON value" }
-    },
+    options: { ...causeOptions, ...fileStoreOption, ...jsonOption },
     example: "troupe import-run r-17.run.json --store sqlite:other.db",
     load: async () => (await import("./commands/import-run.ts")).importRun
   },

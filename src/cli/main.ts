@@ -1,5 +1,5 @@
 /** The `troupe` command: a thin face over the public API. Commands are loaded when they are used, so that starting is quick. */
-import { TroupeError } from "../model/errors.ts"
+import { ImportRefused, TroupeError } from "../model/errors.ts"
 import { suggest } from "../model/ids.ts"
 import { parse } from "./arguments.ts"
 import { type CommandName, commandHelp, commands, generalHelp } from "./commands.ts"
@@ -63,6 +63,8 @@ const complain = (error: unknown, json: boolean): number => {
 }
 
 const exitOf = (error: TroupeError): CommandError["kind"] => {
+  // a file that is no run is wrong like a workflow file that is none
+  if (error instanceof ImportRefused) return error.reason === "exists" ? "failed" : "invalid"
   switch (error._tag) {
     case "InvalidWorkflow":
       return "invalid"
@@ -70,6 +72,7 @@ const exitOf = (error: TroupeError): CommandError["kind"] => {
     case "InvalidId":
     case "IdempotencyMismatch":
     case "SchemaMismatch":
+    case "BackupRefused":
       return "usage"
     case "RequestRefused":
       return error.code === "IDEMPOTENCY_MISMATCH" || error.code === "SCHEMA_MISMATCH" ? "usage" : "failed"

@@ -19,7 +19,7 @@ export interface FileStore {
   readonly option: string
 }
 
-export const storeDefault = "sqlite:.troupe/troupe.db"
+const storeDefault = "sqlite:.troupe/troupe.db"
 const kinds = "stores: memory, sqlite:PATH"
 
 export const storeOf = (given: Given): Store => {
@@ -32,9 +32,12 @@ export const storeOf = (given: Given): Store => {
       ? `'${named.slice(0, named.indexOf(":"))}' stores are not there: runs are written to one file`
       : `the store '${named}' is not known`,
     "usage",
-    kinds
+    isPath(named) ? `did you mean 'sqlite:${named}'?` : kinds
   )
 }
+
+/** A path as people forget to say what it leads to; `mongodb://…` and the like are none. */
+const isPath = (named: string): boolean => /[/\\]|\.(?:db|sqlite3?)$/.test(named) && !/^[\w+]{2,}:/.test(named)
 
 /** The store of a command that has no use for one that ends with it. */
 export const fileStoreOf = (given: Given): FileStore => {
@@ -60,6 +63,8 @@ export interface SessionOptions {
   readonly engine?: OrchestratorOptions
 }
 
+/** How long `run` and `resume` wait for another process that has the store, in milliseconds. */
+export const patienceMs = 5_000
 const pollMs = 50
 
 /** Takes a store over; rejects with `StoreInUse` while another process has it. */

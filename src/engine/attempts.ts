@@ -28,6 +28,7 @@ import { standardCheck } from "../model/schemas.ts"
 import type { TaskContext, TaskDef } from "../model/task.ts"
 import { InTransaction, type Transaction } from "../model/transaction.ts"
 import type { Code, PureFunction } from "../model/workflow.ts"
+import { atOnce, isThenable } from "./at-once.ts"
 import { type Allow, builtins } from "./builtin.ts"
 import { cacheKeyOf } from "./caching.ts"
 import type { Router } from "./router.ts"
@@ -417,23 +418,11 @@ export class Attempts {
 const inputOf = ({ task, frame, isItem }: Place): Json | undefined =>
   isItem && task!.structure.kind === "map" ? task!.structure.itemInput(frame) : task!.input(frame)
 
-const isThenable = (value: unknown): value is PromiseLike<unknown> =>
-  typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function"
-
 /** A result in a transaction is checked there. */
 const checked = (value: unknown, check: Check | undefined): unknown =>
   check === undefined ? value : chain(value, (one) => (one instanceof InTransaction ? one : check(one)))
 
 const resultOf = (value: unknown): Result => (value instanceof InTransaction ? value : toJson(value))
-
-/** Inside a transaction nothing can be waited for. */
-const atOnce = (value: unknown): unknown => {
-  if (!isThenable(value) && !Effect.isEffect(value)) return value
-  // nobody hears how it ends
-  if (isThenable(value)) value.then(ignore, ignore)
-  throw new TransactionMisused({ how: "async" })
-}
-const ignore = () => {}
 
 /** Goes on with a value that may still be on its way; stays in the same turn when it is there already. */
 const chain = (value: unknown, next: (value: unknown) => unknown): unknown => {

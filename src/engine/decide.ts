@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import { AmendmentRefused, StateChanged, type TroupeError } from "../model/errors.ts"
 import type { Json } from "../model/json.ts"
-import type { Cause, Message, RunAmended, RunRolledBack } from "../model/messages.ts"
+import { type Cause, type Message, type RunAmended, type RunRolledBack, said } from "../model/messages.ts"
 import { counted } from "./amend.ts"
 import type { Engine } from "./engine.ts"
 import { type Past, type Rehearsal, withMessage } from "./past.ts"
@@ -83,11 +83,6 @@ const amended = (
   forget: forget.map(({ seq }) => seq).sort((a, b) => a - b),
   give,
   ...said(options)
-})
-
-const said = ({ who, why }: Cause): Cause => ({
-  ...(who === undefined ? {} : { who }),
-  ...(why === undefined ? {} : { why })
 })
 
 const refusal = (run: LiveRun, task: string | undefined, failures: ReadonlyArray<{ readonly task: string }>) => {

@@ -17,21 +17,14 @@ import {
 import { requireId } from "../model/ids.ts"
 import type { TaskIR, WorkflowIR } from "../model/ir.ts"
 import { deepFreeze, type Json, toJson } from "../model/json.ts"
-import {
-  type Cause,
-  isTerminal,
-  type Message,
-  type Outcome,
-  type RunStatus,
-  type TaskStatus
-} from "../model/messages.ts"
+import { type Cause, type Message, type Outcome, type RunStatus, said, type TaskStatus } from "../model/messages.ts"
 import { definition } from "../model/nested.ts"
 import type { RunExport } from "../model/run-export.ts"
 import { standardCheck } from "../model/schemas.ts"
 import { type TaskDef, workPolicy } from "../model/task.ts"
 import { isWorkflow, makeWorkflow, type Workflow } from "../model/workflow.ts"
 import { BackupRefused, type JournalError } from "../storage/errors.ts"
-import type { Backup, JournalService } from "../storage/journal.ts"
+import type { Backup, JournalService, RunRecord } from "../storage/journal.ts"
 import { memoryJournal } from "../storage/memory.ts"
 import type { Allow } from "./builtin.ts"
 import { type DecisionOptions, retry, rollback, skip } from "./decide.ts"
@@ -39,6 +32,7 @@ import { Engine, type EngineOptions } from "./engine.ts"
 import { answer, reject, signal } from "./gates.ts"
 import { Inbox } from "./inbox.ts"
 import { type OrchestratorTransaction, type Prepare, transaction } from "./outbox.ts"
+import { pageOf } from "./pages.ts"
 import { Poison } from "./poison.ts"
 import {
   overviewOf,
@@ -338,23 +332,12 @@ export class Orchestrator implements AsyncDisposable {
     const { writer, runs, options: settings } = this.#engine
     await Effect.runPromise(writer.flush())
     const now = this.#engine.now()
+    const see = (record: RunRecord) => {
+      const live = runs.get(record.run)
+      return live === undefined ? overviewOf(record) : stateOf(live, now)
+    }
     // what a store in memory holds about runs is not kept up to date: the runs themselves are there
-    const hasEnded = status === undefined || !settings.journal.isDurable ? undefined : isTerminal(status)
-    const ended = status !== undefined && hasEnded === true ? { status: [status] } : undefined
-    const found: Array<RunOverview> = []
-    let next = cursor
-    do {
-      const page = await Effect.runPromise(
-        settings.journal.list({ workflow, hasEnded, ...ended, limit: limit - found.length, cursor: next })
-      )
-      for (const record of page.runs) {
-        const live = runs.get(record.run)
-        const state = live === undefined ? overviewOf(record) : stateOf(live, now)
-        if (status === undefined || state.status === status) found.push(state)
-      }
-      next = page.cursor
-    } while (next !== undefined && found.length < limit)
-    return { runs: found, cursor: next }
+    return pageOf(settings.journal, { status, workflow, limit, cursor }, see, settings.journal.isDurable)
   }
 
   /** A run as one JSON value, with its definition and all its messages; `importRun` of any other store takes it. */
@@ -754,11 +737,6 @@ class RunHandle<O, G> implements Run<O, G> {
 
 /** Whether a run that has ended cannot be asked for any more: what is known of its end stays true. */
 const isForgotten = ({ _tag }: TroupeError): boolean => _tag === "RunNotFound" || _tag === "OrchestratorClosed"
-
-const said = ({ who, why }: Cause): Cause => ({
-  ...(who === undefined ? {} : { who }),
-  ...(why === undefined ? {} : { why })
-})
 
 const workflowResult = <O>(run: LiveRun, outcome: Outcome): WorkflowResult<O> => ({
   run: run.id,

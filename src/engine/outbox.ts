@@ -17,6 +17,7 @@ import type { TaskDef } from "../model/task.ts"
 import type { Transaction } from "../model/transaction.ts"
 import type { Workflow } from "../model/workflow.ts"
 import { JournalBroken } from "../storage/errors.ts"
+import { atOnce } from "./at-once.ts"
 import type { Engine } from "./engine.ts"
 import type { LiveRun } from "./run.ts"
 import type { Delivery } from "./writer.ts"
@@ -94,11 +95,7 @@ class Outbox {
       this.#isOver = true
     }
     if (this.unwritten !== undefined) throw new TransactionMisused({ how: "open" })
-    const { value } = this
-    if (Effect.isEffect(value) || isPromise(value)) {
-      if (isPromise(value)) value.then(ignore, ignore)
-      throw new TransactionMisused({ how: "async" })
-    }
+    atOnce(this.value)
     return this.batch
   }
 
@@ -141,10 +138,6 @@ const now = <A>(asked: Effect.Effect<A, TroupeError>): A => {
   if (Exit.isSuccess(exit)) return exit.value
   throw Cause.squash(exit.cause)
 }
-
-const isPromise = (value: unknown): value is PromiseLike<unknown> =>
-  typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function"
-const ignore = () => {}
 
 const isUnsure = (exit: Exit.Failure<void, unknown>): boolean => {
   const error = Cause.squash(exit.cause)

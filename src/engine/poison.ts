@@ -12,6 +12,7 @@ import type { JournalError } from "../storage/errors.ts"
 import type { RunRecord } from "../storage/journal.ts"
 import { later } from "./background.ts"
 import type { Engine } from "./engine.ts"
+import { eachUnfinished } from "./pages.ts"
 import { isResting, type Recovery } from "./recovery.ts"
 import type { LiveRun } from "./run.ts"
 
@@ -72,12 +73,9 @@ export class Poison {
     const { journal, claim } = this.#engine.options
     if (claim.wasClean) return Effect.void
     return Effect.gen({ self: this }, function* () {
-      let cursor: string | undefined
-      do {
-        const page = yield* journal.list({ hasEnded: false, oldestFirst: true, limit: 1_000, cursor })
-        for (const record of page.runs) if (!isResting(record)) this.look(record)
-        cursor = page.cursor
-      } while (cursor !== undefined)
+      yield* eachUnfinished(journal, (record) => {
+        if (!isResting(record)) this.look(record)
+      })
       yield* this.judge()
       this.#recovery.held.clear()
     })

@@ -12,6 +12,7 @@ import { JournalCorrupt, type JournalError } from "../storage/errors.ts"
 import type { JournalService, RunRecord } from "../storage/journal.ts"
 import { reachOf } from "./amend.ts"
 import type { Engine } from "./engine.ts"
+import { eachUnfinished } from "./pages.ts"
 import type { Past } from "./past.ts"
 import type { LiveRun } from "./run.ts"
 import { Visits } from "./visits.ts"
@@ -20,8 +21,6 @@ import { Visits } from "./visits.ts"
 const turn = 256
 /** Histories up to so many messages are read at once, without asking for a snapshot first. */
 const shortMost = 250
-/** Most unfinished runs that one page of the journal brings. */
-const page = 1_000
 
 export class Recovery {
   readonly #engine: Engine
@@ -45,14 +44,11 @@ export class Recovery {
   /** Learns which runs are unfinished; none is in memory yet. `seen` hears of those that do not only wait. */
   begin(seen: (record: RunRecord) => void = () => {}): Effect.Effect<void, JournalError> {
     return Effect.gen({ self: this }, function* () {
-      for (const isAsleep of [true, false]) {
-        let cursor: string | undefined
-        do {
-          const found = yield* this.#journal.list({ hasEnded: false, isAsleep, oldestFirst: true, limit: page, cursor })
-          for (const record of found.runs) if (this.#expect(record)) seen(record)
-          cursor = found.cursor
-        } while (cursor !== undefined)
+      const see = (record: RunRecord) => {
+        if (this.#expect(record)) seen(record)
       }
+      yield* eachUnfinished(this.#journal, see, true)
+      yield* eachUnfinished(this.#journal, see, false)
     })
   }
 

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import { ImportRefused, InvalidId, LimitExceeded, RunCompacted, RunNotFound, TroupeError } from "../model/errors.ts"
 import { requireId } from "../model/ids.ts"
 import type { WorkflowIR } from "../model/ir.ts"
-import type { Cause, Message, RunImported } from "../model/messages.ts"
+import { type Cause, type Message, type RunImported, said } from "../model/messages.ts"
 import { type RunExport, readExport, sealed } from "../model/run-export.ts"
 import { hashOf, makeWorkflow } from "../model/workflow.ts"
 import { JournalCorrupt, type JournalError } from "../storage/errors.ts"
@@ -123,7 +123,7 @@ const rehearse = (engine: Engine, { run, messages, epochs }: RunExport, workflow
 }
 
 /** Tells how often each attempt that was out has been delivered where the run comes from. */
-const arrival = ({ epoch }: RunExport, { owed }: Rehearsal, at: number, { who, why }: Cause): RunImported => ({
+const arrival = ({ epoch }: RunExport, { owed }: Rehearsal, at: number, cause: Cause): RunImported => ({
   type: "run.imported",
   at,
   deliveries: Object.fromEntries(
@@ -132,8 +132,7 @@ const arrival = ({ epoch }: RunExport, { owed }: Rehearsal, at: number, { who, w
       Math.max(1, 1 + epoch - Math.abs(asked) + earlier)
     ])
   ),
-  ...(who === undefined ? {} : { who }),
-  ...(why === undefined ? {} : { why })
+  ...said(cause)
 })
 
 /** A run that is left alone for what it did to a process stays alone. */

@@ -16,7 +16,7 @@ export type Wait =
   | { readonly task: string; readonly for: string }
 
 /** Most waits that are listed. */
-export const waitsMost = 100
+const waitsMost = 100
 
 /** Tasks that wait, those that are alive first. Expects a run whose messages were folded with nothing performed. */
 export const waitsOf = (run: LiveRun): ReadonlyArray<Wait> => {

@@ -11,6 +11,12 @@ export interface Cause {
   readonly why?: string
 }
 
+/** What was said of it, and nothing else. */
+export const said = ({ who, why }: { readonly [part in keyof Cause]: string | undefined }): Cause => ({
+  ...(who === undefined ? {} : { who }),
+  ...(why === undefined ? {} : { why })
+})
+
 /** The first message of every run. */
 export interface RunSubmitted {
   readonly type: "run.submitted"

@@ -1,4 +1,4 @@
-/** What can go wrong where runs are written. Each says what, where, and what to do next; all have exit code 5 on the command line. */
+/** What can go wrong where runs are written. Each says what, where, and what to do next; which exit codes they have: cli/main.ts. */
 import { TroupeError } from "../model/errors.ts"
 
 export type JournalError =

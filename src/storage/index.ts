@@ -12,22 +12,21 @@ export {
   StoreUnusable,
   type UnusableReason
 } from "./errors.ts"
-export {
-  type Backup,
-  type Claim,
-  type Entry,
-  type History,
-  Journal,
-  type JournalService,
-  type Pinned,
-  type Remember,
-  type RunNote,
-  type RunPage,
-  type RunQuery,
-  type RunRecord,
-  type Snapshot,
-  type Within
+export type {
+  Backup,
+  Claim,
+  Entry,
+  History,
+  JournalService,
+  Pinned,
+  Remember,
+  RunNote,
+  RunPage,
+  RunQuery,
+  RunRecord,
+  Snapshot,
+  Within
 } from "./journal.ts"
 export { type Law, laws } from "./laws.ts"
-export { layerMemory, type MemoryOptions, memoryJournal } from "./memory.ts"
+export { type MemoryOptions, memoryJournal } from "./memory.ts"
 export { type SqliteJournal, type SqliteOptions, sqliteJournal } from "./sqlite/journal.ts"

@@ -2,7 +2,6 @@
  * The one true record of runs: what happened to each, in order. Everything else follows from it.
  * A journal is these few verbs; every implementation must pass `laws.ts`. It knows no machine.
  */
-import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { WorkflowIR } from "../model/ir.ts"
 import type { Json } from "../model/json.ts"
@@ -195,5 +194,3 @@ export interface Backup {
   readonly path: string
   readonly bytes: number
 }
-
-export class Journal extends Context.Service<Journal, JournalService>()("troupe/storage/Journal") {}

@@ -1,21 +1,11 @@
 /** A journal in memory: as exact as the durable one, gone with the process. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Layer from "effect/Layer"
 import type { WorkflowIR } from "../model/ir.ts"
 import type { Json } from "../model/json.ts"
 import { isTerminal, type Message } from "../model/messages.ts"
 import { type JournalError, JournalFull, SequenceConflict, StaleOwner } from "./errors.ts"
-import {
-  type Entry,
-  Journal,
-  type JournalService,
-  type Remember,
-  type RunNote,
-  type RunQuery,
-  type RunRecord,
-  type Snapshot
-} from "./journal.ts"
+import type { Entry, JournalService, Remember, RunNote, RunQuery, RunRecord, Snapshot } from "./journal.ts"
 
 export interface MemoryOptions {
   /** Most messages held at a time; default 5,000,000. */
@@ -239,7 +229,3 @@ const isWanted = (record: RunRecord, { workflow, status, hasEnded, isAsleep }: R
 
 const conflict = ({ run, seq }: Entry, length: number) =>
   seq === length ? undefined : new SequenceConflict({ run, expected: seq, actual: length })
-
-/** The journal in memory as a layer. */
-export const layerMemory = (options?: MemoryOptions): Layer.Layer<Journal> =>
-  Layer.sync(Journal, () => Journal.of(memoryJournal(options)))

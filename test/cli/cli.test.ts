@@ -412,7 +412,10 @@ describe.concurrent("wrong usage is one sentence with a way out, exit 2", () => 
     [["run", hello, "extra"], "does not know what to do with 'extra'"],
     [["run", hello, "--var-scale", "0"], "above 0"],
     [["run", hello, "--var-scale", "x"], "needs a number"],
-    [["run", hello, "--store", "mongo:x"], "store"],
+    [["run", hello, "--store", "mongo:x"], "(stores: memory, sqlite:PATH)"],
+    [["run", hello, "--store", "mongodb://host/x"], "(stores: memory, sqlite:PATH)"],
+    [["runs", "--store", "/path/zero.db"], "(did you mean 'sqlite:/path/zero.db'?)"],
+    [["runs", "--store", "zero.sqlite"], "(did you mean 'sqlite:zero.sqlite'?)"],
     [["run", hello, "--allow", "shel"], "did you mean 'shell'?"],
     [["run", hello, "--id", "../../x"], "is not allowed"]
   ])("%j", async (args, sentence) => {

@@ -1,7 +1,7 @@
 // backup, export-run and import-run as scripts use them, against the built package.
-import { spawn } from "node:child_process"
+import { spawn, spawnSync } from "node:child_process"
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { tmpdir, userInfo } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { fileURLToPath } from "node:url"
@@ -71,8 +71,10 @@ describe.concurrent("troupe backup", () => {
     expect(again.stderr).toMatch(/^troupe: no backup was made .* a backup never replaces anything/)
   })
   test.each([
-    [["backup", "b.db"], 2, /'--store' says which file \(--store sqlite:path/],
-    [["backup", "b.db", "--store", "memory"], 2, /the store 'memory' is not a file/],
+    [["backup", "b.db"], 5, /the store '.*\/\.troupe\/troupe\.db' does not exist/],
+    [["backup", "b.db", "--store", "memory"], 2, /a store in memory ends with its process/],
+    [["backup", "a.db", "--store", "sqlite:a.db"], 2, /that is the store itself/],
+    [["import-run", "none.json", "--store", "memory"], 2, /a store in memory ends with its process/],
     [["backup", "b.db", "--store", "sqlite:none.db"], 5, /does not exist/],
     [["export-run", "none", "--store", "sqlite:a.db"], 1, /there is no run 'none'/],
     [["export-run", "../x", "--store", "sqlite:a.db"], 2, /not allowed/],
@@ -128,6 +130,20 @@ describe.concurrent("troupe export-run and import-run", () => {
     expect((await third.status("open")).current).toEqual(["wait"])
   })
 
+  test("without --store they mean the store that all commands mean, and who asked is the user", async () => {
+    const [{ folder, orchestrator }, other] = [await inUse("default"), mkdtempSync(join(root, "default-"))]
+    await troupe(folder, "export-run", "open", "--store", "sqlite:a.db", "--out", join(other, "open.json"))
+    await orchestrator.close()
+    expect((await troupe(other, "import-run", "open.json")).code).toBe(0)
+    const events = (await troupe(other, "events", "open", "--json")).json().events
+    expect(events.at(-1)).toMatchObject({ type: "run.imported", who: userInfo().username })
+    expect((await troupe(other, "export-run", "open", "--out", "again.json", "--json")).json().messages).toBe(3)
+    expect((await troupe(other, "backup", "copy.db")).code).toBe(0)
+    expect((await troupe(other, "runs", "--store", "sqlite:copy.db", "--json")).json().runs).toMatchObject([
+      { run: "open" }
+    ])
+  })
+
   test("never replace a file; '-' is standard output", async () => {
     const { folder, orchestrator } = await inUse("out")
     await orchestrator.close()
@@ -137,6 +153,33 @@ describe.concurrent("troupe export-run and import-run", () => {
     const out = await troupe(folder, "export-run", "done", "--store", "sqlite:a.db", "--out", "-")
     expect([out.code, out.json().status, out.json().messages.length]).toEqual([0, "succeeded", 3])
   })
+
+  test.skipIf(process.platform === "win32")(
+    "where there is room for a part of it only, the export fails, leaves nothing, and the next try does it",
+    async () => {
+      const { folder, orchestrator } = await inUse("short")
+      const long = workflow("long", type<string>())
+        .derive(
+          "length",
+          ($) => $.input,
+          (text) => text.length
+        )
+        .returns(($) => $.length)
+      await orchestrator.execute(long, "x".repeat(1_000_000), { id: "long" })
+      await orchestrator.close()
+      // no file may grow beyond 500 blocks: the write that reaches that is cut short, the next is refused
+      const { status, stdout, stderr } = spawnSync(
+        "sh",
+        ["-c", `ulimit -f 500; exec "${process.execPath}" "${bin}" export-run long --store sqlite:a.db`],
+        { cwd: folder, encoding: "utf8" }
+      )
+      expect([status, stdout, existsSync(join(folder, "long.run.json"))]).toEqual([1, "", false])
+      expect(stderr).toMatch(/^troupe: cannot write '.*long.run.json': EFBIG/)
+      const again = await troupe(folder, "export-run", "long", "--store", "sqlite:a.db")
+      expect([again.code, again.stderr]).toEqual([0, ""])
+      expect((await troupe(folder, "import-run", "long.run.json", "--store", "sqlite:f.db")).code).toBe(0)
+    }
+  )
 
   test("of a damaged run the good part can be saved, and goes on elsewhere", async () => {
     const { folder, orchestrator } = await inUse("damage")

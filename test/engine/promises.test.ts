@@ -1,11 +1,9 @@
 // Promises that need no random events to be attacked: what a restart, another version or a bad neighbour does to a run.
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import { load, Orchestrator, type OrchestratorOptions, task, type, type Workflow, workflow } from "troupe"
+import { load, task, type, type Workflow, workflow } from "troupe"
 import { type JournalService, memoryJournal } from "troupe/storage"
 import { describe, expect, test } from "vitest"
-import { openEngine } from "../../src/engine/orchestrator.ts"
-import { StandingClock, settle } from "../clock.ts"
+import { open, StandingClock, settle } from "../clock.ts"
 
 const day = 86_400_000
 
@@ -25,12 +23,6 @@ const held = () => {
   return { def, out, starts }
 }
 
-const open = async (options: OrchestratorOptions) => {
-  const opened = await Effect.runPromise(openEngine(options, Context.empty()))
-  await settle()
-  return { orchestrator: new Orchestrator(opened), kill: () => opened.engine.abandon() }
-}
-
 const two = (def: ReturnType<typeof held>["def"], name = "two", version?: string): Workflow =>
   workflow(name, type<number>(), version === undefined ? {} : { version })
     .task("a", def, ($) => $.input)
@@ -45,7 +37,7 @@ describe("G22 versions", () => {
     const first = await open({ store })
     await first.orchestrator.submit(flow, 1, { id: "r" })
     await settle()
-    first.kill()
+    await first.kill()
 
     const second = await open({ store })
     const parked = await second.orchestrator.get("r")
@@ -72,7 +64,7 @@ describe("G22 versions", () => {
     await settle()
     out[0]!(2)
     await settle()
-    first.kill()
+    await first.kill()
     // the next release has one task less, and the same code
     const shorter = workflow("two", type<number>())
       .task("a", def, ($) => $.input)
@@ -90,7 +82,7 @@ describe("G22 versions", () => {
     const first = await open({ store })
     await first.orchestrator.submit(two(def, "two", "1"), 1, { id: "r" })
     await settle()
-    first.kill()
+    await first.kill()
     const shorter = workflow("two", type<number>(), { version: "2" })
       .task("a", def, ($) => $.input)
       .returns(($) => $.a)
@@ -110,7 +102,7 @@ describe("G22 versions", () => {
     await settle()
     out[0]!(2)
     await settle()
-    first.kill()
+    await first.kill()
     const begun = starts.length
     const other: JournalService = {
       ...good,
@@ -136,7 +128,7 @@ describe("G22 versions", () => {
     ]
     const first = await open({ store })
     await first.orchestrator.submit(await load({ ir: 1, name: "doc", tasks, output: { $: "e" } }), 7, { id: "r" })
-    first.kill()
+    await first.kill()
     const second = await open({ store })
     expect(await (await second.orchestrator.get("r")).result()).toBe(7)
     await second.orchestrator.close()
@@ -151,7 +143,7 @@ describe("G02 submission by id, over restarts", () => {
     const first = await open({ store })
     const many = await Promise.all(Array.from({ length: 100 }, () => first.orchestrator.submit(flow, 1, { id: "r" })))
     expect(new Set(many.map(({ id }) => id)).size).toBe(1)
-    first.kill()
+    await first.kill()
     const second = await open({ store, workflows: [flow] })
     const again = await Promise.all(Array.from({ length: 100 }, () => second.orchestrator.submit(flow, 1, { id: "r" })))
     await expect(second.orchestrator.submit(flow, 2, { id: "r" })).rejects.toMatchObject({
@@ -185,7 +177,7 @@ describe("G18 workflows inside workflows, over restarts", () => {
     await life.orchestrator.submit(flow, 1, { id: "r" })
     for (let value = 2; value <= 3; value++) {
       await settle()
-      life.kill()
+      await life.kill()
       life = await open({ store, workflows: [flow] })
       await settle()
       out.at(-1)!(value)
@@ -290,16 +282,16 @@ describe("G31 what waits leaves memory", () => {
       .task("a", def, ($) => $.input)
       .sleep("z", "1d", { after: ["a"] })
       .returns(($) => $.a)
-    const opened = await Effect.runPromise(openEngine({ store: memoryJournal({ isDurable: true }) }, Context.empty()))
-    await new Orchestrator(opened).submit(flow, 1, { id: "r" })
+    const { orchestrator, engine } = await open({ store: memoryJournal({ isDurable: true }) })
+    await orchestrator.submit(flow, 1, { id: "r" })
     await settle()
-    const awake = opened.engine.find("r")
+    const awake = engine.find("r")
     expect(awake.room.board).toBeDefined()
     out[0]!(2)
     await settle()
     expect([awake.isGone, awake.room.board, awake.room.root]).toEqual([true, undefined, undefined])
-    expect((await (await new Orchestrator(opened).get("r")).status()).waiting).toEqual(["z"])
-    await Effect.runPromise(opened.engine.close())
+    expect((await orchestrator.status("r")).waiting).toEqual(["z"])
+    await orchestrator.close()
   })
   test("runs that somebody looked at while they wait leave memory again after a moment, and still end", async () => {
     const { life, clock, runs, inMemory } = await sleepers(200)

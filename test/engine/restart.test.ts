@@ -1,14 +1,12 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { expect, test } from "vitest"
-import { openEngine } from "../../src/engine/orchestrator.ts"
 import { Delivery } from "../../src/engine/writer.ts"
-import { load, type Message, Orchestrator, task, type, type Workflow, workflow } from "../../src/index.ts"
+import { load, type Message, task, type, type Workflow, workflow } from "../../src/index.ts"
 import { type JournalService, memoryJournal, sqliteJournal } from "../../src/storage/index.ts"
-import { StandingClock } from "../clock.ts"
+import { open, StandingClock } from "../clock.ts"
 
 const turns = () => new Promise((resolve) => setTimeout(resolve, 20))
 
@@ -30,25 +28,22 @@ const longFlow = () => {
   return { flow, calls }
 }
 
-const live = async (journal: JournalService, flow: Workflow) => {
-  const opened = await Effect.runPromise(
-    openEngine({ store: journal, workflows: [flow], graceMs: 5_000, snapshotEvery: 1 }, Context.empty())
-  )
-  return {
-    orchestrator: new Orchestrator(opened),
-    crash: () => opened.engine.abandon(),
-    parked: (run: string) => opened.engine.find(run).parked,
-    engine: opened.engine
-  }
-}
+const live = (journal: JournalService, flow: Workflow) =>
+  open({ store: journal, workflows: [flow], graceMs: 5_000, snapshotEvery: 1 })
 
-test("G13 a run that was paused when its process died stays paused: nothing is called again until somebody resumes it", async () => {
+/** A run that was paused when its process died, its body called once. */
+const pausedAndDead = async () => {
   const journal = memoryJournal({ isDurable: true })
   const { flow, calls } = longFlow()
   const first = await live(journal, flow)
   await first.orchestrator.submit(flow, null, { id: "run" })
   await first.orchestrator.pause("run")
-  first.crash()
+  await first.kill()
+  return { journal, flow, calls }
+}
+
+test("G13 a run that was paused when its process died stays paused: nothing is called again until somebody resumes it", async () => {
+  const { journal, flow, calls } = await pausedAndDead()
 
   const second = await live(journal, flow)
   await turns()
@@ -57,16 +52,11 @@ test("G13 a run that was paused when its process died stays paused: nothing is c
 
   await second.orchestrator.resume("run")
   expect(calls).toEqual([1, 2])
-  second.crash()
+  await second.kill()
 })
 
 test("G12 a run that was paused when its process died can be cancelled, and ends", async () => {
-  const journal = memoryJournal({ isDurable: true })
-  const { flow, calls } = longFlow()
-  const first = await live(journal, flow)
-  await first.orchestrator.submit(flow, null, { id: "run" })
-  await first.orchestrator.pause("run")
-  first.crash()
+  const { journal, flow, calls } = await pausedAndDead()
 
   const second = await live(journal, flow)
   const run = await second.orchestrator.get("run")
@@ -77,22 +67,17 @@ test("G12 a run that was paused when its process died can be cancelled, and ends
 })
 
 test("G13 a paused run that dies twice is still owed its attempt, whatever is kept of it in between", async () => {
-  const journal = memoryJournal({ isDurable: true })
-  const { flow, calls } = longFlow()
-  const first = await live(journal, flow)
-  await first.orchestrator.submit(flow, null, { id: "run" })
-  await first.orchestrator.pause("run")
-  first.crash()
+  const { journal, flow, calls } = await pausedAndDead()
   const second = await live(journal, flow)
   // every second message of a run is followed by a snapshot
   for (let i = 0; i < 2; i++) await second.orchestrator.pause("run")
   await turns()
-  second.crash()
+  await second.kill()
 
   const third = await live(journal, flow)
   await third.orchestrator.resume("run")
   expect(calls).toEqual([1, 3])
-  third.crash()
+  await third.kill()
 })
 
 test("G07 a timer that fires in the turn of a cancel does not park the run after a restart, with or without a snapshot", async () => {
@@ -107,12 +92,12 @@ test("G07 a timer that fires in the turn of a cancel does not park the run after
   )
   first.engine.writer.offer(new Delivery(run, { type: "timer.fired", at: Date.now(), task: "wait" }, place, undefined))
   await written
-  first.crash()
+  await first.kill()
 
   const second = await live(journal, flow)
   const history = await (await second.orchestrator.get("run")).history()
   expect(history.map(({ type }) => type).slice(0, 3)).toEqual(["run.submitted", "run.cancelled", "timer.fired"])
-  expect(second.parked("run")).toBeUndefined()
+  expect(second.engine.find("run").parked).toBeUndefined()
   await second.orchestrator.close()
 })
 
@@ -144,9 +129,9 @@ test.each<[string, ReadonlyArray<Message>]>([
   }))
   await Effect.runPromise(journal.append(batch, [], epoch))
 
-  const { orchestrator, parked } = await live(journal, flow)
+  const { orchestrator, engine } = await live(journal, flow)
   expect((await orchestrator.status("run")).status).toBe("cancelled")
-  expect(parked("run")).toBeUndefined()
+  expect(engine.find("run").parked).toBeUndefined()
   expect(calls).toEqual([])
   await orchestrator.close()
 })

@@ -3,8 +3,7 @@ import * as Effect from "effect/Effect"
 import { Orchestrator, type RetentionOptions, task, type, workflow } from "troupe"
 import { type JournalService, memoryJournal } from "troupe/storage"
 import { describe, expect, test } from "vitest"
-import { standing } from "../../property-tests/world.ts"
-import { openEngine } from "../../src/engine/orchestrator.ts"
+import { open, settle, standing } from "../clock.ts"
 
 const day = 24 * 3_600_000
 const quick = workflow("quick", type<number>())
@@ -26,30 +25,26 @@ const nap = workflow("nap", type<null>())
   .sleep("z", "3650d")
   .returns(($) => $.z)
 
-const settle = async () => {
-  for (let i = 0; i < 30; i++) await new Promise<void>((resolve) => setImmediate(resolve))
-}
+/** A pass of the retention takes many turns. */
+const settled = () => settle(30)
 
 const world = async (
   retention: RetentionOptions | undefined,
   journal: JournalService = memoryJournal({ isDurable: true })
 ) => {
   const time = standing()
-  const opened = await Effect.runPromise(
-    openEngine(
-      { store: journal, ...(retention === undefined ? {} : { retention }), workflows: [quick, stuck] },
-      time.context
-    )
+  const { orchestrator, engine } = await open(
+    { store: journal, ...(retention === undefined ? {} : { retention }), workflows: [quick, stuck] },
+    time.context
   )
-  const orchestrator = new Orchestrator(opened)
   return {
     orchestrator,
-    engine: opened.engine,
+    engine,
     journal,
     pass: async (ms: number) => {
-      await settle()
-      await time.move(ms, settle)
-      await settle()
+      await settled()
+      await time.move(ms, settled)
+      await settled()
     },
     names: async () => (await Effect.runPromise(journal.list({ limit: 1_000 }))).runs.map(({ run }) => run).sort()
   }

@@ -1,51 +1,12 @@
 import { fc, test as property } from "@fast-check/vitest"
-import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
 import { describe, expect, test } from "vitest"
 import { Timers } from "../../src/engine/timers.ts"
+import { standing } from "../clock.ts"
 
-/** A clock that stands until it is told to move. */
+/** Timers on a clock that stands. */
 const still = () => {
-  let now = 0
-  const sleepers = new Set<{ readonly at: number; readonly wake: () => void }>()
-  const clock = {
-    currentTimeMillisUnsafe: () => now,
-    currentTimeMillis: Effect.sync(() => now),
-    currentTimeNanosUnsafe: () => BigInt(now) * 1_000_000n,
-    currentTimeNanos: Effect.sync(() => BigInt(now) * 1_000_000n),
-    monotonicTimeNanosUnsafe: () => BigInt(now) * 1_000_000n,
-    monotonicTimeNanos: Effect.sync(() => BigInt(now) * 1_000_000n),
-    sleep: (duration: Duration.Duration) =>
-      Effect.callback<void>((resume) => {
-        const sleeper = { at: now + Duration.toMillis(duration), wake: () => resume(Effect.void) }
-        sleepers.add(sleeper)
-        return Effect.sync(() => void sleepers.delete(sleeper))
-      })
-  } as Clock.Clock
-  const to = (time: number) => {
-    for (;;) {
-      const next = [...sleepers].sort((a, b) => a.at - b.at)[0]
-      if (next === undefined || next.at > time) break
-      now = Math.max(now, next.at)
-      sleepers.delete(next)
-      next.wake()
-    }
-    now = time
-  }
-  return {
-    clock,
-    to,
-    sleepers,
-    jump: (ms: number) => {
-      now += ms
-    },
-    timers: new Timers(
-      () => clock.currentTimeMillisUnsafe(),
-      Context.make(Clock.Clock, clock) as Context.Context<never>
-    )
-  }
+  const time = standing(0)
+  return { ...time, timers: new Timers(time.now, time.context) }
 }
 
 describe("timers", () => {
@@ -53,11 +14,9 @@ describe("timers", () => {
     fc.array(fc.record({ due: fc.nat(1_000), stop: fc.boolean() }), { maxLength: 40 }),
     fc.array(fc.nat(200), { maxLength: 20 })
   ])("each fires once, in order, never early, and not at all once stopped", (wanted, steps) => {
-    const { timers, to, clock } = still()
+    const { timers, to, now: present } = still()
     const fired: Array<readonly [number, number]> = []
-    const started = wanted.map(({ due }, i) =>
-      timers.start(due, () => fired.push([i, clock.currentTimeMillisUnsafe()]))
-    )
+    const started = wanted.map(({ due }, i) => timers.start(due, () => fired.push([i, present()])))
     wanted.forEach(({ stop }, i) => stop && timers.stop(started[i]!))
     let now = 0
     for (const step of [...steps, 2_000]) to((now += step))
@@ -89,16 +48,16 @@ describe("timers", () => {
     expect(fired).toBe(1)
   })
   test("G19 a clock that jumps back fires nothing twice, one that jumps forward fires each once", () => {
-    const { timers, to, jump } = still()
+    const { timers, to, set } = still()
     let fired = 0
     timers.start(100, () => fired++)
     to(100)
-    jump(-50)
+    set(-50)
     to(60)
     to(200)
     expect(fired).toBe(1)
     timers.start(300, () => fired++)
-    jump(3_600_000)
+    set(3_600_000)
     to(3_600_500)
     expect(fired).toBe(2)
   })

@@ -11,9 +11,12 @@
  * - What was waiting when a sync failed may never arrive, whatever later syncs say, unless it is written again: Linux takes such
  *   pages for clean (LWN 752063). A reader meanwhile sees them.
  */
+import type { Draw } from "../kills/chance.ts"
 import type { Step } from "./shim.ts"
 
-export const sector = 512
+export { type Draw, draws } from "../kills/chance.ts"
+
+const sector = 512
 
 interface Write {
   readonly at: number
@@ -69,20 +72,6 @@ const sized = (before: Buffer, size: number): Buffer<ArrayBuffer> => {
 interface Naming {
   readonly folder: string
   readonly apply: (names: Map<string, FileObject | "folder">) => void
-}
-
-/** The draws of one image: numbers from 0 to below 1, from a seed. */
-export type Draw = () => number
-
-/** Numbers that look random and are the same for the same seed (mulberry32). */
-export const draws = (seed: number): Draw => {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = Math.imul(state ^ (state >>> 15), state | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-  }
 }
 
 export type Image = ReadonlyMap<string, Buffer>

@@ -134,7 +134,7 @@ export interface Slot {
 }
 
 const slotBytes = 64
-export const slotsMax = 4096
+const slotsMax = 4096
 
 /** The mapped file that rules what fails; what is written to it holds at once, in every process that maps it. */
 export class Control {

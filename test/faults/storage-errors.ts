@@ -17,7 +17,7 @@ import type { Came, Case } from "./storage-errors-flow.ts"
 const flowFile = fileURLToPath(new URL("./storage-errors-flow.ts", import.meta.url))
 
 /** The calls that each kind of failure is about. */
-export const countedBy: Record<FailureKind, number> = {
+const countedBy: Record<FailureKind, number> = {
   eio: calls.write | calls.sync | calls.truncate | calls.open | calls.name,
   enospc: calls.write | calls.sync | calls.truncate | calls.open | calls.name,
   done: calls.write | calls.sync | calls.truncate | calls.open | calls.name,
@@ -78,7 +78,7 @@ export const casesOf = ({ phases, kinds: wanted, lasting, every, counted }: Samp
 }
 
 /** Steps of each slot, with paths as if its folder were the root. */
-export const stepsBySlot = (steps: ReadonlyArray<Step>): ReadonlyMap<number, ReadonlyArray<Step>> => {
+const stepsBySlot = (steps: ReadonlyArray<Step>): ReadonlyMap<number, ReadonlyArray<Step>> => {
   const found = new Map<number, Array<Step>>()
   for (const step of steps) {
     const [folder = "", ...rest] = step.path.split("/")

@@ -47,7 +47,7 @@ export interface Report {
 }
 
 /** Runs that wait in the store that is taken over and migrated. */
-export const waitingRuns = 2_000
+const waitingRuns = 2_000
 /** Opening may take this long, and this much longer for each run that is live. */
 const bootMostMs = 1_000
 const bootMostMsEach = 1_000 / 100_000

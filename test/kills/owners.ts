@@ -145,63 +145,66 @@ const pair = async (children: Children, folder: string, seed: string, broken: To
 }
 
 /** The next owner after a kill: from the start of its process to the first run that came back and ended, in milliseconds. */
-export const succession = async (
+export const succession = (
   seed: string
-): Promise<{ readonly openMs: number; readonly firstEndMs: number; readonly live: number }> => {
-  const folder = mkdtempSync(join(tmpdir(), "troupe-succession-"))
+): Promise<{ readonly openMs: number; readonly firstEndMs: number; readonly live: number }> =>
+  withOwner("succession", seed, async ({ one, told, follow }) => {
+    await told.until(() => told.lines.filter(({ is }) => is === "submitted").length > 20, one)
+    one.signal("SIGKILL")
+    await one.exit
+    const since = performance.now()
+    const { other, heard } = follow()
+    const opened = await heard.until(({ is }) => is === "opened", other)
+    const openMs = performance.now() - since
+    await heard.until(({ is }) => is === "ended", other)
+    const firstEndMs = performance.now() - since
+    await other.exit
+    return { openMs, firstEndMs, live: opened?.is === "opened" ? opened.live : 0 }
+  })
+
+/** What a second process is told while the first is alive, and the first goes on. */
+export const intruder = (
+  seed: string
+): Promise<{ readonly code: number | null; readonly heard: string; readonly pid: number }> =>
+  withOwner("intruder", seed, async ({ one, told, follow }) => {
+    await told.until(({ is }) => is === "opened", one)
+    const { other, heard } = follow()
+    const { code } = await other.exit
+    const before = told.read()
+    const goesOn = await told.until(({ is, nth }) => is === "submitted" && nth > before, one)
+    heard.read()
+    const line = heard.lines.find(({ is }) => is === "wrong")
+    return { code: goesOn === undefined ? null : code, heard: line?.is === "wrong" ? line.what : "", pid: one.pid }
+  })
+
+interface Owned {
+  readonly one: Child
+  readonly told: ReturnType<typeof reader>
+  /** Sends the second process after it. */
+  readonly follow: () => { readonly other: Child; readonly heard: ReturnType<typeof reader> }
+}
+
+/** A store with a first owner at work, which is gone afterwards. */
+const withOwner = async <T>(name: string, seed: string, work: (owned: Owned) => Promise<T>): Promise<T> => {
+  const folder = mkdtempSync(join(tmpdir(), `troupe-${name}-`))
   const store = join(folder, "store", "store.db")
   const logs = [1, 2].map((life) => join(folder, `log-${life}`)) as [string, string]
   for (const each of [...logs, join(folder, "store")]) mkdirSync(each)
   // nobody stands ready: the time to load the program counts
   await using children = new Children(join(folder, "cache"), 0)
+  const order = { duty: "work", store, seed } as const
+  let one: Child | undefined
   try {
     await children.warm()
-    const order = { duty: "work", store, seed } as const
-    const one = children.start({ ...order, life: 1, log: logs[0], mode: "load", runs: 1_000_000 })
-    const told = reader(logs[0])
-    await told.until(() => told.lines.filter(({ is }) => is === "submitted").length > 20, one)
-    one.signal("SIGKILL")
-    await one.exit
-    const since = performance.now()
-    const next = children.start({ ...order, life: 2, log: logs[1], mode: "finish", runs: 0 })
-    const heard = reader(logs[1])
-    const opened = await heard.until(({ is }) => is === "opened", next)
-    const openMs = performance.now() - since
-    await heard.until(({ is }) => is === "ended", next)
-    const firstEndMs = performance.now() - since
-    await next.exit
-    return { openMs, firstEndMs, live: opened?.is === "opened" ? opened.live : 0 }
+    one = children.start({ ...order, life: 1, log: logs[0], mode: "load", runs: 1_000_000 })
+    const follow = () => {
+      const other = children.start({ ...order, life: 2, log: logs[1], mode: "finish", runs: 0 })
+      return { other, heard: reader(logs[1]) }
+    }
+    return await work({ one, told: reader(logs[0]), follow })
   } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
-}
-
-/** What a second process is told while the first is alive, and the first goes on. */
-export const intruder = async (
-  seed: string
-): Promise<{ readonly code: number | null; readonly heard: string; readonly pid: number }> => {
-  const folder = mkdtempSync(join(tmpdir(), "troupe-intruder-"))
-  const store = join(folder, "store", "store.db")
-  const logs = [1, 2].map((life) => join(folder, `log-${life}`)) as [string, string]
-  for (const each of [...logs, join(folder, "store")]) mkdirSync(each)
-  await using children = new Children(join(folder, "cache"), 0)
-  try {
-    await children.warm()
-    const order = { duty: "work", store, seed } as const
-    const one = children.start({ ...order, life: 1, log: logs[0], mode: "load", runs: 1_000_000 })
-    const told = reader(logs[0])
-    await told.until(({ is }) => is === "opened", one)
-    const other = children.start({ ...order, life: 2, log: logs[1], mode: "finish", runs: 0 })
-    const { code } = await other.exit
-    const before = told.read()
-    const goesOn = await told.until(({ is, nth }) => is === "submitted" && nth > before, one)
-    one.signal("SIGKILL")
-    await one.exit
-    const heard = reader(logs[1])
-    heard.read()
-    const line = heard.lines.find(({ is }) => is === "wrong")
-    return { code: goesOn === undefined ? null : code, heard: line?.is === "wrong" ? line.what : "", pid: one.pid }
-  } finally {
+    one?.signal("SIGKILL")
+    await one?.exit
     rmSync(folder, { recursive: true, force: true })
   }
 }

@@ -1,13 +1,9 @@
 // Mastra workflows, default engine: createStep with schemas, then, foreach (1,000 at a time), layers of parallel.
-import { createStep, createWorkflow } from "@mastra/core/workflows"
-import { z } from "zod"
 import { lanes } from "../../candidates/plain.mjs"
-import { join, node, root, step, total, work } from "../../workloads.mjs"
+import { node, step, total } from "../../workloads.mjs"
+import { fanOf, flow, make } from "../shared/mastra.mjs"
 
 export const kind = "engine"
-const any = z.any()
-const make = (id, execute) => createStep({ id, inputSchema: any, outputSchema: any, execute })
-const flow = (id) => createWorkflow({ id, inputSchema: any, outputSchema: any, options: { validateInputs: false } })
 const start = async (app, inputData) => {
   const result = await (await app.createRun()).start({ inputData })
   if (result.status !== "success") throw new Error(`${result.status} ${result.error}`)
@@ -25,19 +21,7 @@ export const chain = async (n) => {
 }
 
 export const fan = async (n) => {
-  const app = flow("fan")
-    .then(
-      make("root", async () => {
-        const seed = await root()
-        return Array.from({ length: n }, (_, i) => [seed, i])
-      })
-    )
-    .foreach(
-      make("work", async ({ inputData: [seed, i] }) => work(seed, i)),
-      { concurrency: 1_000 }
-    )
-    .then(make("join", async ({ inputData }) => join(inputData)))
-    .commit()
+  const app = fanOf("fan", n)
   return { run: async () => (await start(app, 0)).result }
 }
 

@@ -3,11 +3,12 @@
 import { Logger, makeWorkerUtils, run } from "graphile-worker"
 import pg from "pg"
 import { join, root, work } from "../../workloads.mjs"
+import { allOf, table } from "./shared/outcome.mjs"
 
 export const open = async ({ postgres, body, inflight, phase }) => {
   const pool = new pg.Pool({ connectionString: postgres, max: 30 })
   pool.on("error", () => {})
-  await pool.query(`CREATE TABLE IF NOT EXISTS outcome (id int PRIMARY KEY, value int);
+  await pool.query(`${table};
     CREATE TABLE IF NOT EXISTS part (k text, i int, value int, PRIMARY KEY (k, i))`)
   const waiting = new Map()
   const fans = new Map()
@@ -70,13 +71,7 @@ export const open = async ({ postgres, body, inflight, phase }) => {
         fans.set(k, { left: n, done })
         void runner.addJob("root", { n, k })
       }),
-    resume: async (count) => {
-      for (;;) {
-        const { rows } = await pool.query("SELECT count(*)::int AS n, (sum(value) % 1000003)::int AS sum FROM outcome")
-        if (rows[0].n >= count) return rows[0].sum
-        await new Promise((resolve) => setTimeout(resolve, 100))
-      }
-    },
+    resume: (count) => allOf(pool, count),
     close: () => runner.stop()
   }
 }

@@ -4,6 +4,7 @@
 import pg from "pg"
 import { PgBoss } from "pg-boss"
 import { join, root, work } from "../../workloads.mjs"
+import { allOf, table } from "./shared/outcome.mjs"
 
 const uuid = (id, step) =>
   `${(step + 1).toString(16).padStart(8, "0")}-0000-4000-8000-${id.toString(16).padStart(12, "0")}`
@@ -20,7 +21,7 @@ export const open = async ({ postgres, body, count, inflight }) => {
   boss.on("error", () => {})
   await boss.start()
   const pool = new pg.Pool({ connectionString: postgres, max: 4 })
-  await pool.query("CREATE TABLE IF NOT EXISTS outcome (id int PRIMARY KEY, value int)")
+  await pool.query(table)
   const waiting = new Map()
   const fans = new Map()
   const pollingIntervalSeconds = 0.5
@@ -70,13 +71,7 @@ export const open = async ({ postgres, body, count, inflight }) => {
         fans.set(key, { n, done, values: [] })
         void boss.send("root", { n, key })
       }),
-    resume: async (all) => {
-      for (;;) {
-        const { rows } = await pool.query("SELECT count(*)::int AS n, (sum(value) % 1000003)::int AS sum FROM outcome")
-        if (rows[0].n >= all) return rows[0].sum
-        await new Promise((resolve) => setTimeout(resolve, 100))
-      }
-    },
+    resume: (all) => allOf(pool, all),
     close: () => boss.stop({ graceful: false })
   }
 }

@@ -1,26 +1,18 @@
 /** `troupe export-run ID`: one run as one file, also while another process works with its store. */
-import { closeSync, fsyncSync, openSync, writeSync } from "node:fs"
+import { closeSync, fsyncSync, openSync, rmSync, writeFileSync } from "node:fs"
 import { resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import { exportRun as exported } from "../../engine/transfer.ts"
 import { requireId } from "../../model/ids.ts"
 import type { Command } from "../commands.ts"
-import { storePath, withStore } from "../file-store.ts"
 import { CommandError, exitCodes, oneLine, tell, tellJson } from "../output.ts"
+import { fileStoreOf, reading } from "../store.ts"
 
 export const exportRun: Command = async (given) => {
-  const path = storePath(given)
-  const [id] = given.positionals
-  const content = await withStore(async () => {
-    const run = requireId("run", id!)
-    const { sqliteJournal } = await import("../../storage/sqlite/journal.ts")
-    const journal = await sqliteJournal({ path, readOnly: true })
-    try {
-      return await Effect.runPromise(exported(journal, run, { goodPart: given.has("good-part") }))
-    } finally {
-      await Effect.runPromise(Effect.ignore(journal.close(0)))
-    }
-  })
+  const id = requireId("run", given.positionals[0]!)
+  const content = await reading(fileStoreOf(given), (reader) =>
+    Effect.runPromise(exported(reader, id, { goodPart: given.has("good-part") }))
+  )
   const out = given.text("out") ?? `${content.run}.run.json`
   if (out === "-") {
     await tellJson(content)
@@ -36,17 +28,21 @@ export const exportRun: Command = async (given) => {
   return exitCodes.ok
 }
 
-/** Never replaces a file. */
+/** Never replaces a file, and leaves no half of one: it would stand in the way of the next try. */
 const write = (path: string, text: string): void => {
+  let isOurs = false
   try {
     const file = openSync(path, "wx")
+    isOurs = true
     try {
-      writeSync(file, text)
+      // all of it: one write may write less than it was given
+      writeFileSync(file, text)
       fsyncSync(file)
     } finally {
       closeSync(file)
     }
   } catch (error) {
+    if (isOurs) rmSync(path, { force: true })
     const { code, message } = error as NodeJS.ErrnoException
     throw code === "EEXIST"
       ? new CommandError(`'${path}' exists already`, "usage", "give another path with --out")

@@ -1,35 +1,25 @@
 /** `troupe import-run FILE`: takes in a run that was exported; whoever opens the store next goes on with it. */
 import { readFileSync, statSync } from "node:fs"
-import * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
-import { Orchestrator, openEngine } from "../../engine/orchestrator.ts"
 import { limits } from "../../model/limits.ts"
+import { causeOf } from "../cause.ts"
 import type { Command } from "../commands.ts"
-import { storePath, withStore } from "../file-store.ts"
 import { CommandError, exitCodes, tell, tellJson } from "../output.ts"
+import { fileStoreOf, openSession } from "../store.ts"
 
 export const importRun: Command = async (given) => {
-  const path = storePath(given)
+  const store = fileStoreOf(given)
   const content = read(given.positionals[0]!)
-  const who = given.text("who")
-  const why = given.text("why")
-  const { run, status } = await withStore(async () => {
-    // nothing is performed here: this process has no code for it, and ends in a moment
-    const opened = await Effect.runPromise(openEngine({ store: `sqlite:${path}` }, Context.empty(), "nothing"))
-    const orchestrator = new Orchestrator(opened)
-    try {
-      const imported = await orchestrator.importRun(content as never, {
-        ...(who === undefined ? {} : { who }),
-        ...(why === undefined ? {} : { why })
-      })
-      return await imported.status()
-    } finally {
-      await orchestrator.close()
-    }
-  })
-  if (given.has("json")) await tellJson({ run, status })
-  else tell(`run '${run}' is in the store now (${status})`)
-  return exitCodes.ok
+  // nothing is performed here: this process has no code for it, and ends in a moment
+  const session = await openSession(store, { drives: "nothing" })
+  try {
+    const imported = await session.orchestrator.importRun(content as never, causeOf(given))
+    const { run, status } = await imported.status()
+    if (given.has("json")) await tellJson({ run, status })
+    else tell(`run '${run}' is in the store now (${status})`)
+    return exitCodes.ok
+  } finally {
+    await session.close()
+  }
 }
 
 const read = (file: string): unknown => {

@@ -1,5 +1,5 @@
 /** `troupe plan FILE`: what a workflow will take, without running it. */
-import { InvalidWorkflow, type Problem } from "../../model/errors.ts"
+import { InvalidWorkflow } from "../../model/errors.ts"
 import type { Inventory } from "../../model/ir.ts"
 import { isPlainRecord } from "../../model/json.ts"
 import { type ExecutionPlan, plan as planOf } from "../../model/plan.ts"
@@ -11,7 +11,8 @@ import { bold, CommandError, cyan, dim, duration, exitCodes, oneLine, tell, tell
 export const plan: Command = async (given) => {
   const { workflow, problems } = await readFile(given)
   const errors = problems.filter(({ severity, code }) => severity === "error" && code !== "TASK_UNKNOWN")
-  if (workflow === undefined || errors.length > 0) throw invalid(given.positionals[0]!, errors)
+  if (workflow === undefined || errors.length > 0)
+    throw new InvalidWorkflow({ workflow: given.positionals[0]!, problems: errors })
   const policy = given.text("policy") as SchedulingPolicy | undefined
   const resources = inventory(given.json("resources"))
   const made = planOf(workflow.ir, {
@@ -24,13 +25,8 @@ export const plan: Command = async (given) => {
     await tellJson(shown)
   } else if (infeasible.length === 0) show(made)
   if (infeasible.length === 0) return exitCodes.ok
-  if (!given.has("json")) throw invalid(given.positionals[0]!, infeasible)
+  if (!given.has("json")) throw new InvalidWorkflow({ workflow: given.positionals[0]!, problems: infeasible })
   return exitCodes.failed
-}
-
-const invalid = (file: string, problems: ReadonlyArray<Problem>) => {
-  const error = new InvalidWorkflow({ workflow: file, problems })
-  return new CommandError(error.message, "invalid", "", error)
 }
 
 const inventory = (given: unknown): Inventory | undefined => {

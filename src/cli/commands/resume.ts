@@ -8,6 +8,7 @@ import type { Allow } from "../../engine/builtin.ts"
 import { agentsOf } from "../../engine/declared.ts"
 import { Library } from "../../engine/library.ts"
 import type { Run } from "../../engine/orchestrator.ts"
+import { eachUnfinished } from "../../engine/pages.ts"
 import { overviewOf } from "../../engine/progress.ts"
 import { InvalidWorkflow, RunNotFound } from "../../model/errors.ts"
 import { requireId } from "../../model/ids.ts"
@@ -17,7 +18,8 @@ import type { Workflow } from "../../model/workflow.ts"
 import { JournalCorrupt } from "../../storage/errors.ts"
 import type { RunRecord } from "../../storage/journal.ts"
 import type { StoreReader } from "../../storage/sqlite/reader.ts"
-import type { Given } from "../arguments.ts"
+import { allowAgain, type Given, timeScale } from "../arguments.ts"
+import { askOwner } from "../ask.ts"
 import { causeOf } from "../cause.ts"
 import type { Command } from "../commands.ts"
 import { drive } from "../drive.ts"
@@ -25,9 +27,7 @@ import { isFileName, readAllow, readFile } from "../file.ts"
 import { exitOf, type Standing, showStanding, valueOf } from "../outcome.ts"
 import { CommandError, dim, exitCodes, say, tell, tellJson, yellow } from "../output.ts"
 import { type Hindrance, hindranceOf } from "../ready.ts"
-import { askOwner } from "../steer.ts"
-import { type FileStore, fileStoreOf, openSession, reading } from "../store.ts"
-import { allowOption, patienceMs, timeScale } from "./run.ts"
+import { type FileStore, fileStoreOf, openSession, patienceMs, reading } from "../store.ts"
 
 export const resume: Command = async (given) => {
   const store = fileStoreOf(given)
@@ -96,7 +96,7 @@ const driveGroup = async ({ given, store, told, allow, workflows, id }: Journey,
               given
             )
               .files.map((file) => ` ${file}`)
-              .join("")}${allowOption(given)}${store.option}"`,
+              .join("")}${allowAgain(given)}${store.option}"`,
             process.stderr
           )
         )
@@ -128,7 +128,7 @@ const survey = async (
   const groups = new Map<string, Group>()
   const paused: Array<Standing> = []
   const hindered: Array<Found["hindered"][number]> = []
-  for await (const record of unfinished(reader, id)) {
+  for (const record of await recordsOf(reader, id)) {
     const ir = await Effect.runPromise(reader.definition(record.hash ?? ""))
     if (ir === undefined) throw new JournalCorrupt({ run: record.run, seq: 0, kind: "shape" })
     const hindrance = isTerminal(record.status)
@@ -146,19 +146,16 @@ const survey = async (
   return { groups: [...groups.values()], paused, hindered }
 }
 
-async function* unfinished(reader: StoreReader, id: string | undefined): AsyncGenerator<RunRecord> {
-  if (id !== undefined) {
-    const record = await Effect.runPromise(reader.find(id))
-    if (record === undefined) throw new RunNotFound({ run: id })
-    yield record
-    return
+/** The run that was asked for, or all that have not ended. */
+const recordsOf = async (reader: StoreReader, id: string | undefined): Promise<ReadonlyArray<RunRecord>> => {
+  if (id === undefined) {
+    const records: Array<RunRecord> = []
+    await Effect.runPromise(eachUnfinished(reader, (record) => records.push(record)))
+    return records
   }
-  let cursor: string | undefined
-  do {
-    const page = await Effect.runPromise(reader.list({ hasEnded: false, oldestFirst: true, limit: 1_000, cursor }))
-    yield* page.runs
-    cursor = page.cursor
-  } while (cursor !== undefined)
+  const record = await Effect.runPromise(reader.find(id))
+  if (record === undefined) throw new RunNotFound({ run: id })
+  return [record]
 }
 
 const wordsOf = (given: Given): { readonly id: string | undefined; readonly files: ReadonlyArray<string> } => {
@@ -181,10 +178,7 @@ const workflowsOf = async (given: Given, files: ReadonlyArray<string>): Promise<
   for (const file of files) {
     const { workflow, problems } = await readFile(given, file)
     const errors = problems.filter(({ severity }) => severity === "error")
-    if (workflow === undefined || errors.length > 0) {
-      const error = new InvalidWorkflow({ workflow: file, problems: errors })
-      throw new CommandError(error.message, "invalid", "", error)
-    }
+    if (workflow === undefined || errors.length > 0) throw new InvalidWorkflow({ workflow: file, problems: errors })
     workflows.push(workflow)
   }
   return workflows

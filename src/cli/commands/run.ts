@@ -3,7 +3,7 @@ import { allowProblems } from "../../engine/allowed.ts"
 import { agentsOf } from "../../engine/declared.ts"
 import type { Orchestrator, Run } from "../../engine/orchestrator.ts"
 import { InvalidWorkflow, SchemaMismatch } from "../../model/errors.ts"
-import type { Given } from "../arguments.ts"
+import { allowAgain, type Given, timeScale } from "../arguments.ts"
 import type { Command } from "../commands.ts"
 import { drive } from "../drive.ts"
 import { isCodeFile, readAllow, readFile } from "../file.ts"
@@ -11,10 +11,7 @@ import { exitOf, showStanding, valueOf } from "../outcome.ts"
 import { CommandError, exitCodes, say, tellJson, yellow } from "../output.ts"
 import { watch } from "../progress.ts"
 import { agentProblems } from "../ready.ts"
-import { openSession, type Store, storeOf } from "../store.ts"
-
-/** How long `run` and `resume` wait for another process that has the store, in milliseconds. */
-export const patienceMs = 5_000
+import { openSession, patienceMs, type Store, storeOf } from "../store.ts"
 
 export const run: Command = async (given) => {
   const { workflow, problems: found, folder } = await readFile(given)
@@ -23,10 +20,8 @@ export const run: Command = async (given) => {
     ...found,
     ...(workflow === undefined ? [] : [...allowProblems(workflow.ir, allow), ...agentProblems(workflow.ir)])
   ].filter(({ severity }) => severity === "error")
-  if (workflow === undefined || problems.length > 0) {
-    const error = new InvalidWorkflow({ workflow: given.positionals[0]!, problems })
-    throw new CommandError(error.message, "invalid", "", error)
-  }
+  if (workflow === undefined || problems.length > 0)
+    throw new InvalidWorkflow({ workflow: given.positionals[0]!, problems })
   const store = storeOf(given)
   const input = given.json("input") ?? {}
   const session = await openSession(store, {
@@ -72,20 +67,9 @@ const submit = async (
   }
 }
 
-export const timeScale = (given: Given): number => {
-  const scale = given.number("var-scale") ?? 1
-  if (!(scale > 0)) throw new CommandError(`'--var-scale' needs a number above 0 and got '${scale}'`, "usage")
-  return scale
-}
-
 const interruption = (store: Store, { id }: Run, given: Given): string => {
   if (store.kind === "memory") return "interrupted: ending the run; its store is in memory, so it cannot be resumed"
   const file = given.positionals[0]!
-  const words = [`troupe resume ${id}`, isCodeFile(file) ? ` ${file}` : "", allowOption(given), store.option]
+  const words = [`troupe resume ${id}`, isCodeFile(file) ? ` ${file}` : "", allowAgain(given), store.option]
   return `interrupted: run ${id} is kept; go on with "${words.join("")}"`
-}
-
-export const allowOption = (given: Given): string => {
-  const allow = given.text("allow")
-  return allow === undefined ? "" : ` --allow ${allow}`
 }

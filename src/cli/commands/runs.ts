@@ -1,6 +1,7 @@
 /** `troupe runs`: what is in a store, newest first, in pages. */
 import * as Effect from "effect/Effect"
 import { look } from "../../engine/look.ts"
+import { type Page, pageOf } from "../../engine/pages.ts"
 import { overviewOf, type RunOverview } from "../../engine/progress.ts"
 import { suggest } from "../../model/ids.ts"
 import { isTerminal, type RunStatus, runStatuses } from "../../model/messages.ts"
@@ -23,38 +24,14 @@ export const runs: Command = async (given) => {
       "a page gives its cursor at its end"
     )
   const { page, owner } = await reading(store, async (reader) => ({
-    page: await pageOf(reader, status, given.text("workflow"), limit, cursor),
+    page: await pageOf(reader, { status, workflow: given.text("workflow"), limit, cursor }, (record) =>
+      present(reader, record)
+    ),
     owner: reader.owner()
   }))
   if (given.has("json")) await tellJson({ runs: page.runs.map(valueOf), cursor: page.cursor ?? null })
   else show(page, owner, store.option)
   return exitCodes.ok
-}
-
-interface Page {
-  readonly runs: ReadonlyArray<RunOverview>
-  readonly cursor: string | undefined
-}
-
-const pageOf = async (
-  reader: StoreReader,
-  status: RunStatus | undefined,
-  workflow: string | undefined,
-  limit: number,
-  cursor: string | undefined
-): Promise<Page> => {
-  const found: Array<RunOverview> = []
-  const hasEnded = status === undefined ? undefined : isTerminal(status)
-  let next = cursor
-  do {
-    const page = await Effect.runPromise(reader.list({ workflow, hasEnded, limit: limit - found.length, cursor: next }))
-    for (const record of page.runs) {
-      const overview = await present(reader, record)
-      if (status === undefined || overview.status === status) found.push(overview)
-    }
-    next = page.cursor
-  } while (next !== undefined && found.length < limit)
-  return { runs: found, cursor: next }
 }
 
 /** Runs with more messages than this are shown as the owner noted them last. */

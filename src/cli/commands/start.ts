@@ -5,10 +5,10 @@ import { requireId } from "../../model/ids.ts"
 import { isPlainRecord, type Json, toJson } from "../../model/json.ts"
 import { standardCheck } from "../../model/schemas.ts"
 import type { Workflow } from "../../model/workflow.ts"
+import { perform } from "../ask.ts"
 import type { Command } from "../commands.ts"
 import { isCodeFile, readFile } from "../file.ts"
 import { CommandError, dim, exitCodes, say, tell, tellJson, yellow } from "../output.ts"
-import { perform } from "../steer.ts"
 import { fileStoreOf } from "../store.ts"
 
 /** Whoever drives the run may have what this process does not. */
@@ -18,10 +18,7 @@ export const start: Command = async (given) => {
   const file = given.positionals[0]!
   const { workflow, problems } = await readFile(given)
   const errors = problems.filter(({ severity, code }) => severity === "error" && !forLater.has(code))
-  if (workflow === undefined || errors.length > 0) {
-    const error = new InvalidWorkflow({ workflow: file, problems: errors })
-    throw new CommandError(error.message, "invalid", "", error)
-  }
+  if (workflow === undefined || errors.length > 0) throw new InvalidWorkflow({ workflow: file, problems: errors })
   const store = fileStoreOf(given)
   const run = requireId("run", given.text("id") ?? orderedId())
   const input = await checked(workflow, given.json("input") ?? {})

@@ -5,10 +5,10 @@ import { type FieldKind, type Fields, type VerbName, verbNamed } from "../../eng
 import { requireId } from "../../model/ids.ts"
 import type { Json } from "../../model/json.ts"
 import { type Given, readJson } from "../arguments.ts"
+import { asking, perform } from "../ask.ts"
 import { causeOf } from "../cause.ts"
 import type { Command } from "../commands.ts"
 import { CommandError, exitCodes, green, tell, tellJson, yellow } from "../output.ts"
-import { asking, perform } from "../steer.ts"
 import { fileStoreOf, reading } from "../store.ts"
 
 /** A verb as a command: flags are options, everything else stands behind the run in the order of the verb's fields. */

@@ -1,17 +1,17 @@
 /**
  * A copy of a store while its owner goes on: all pages as they stand at one moment, read by a connection of its own, so that
- * nobody waits for it. The copy is whole before it gets its name: whoever is killed on the way leaves a draft, which the next
- * backup to that place sweeps away.
+ * nobody waits for it. The copy is whole before it gets its name.
  */
-import { linkSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs"
-import { basename, dirname, join, resolve } from "node:path"
+import { mkdirSync, statSync } from "node:fs"
+import { dirname, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import { TroupeError } from "../../model/errors.ts"
 import { BackupRefused, type JournalError, JournalFull } from "../errors.ts"
 import type { Backup } from "../journal.ts"
 import { journalError, type Sqlite } from "./database.ts"
-import { isRunning, sync, syncFolder } from "./format.ts"
+import { discard, draftOf, isThere, publish, sweep } from "./draft.ts"
 import { disown } from "./owner.ts"
+import { syncFolder } from "./sync.ts"
 
 /** Paths that a backup of this process is on its way to. */
 const underway = new Set<string>()
@@ -47,16 +47,18 @@ const refusal = (source: string, target: string): BackupRefused["reason"] | unde
   return underway.has(target) ? "busy" : undefined
 }
 
+const mark = ".backup-"
+
 const make = async (sqlite: Sqlite, source: string, target: string): Promise<Backup> => {
   mkdirSync(dirname(target), { recursive: true })
-  sweep(target)
-  const draft = `${target}${mark}${process.pid}`
+  sweep(target, mark)
+  const draft = draftOf(target, mark)
   try {
     await copy(sqlite, source, draft)
     settle(sqlite, draft)
-    publish(draft, target)
+    if (!publish(draft, target)) throw new BackupRefused({ path: target, reason: "exists" })
   } finally {
-    for (const suffix of ["", "-journal", "-wal", "-shm"]) rmSync(draft + suffix, { force: true })
+    discard(draft)
   }
   syncFolder(dirname(target))
   return { path: target, bytes: statSync(target).size }
@@ -83,30 +85,4 @@ const settle = (sqlite: Sqlite, draft: string): void => {
   } finally {
     database.close()
   }
-  sync(draft)
 }
-
-const publish = (draft: string, target: string): void => {
-  try {
-    // a link never replaces a file that is there by now
-    linkSync(draft, target)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST" || isThere(target))
-      throw new BackupRefused({ path: target, reason: "exists" })
-    renameSync(draft, target)
-  }
-}
-
-const mark = ".backup-"
-
-/** Drafts of processes that were killed while they made a copy for the same place. */
-const sweep = (target: string): void => {
-  const prefix = basename(target) + mark
-  for (const name of readdirSync(dirname(target))) {
-    if (!name.startsWith(prefix)) continue
-    const pid = Number.parseInt(name.slice(prefix.length), 10)
-    if (pid === process.pid || !isRunning(pid)) rmSync(join(dirname(target), name), { force: true })
-  }
-}
-
-const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined

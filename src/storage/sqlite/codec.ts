@@ -2,7 +2,7 @@
  * Messages as rows: `[code, ms since submission, task, …]` as JSON text. Tasks of the workflow itself are numbers, what stands
  * as it usually does is left out, and every row carries a checksum over itself and the row before it.
  */
-import { createHmac } from "node:crypto"
+import { createHash, createHmac } from "node:crypto"
 import { crc32 } from "node:zlib"
 import type { Failure } from "../../model/errors.ts"
 import type { WorkflowIR } from "../../model/ir.ts"
@@ -157,6 +157,17 @@ export const encodeLarge = (message: Message, names: Names, start: number, hash:
   row[0] = (row[0] as number) + large
   return JSON.stringify(row)
 }
+
+/** The name under which a large payload lies. */
+export const blobHash = (text: string): string => createHash("sha256").update(text).digest("base64url")
+
+/** Whether a payload may lie elsewhere, by one look: a code of one digit says that it does not. */
+export const mayBeLarge = (body: string): boolean => body.charCodeAt(2) !== comma && body.charCodeAt(2) !== bracket
+const comma = 0x2c
+const bracket = 0x5d
+
+/** Rows whose payload lies elsewhere, for the database. */
+export const isLarge = `CAST(substr(body, 2, 3) AS INTEGER) >= ${large}`
 
 /** Where the payload of a row lies, if it does not stand in the row. */
 export const payloadHash = (body: string): string | undefined => {

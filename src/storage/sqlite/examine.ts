@@ -2,18 +2,16 @@
  * Looks a whole store through: the file itself, every chain, every blob, every definition. Reads only, as the file lies there
  * where nobody has it open, so that nothing of a damaged store changes. Says what it found and what to do; mends nothing.
  */
-import { createHash } from "node:crypto"
 import { accessSync, constants, statfsSync, statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { setImmediate as turn } from "node:timers/promises"
 import { TroupeError } from "../../model/errors.ts"
-import type { WorkflowIR } from "../../model/ir.ts"
-import { hashOf } from "../../model/workflow.ts"
 import { StoreUnusable } from "../errors.ts"
-import { checksums, type Link, payloadHash } from "./codec.ts"
+import { blobHash, checksums, type Link, mayBeLarge, payloadHash } from "./codec.ts"
 import { type Database, openError, Sqlite } from "./database.ts"
+import { readDefinition } from "./definitions.ts"
 import { look, requireWritable } from "./format.ts"
-import { describeOwner } from "./owner.ts"
+import { clock, describeOwner } from "./owner.ts"
 import { asItLies, probe } from "./probe.ts"
 
 export interface Finding {
@@ -143,19 +141,11 @@ const definitions = (database: Database): ReadonlyArray<Finding> => {
   const findings: Array<Finding> = []
   const rows = database.rows("SELECT id, hash, name, ir FROM troupe_definitions")
   for (const [, hash, name, ir] of rows) {
-    if (ir === null || isDefinition(ir, hash)) continue
+    if (ir === null || readDefinition(ir, hash) !== undefined) continue
     const message = `the definition of workflow '${name}' (${String(hash).slice(0, 12)}) is not what was written there`
     findings.push({ check: "definitions", is: "damage", message, hint: restore })
   }
   return findings.length > 0 ? findings : [ok("definitions", `${count(rows.length, "definition")}, all readable`)]
-}
-
-const isDefinition = (text: string, hash: string): boolean => {
-  try {
-    return hashOf(JSON.parse(text) as WorkflowIR) === hash
-  } catch {
-    return false
-  }
 }
 
 /** Damaged runs that are listed one by one. */
@@ -276,11 +266,6 @@ const chains = (
   return findings.length > 0 ? findings : [ok("chains", `${count(total, "message")}, every chain unbroken`)]
 }
 
-/** Rows whose payload lies elsewhere begin with a number from 64 on. */
-const mayBeLarge = (body: string): boolean => body.charCodeAt(2) !== comma && body.charCodeAt(2) !== bracket
-const comma = 0x2c
-const bracket = 0x5d
-
 const hashIn = (body: string): string | undefined => {
   try {
     return payloadHash(body)
@@ -299,7 +284,7 @@ const blobs = (database: Database, used: ReadonlyMap<string, number>): ReadonlyA
     there++
     missing.delete(hash)
     const expected = used.get(hash) ?? 0
-    if (createHash("sha256").update(body).digest("base64url") !== hash) wrong++
+    if (blobHash(body) !== hash) wrong++
     else if (expected === 0) unused++
     else if (expected !== uses) miscounted++
   }
@@ -319,10 +304,7 @@ const blobs = (database: Database, used: ReadonlyMap<string, number>): ReadonlyA
 const staleMs = 60_000
 
 const requests = (database: Database): ReadonlyArray<Finding> => {
-  const [stale] = database.row(
-    "SELECT count(*) FROM troupe_inbox WHERE answer IS NULL AND at < CAST(unixepoch('subsec') * 1000 AS INTEGER) - ?",
-    staleMs
-  )!
+  const [stale] = database.row(`SELECT count(*) FROM troupe_inbox WHERE answer IS NULL AND at < ${clock} - ?`, staleMs)!
   return stale === 0
     ? []
     : [

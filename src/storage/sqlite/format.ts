@@ -2,24 +2,13 @@
  * The file: its tables, how a new one comes to be, and how one is looked at before it is opened. A file that is not ours, or
  * from a newer version, is refused from its first hundred bytes, before anything could write to it.
  */
-import {
-  closeSync,
-  fstatSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readSync,
-  renameSync,
-  rmSync,
-  type Stats,
-  statSync
-} from "node:fs"
-import { basename, dirname, join } from "node:path"
+import { closeSync, fstatSync, mkdirSync, openSync, readSync, type Stats, statSync } from "node:fs"
+import { dirname } from "node:path"
 import { crc32 } from "node:zlib"
 import { StoreUnusable } from "../errors.ts"
 import type { Database, Sqlite } from "./database.ts"
+import { discard, draftOf, publish, sweep } from "./draft.ts"
+import { syncFolder } from "./sync.ts"
 
 /** "Trpe", in the header of every file of ours. */
 export const applicationId = 0x54727065
@@ -167,7 +156,7 @@ export const look = (path: string): Found => {
   return { kind: "store", version, log: hasLog || (log !== undefined && "empty") }
 }
 
-/** Whether nobody has the right to write to it: that is asked for even where the user may do everything. */
+/** Throws where nobody has the right to write to it: that counts even where the user may do everything. */
 export const requireWritable = (path: string): void => {
   for (const one of [path, `${path}-wal`]) {
     const stats = statOf(one)
@@ -183,65 +172,31 @@ export const create = (sqlite: Sqlite, path: string): void => {
   mkdirSync(dirname(path), { recursive: true })
   // a new folder lasts once the one around it was synced, like any name; an earlier try may have made it and got no further
   for (let folder = dirname(path); folder !== dirname(folder); folder = dirname(folder)) syncFolder(dirname(folder))
-  sweep(path)
-  const draft = `${path}.new-${process.pid}`
+  sweep(path, mark)
+  const draft = draftOf(path, mark)
   try {
-    publish(sqlite, draft, path)
+    fill(sqlite, draft)
+    publish(draft, path)
   } finally {
-    for (const suffix of ["", "-journal", "-wal", "-shm"]) discard(draft + suffix)
+    discard(draft)
   }
   syncFolder(dirname(path))
 }
 
-const discard = (path: string): void => {
-  try {
-    rmSync(path, { force: true })
-  } catch {
-    // whoever makes the next file sweeps first
-  }
-}
+const mark = ".new-"
 
-/** Fills the draft and gives it its name. */
-
-const publish = (sqlite: Sqlite, draft: string, path: string): void => {
+const fill = (sqlite: Sqlite, draft: string): void => {
   const database = sqlite.open(draft, { isNew: true })
   try {
     migrate(database)
   } finally {
     database.close()
   }
-  sync(draft)
-  try {
-    // a link never replaces a file that is there by now
-    linkSync(draft, path)
-  } catch (error) {
-    // where there are no links; one that is there by now was made by this call or by somebody else
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST" && statOf(path) === undefined) renameSync(draft, path)
-  }
 }
 
 /** Removes the draft of whoever was killed just after it had become the file: both names still stand for it. */
 export const tidy = (path: string): void => {
-  if ((statOf(path)?.nlink ?? 1) > 1) sweep(path)
-}
-
-/** Drafts of processes that were killed while they made the file. */
-const sweep = (path: string): void => {
-  const prefix = `${basename(path)}.new-`
-  for (const name of readdirSync(dirname(path))) {
-    if (!name.startsWith(prefix)) continue
-    const pid = Number.parseInt(name.slice(prefix.length), 10)
-    if (pid === process.pid || !isRunning(pid)) discard(join(dirname(path), name))
-  }
-}
-
-export const isRunning = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM"
-  }
+  if ((statOf(path)?.nlink ?? 1) > 1) sweep(path, mark)
 }
 
 const statOf = (path: string): Stats | undefined => {
@@ -265,26 +220,6 @@ const headerOf = (path: string): Buffer => {
     const header = Buffer.alloc(Math.min(100, fstatSync(file).size))
     readSync(file, header, 0, header.length, 0)
     return header
-  } finally {
-    closeSync(file)
-  }
-}
-
-/** Makes the names in a folder last. One that may not be read was not made by us, and Windows has no such thing. */
-export const syncFolder = (folder: string): void => {
-  if (process.platform === "win32") return
-  try {
-    sync(folder)
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code !== "EACCES" && code !== "EPERM") throw error
-  }
-}
-
-export const sync = (path: string): void => {
-  const file = openSync(path, "r")
-  try {
-    fsyncSync(file)
   } finally {
     closeSync(file)
   }

@@ -1,10 +1,9 @@
 /** Reading the messages of a run back. */
-import { createHash } from "node:crypto"
 import type { Json } from "../../model/json.ts"
 import type { Message } from "../../model/messages.ts"
 import { JournalCorrupt } from "../errors.ts"
 import type { History } from "../journal.ts"
-import { type Chain, decode, type Link, type Origin } from "./codec.ts"
+import { blobHash, type Chain, decode, type Link, type Origin } from "./codec.ts"
 import type { Database } from "./database.ts"
 import type { Definition } from "./definitions.ts"
 import * as sql from "./statements.ts"
@@ -54,9 +53,6 @@ export const history = (
 
 export const payload = (database: Database, hash: string): Json => {
   const [text] = database.row(sql.blob, hash) ?? [""]
-  if (hashOf(text) !== hash) throw new TypeError("not what was written")
+  if (blobHash(text) !== hash) throw new TypeError("not what was written")
   return JSON.parse(text) as Json
 }
-
-/** The name of a large payload. */
-export const hashOf = (text: string) => createHash("sha256").update(text).digest("base64url")

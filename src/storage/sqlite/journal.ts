@@ -1,3 +1,7 @@
+/**
+ * The journal in a SQLite file: one transaction a batch for all runs, one connection, opened again when it is lost. What rows
+ * mean stands in codec.ts, who may write in owner.ts, what the file is in format.ts; it knows no machine.
+ */
 import { dirname, resolve } from "node:path"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -34,6 +38,7 @@ import type {
 import { atExit, notAtExit } from "./at-exit.ts"
 import { backup } from "./backup.ts"
 import {
+  blobHash,
   type Chain,
   checksums,
   decode,
@@ -47,8 +52,8 @@ import {
 } from "./codec.ts"
 import { type Database, journalError, openError, Sqlite } from "./database.ts"
 import { type Definition, Definitions, readDefinition } from "./definitions.ts"
-import { create, formatVersion, look, migrate, requireWritable, syncFolder, tidy } from "./format.ts"
-import { hashOf, history, payload } from "./history.ts"
+import { create, formatVersion, look, migrate, requireWritable, tidy } from "./format.ts"
+import { history, payload } from "./history.ts"
 import { FileInbox } from "./inbox.ts"
 import { requireKey } from "./key.ts"
 import {
@@ -66,6 +71,7 @@ import { leave, probe } from "./probe.ts"
 import { blameMax, blameOf, recordOf, statusCodes, trimmed } from "./records.ts"
 import { remember, unpack } from "./remembered.ts"
 import * as sql from "./statements.ts"
+import { syncFolder } from "./sync.ts"
 import { type Done, letWrite } from "./transaction.ts"
 
 export interface SqliteOptions {
@@ -571,7 +577,7 @@ class FileJournal implements SqliteJournal {
     const payload = payloadOf(message)
     if (payload === undefined) return body
     const text = JSON.stringify(payload)
-    const hash = hashOf(text)
+    const hash = blobHash(text)
     database.run(sql.insertBlob, hash, text)
     return encodeLarge(message, definition.names, submittedAt, hash)
   }

@@ -11,7 +11,7 @@ import { crc32 } from "node:zlib"
 import { StaleOwner, StoreInUse, StoreUnusable } from "../errors.ts"
 import type { Claim } from "../journal.ts"
 import type { Database } from "./database.ts"
-import { isRunning } from "./format.ts"
+import { isRunning } from "./draft.ts"
 
 /** How long an owner that cannot be looked at is believed to be alive after it last said so, in milliseconds. */
 export const leaseDefaultMs = 15_000

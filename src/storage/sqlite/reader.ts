@@ -8,7 +8,6 @@ import * as Effect from "effect/Effect"
 import { TroupeError } from "../../model/errors.ts"
 import type { Json } from "../../model/json.ts"
 import { OwnerGone, OwnerSilent } from "../errors.ts"
-import type { JournalService } from "../journal.ts"
 import { type Database, journalError, Sqlite } from "./database.ts"
 import { versionOf } from "./inbox.ts"
 import { type SqliteJournal, sqliteJournal } from "./journal.ts"
@@ -21,7 +20,8 @@ export interface StoreOwner {
   readonly wasClean: boolean
 }
 
-export interface StoreReader extends Pick<JournalService, "read" | "find" | "list" | "definition" | "snapshot"> {
+export interface StoreReader
+  extends Pick<SqliteJournal, "read" | "find" | "list" | "definition" | "snapshot" | "epoch" | "backup"> {
   readonly path: string
   /** Who owns the store, or was the last to do so. */
   readonly owner: () => StoreOwner
@@ -76,6 +76,12 @@ class Reader implements StoreReader {
   }
   get definition() {
     return this.#journal.definition
+  }
+  get epoch() {
+    return this.#journal.epoch
+  }
+  get backup() {
+    return this.#journal.backup
   }
 
   owner = (): StoreOwner => this.#reading(() => describeOwner(this.#database))

@@ -1,4 +1,5 @@
 /** Every statement that a journal sends, in one place. Values are always bound; the texts never change. */
+import { isLarge } from "./codec.ts"
 
 export const insertRun =
   "INSERT INTO troupe_runs (id, name, definition, submitted_at, updated_at, status, length) VALUES (?, ?, ?, ?, ?, 0, 0)"
@@ -44,15 +45,13 @@ const edge = (order: "ASC" | "DESC") =>
 export const someRuns = `${edge("DESC")} UNION ${edge("ASC")}`
 export const linkAt = "SELECT chain FROM troupe_messages WHERE run = ? AND seq = ?"
 export const readMessage = "SELECT epoch, body FROM troupe_messages WHERE run = ? AND seq = ?"
-/** Rows whose payload lies elsewhere: their code is 64 or more. */
-export const largeBodies =
-  "SELECT body FROM troupe_messages WHERE run = ? AND CAST(substr(body, 2, 3) AS INTEGER) >= 64"
+export const largeBodies = `SELECT body FROM troupe_messages WHERE run = ? AND ${isLarge}`
 export const readMessages =
   "SELECT seq, epoch, chain, body FROM troupe_messages WHERE run = ? AND seq >= ? AND seq < ? ORDER BY seq"
 export const putSnapshot = "INSERT INTO troupe_snapshots (run, seq, chain, body) VALUES (?, ?, ?, ?)"
 /** Rows that compaction removes, and among them those whose payload lies elsewhere. */
 export const compact = [
-  "SELECT body FROM troupe_messages WHERE run = ? AND seq > 0 AND seq < ? AND CAST(substr(body, 2, 3) AS INTEGER) >= 64",
+  `SELECT body FROM troupe_messages WHERE run = ? AND seq > 0 AND seq < ? AND ${isLarge}`,
   "DELETE FROM troupe_messages WHERE run = ? AND seq > 0 AND seq < ?",
   "UPDATE troupe_runs SET first = ? WHERE id = ?"
 ] as const
@@ -60,7 +59,6 @@ export const dropSnapshots = "DELETE FROM troupe_snapshots WHERE run = ?"
 export const lastSnapshot = "SELECT seq, chain, body FROM troupe_snapshots WHERE run = ? ORDER BY seq DESC LIMIT 1"
 
 export const lastRun = "SELECT ifnull(max(id), 0) FROM troupe_runs"
-export const definitions = "SELECT id, hash, name, version FROM troupe_definitions"
 export const definitionById = "SELECT id, hash, name, version, ir FROM troupe_definitions WHERE id = ?"
 export const definitionByHash = "SELECT ir FROM troupe_definitions WHERE hash = ? AND ir IS NOT NULL"
 export const findDefinition =

@@ -5,6 +5,7 @@
 import type { Fields, Request, VerbName } from "../engine/steering.ts"
 import { performer } from "../engine/steering.ts"
 import { isPlainRecord, type Json } from "../model/json.ts"
+import type { Cause } from "../model/messages.ts"
 import { OwnerGone, RequestRefused, StoreInUse } from "../storage/errors.ts"
 import { type FileStore, openSession, openStoreReader } from "./store.ts"
 
@@ -87,12 +88,7 @@ const alone = async (store: FileStore, request: Request, mustExist: boolean): Pr
   }
 }
 
-export const asking = (
-  verb: VerbName,
-  run: string,
-  fields: Fields,
-  cause: { readonly who?: string; readonly why?: string }
-): Asking => ({
+export const asking = (verb: VerbName, run: string, fields: Fields, cause: Cause): Asking => ({
   request: { verb, run, fields, cause },
   wire: { verb, run, ...fields, ...cause },
   mustExist: true
