@@ -250,7 +250,7 @@ describe.concurrent("a run in a store", () => {
 describe.concurrent("a second process while another has the store", () => {
   test("reads its runs and follows one to its end", async () => {
     const here = place()
-    const owner = await withOwner(here, 2_500)
+    const owner = await withOwner(here, 8_000)
     const following = here.go("events", "n", "--follow")
     expect((await here.troupe("runs", "--json")).json().runs).toMatchObject([
       { run: "n", status: "waiting", progress: 33.3 }
