@@ -5,27 +5,31 @@
 import * as fc from "fast-check"
 import { loadShapes } from "../engine/attempts.ts"
 import type { Agent } from "../engine/router.ts"
+import { suggest } from "../model/ids.ts"
 import { canonical, type Json, toJson } from "../model/json.ts"
 import { isWorkflow, type Workflow } from "../model/workflow.ts"
 import { simulated, simulatedAgent } from "./bodies.ts"
+import { type Case, keep, keptIn } from "./corpus.ts"
+import { Census, type Coverage } from "./coverage.ts"
 import { ChaosFailure, ChaosMisused } from "./errors.ts"
-import { type Execution, execute, type Setup } from "./execution.ts"
+import { type Execution, execute, type Observer, type Setup } from "./execution.ts"
 import { failureText } from "./failure.ts"
 import { planOf, type RawPlan, rawPlan, type Survey, survey } from "./generate.ts"
 import { replaceGlobals } from "./globals.ts"
 import { type Capability, requireAllowed } from "./guard.ts"
 import { compared } from "./oracles.ts"
-import { calm, type Family, type Plan } from "./plan.ts"
+import { calm, type Family, families as known, type Plan } from "./plan.ts"
 import { planFrom } from "./plan-file.ts"
 import { minimise } from "./shrink.ts"
+import { standInAgents, standInAnswers, stoodIn } from "./stand-ins.ts"
 import type { World } from "./world.ts"
 
 export interface WorldOptions<I = any, O = any> {
   /** What the run is given: a value, or an arbitrary of fast-check. */
   readonly input?: I | fc.Arbitrary<I>
-  /** Who does the tasks with `needs`. */
+  /** Who does the tasks with `needs`; by default somebody who answers with an example of what each gives. */
   readonly agents?: ReadonlyArray<Agent>
-  /** What people answer: by path of the gate, or a function of it; gates without an answer wait for their deadline. */
+  /** What people answer: by path of the gate, or a function of it; gates without an answer wait for their deadline. By default something that fits the gate. */
   readonly answers?: { readonly [gate: string]: unknown } | ((gate: string) => unknown)
   /** What answers `fetch` in task code. */
   readonly fetch?: (url: string, init: unknown) => unknown
@@ -55,6 +59,10 @@ export interface ChaosOptions<I = any, O = any> extends WorldOptions<I, O> {
   readonly path?: string
   /** No new execution begins after so many milliseconds. */
   readonly budgetMs?: number
+  /** A folder in which failures are kept. Those of this workflow are run first. */
+  readonly corpus?: string
+  /** Counts what went wrong where: `report.coverage`. */
+  readonly coverage?: boolean
 }
 
 export interface ChaosReport {
@@ -68,6 +76,10 @@ export interface ChaosReport {
   readonly lives: number
   readonly crashes: number
   readonly faults: number
+  /** Kept failures that were run first, and are mended. */
+  readonly mended: number
+  /** With `coverage: true`: what was tried, and what never was. */
+  readonly coverage: Coverage | undefined
 }
 
 /**
@@ -76,25 +88,46 @@ export interface ChaosReport {
  */
 export const chaos = async <I, O>(workflow: Workflow<I, O>, options: ChaosOptions<I, O> = {}): Promise<ChaosReport> => {
   requireAllowed(options.capability)
-  const world = new Theatre(workflow, options)
+  checkFamilies(options.faults)
+  let census: Census | undefined
+  const world = new Theatre(workflow, options, (all) => {
+    if (options.coverage === true) census = new Census(workflow.ir, options.faults ?? all)
+    return census
+  })
   const { runs = 1_000, faultsMost = 6, seed = Date.now() % 1_000_000_000, path, budgetMs } = options
   const families = options.faults ?? world.families
+  const kept = options.corpus === undefined ? [] : keptIn(options.corpus, workflow)
   const since = performance.now()
+  for (const { file, found } of kept) await exclusively(() => again(world, found, file))
   const counts = { executions: 0, lives: 0, crashes: 0, faults: 0 }
   let worst: { readonly execution: Execution; readonly raw: RawPlan; readonly input: Json } | undefined
+  let misuse: ChaosMisused | undefined
+  let coverage: Coverage | undefined
   const property = fc.asyncProperty(world.inputs, rawPlan(faultsMost), async (given, raw) => {
+    // what does not work does not work any better with a smaller plan
+    if (misuse !== undefined) throw misuse
     const input = toJson(given)
-    const { there, control } = await world.control(input)
-    const plan = planOf(raw, there, families)
-    const execution = await world.judged(input, plan, control, raw.seed % 100 === 99)
+    const execution = await attempted(async () => {
+      const { there, control } = await world.control(input)
+      return world.judged(input, planOf(raw, there, families), control, raw.seed % 100 === 99)
+    })
     counts.executions++
     counts.lives += execution.lives
     counts.crashes += execution.lives - 1
     counts.faults += execution.hit
     if (execution.violations.length === 0) return true
     worst = { execution, raw, input }
+    coverage ??= census?.report()
     return false
   })
+  const attempted = async (work: () => Promise<Execution>) => {
+    try {
+      return await work()
+    } catch (error) {
+      if (error instanceof ChaosMisused) misuse = error
+      throw error
+    }
+  }
   const checked = await exclusively(() =>
     fc.check(property, {
       seed,
@@ -116,13 +149,7 @@ export const chaos = async <I, O>(workflow: Workflow<I, O>, options: ChaosOption
       executions: checked.numRuns,
       shrinks: checked.numShrinks + small.tries
     }
-    throw new ChaosFailure({
-      text: failureText(workflow.name, small.execution, found),
-      violations: small.execution.violations,
-      plan: small.execution.plan,
-      input,
-      ...found
-    })
+    throw failureOf(workflow, small.execution, found, options.corpus, coverage)
   }
   const ms = performance.now() - since
   return {
@@ -132,8 +159,54 @@ export const chaos = async <I, O>(workflow: Workflow<I, O>, options: ChaosOption
     ...counts,
     executions: world.executions,
     ms: Math.round(ms),
-    executionsPerSecond: Math.round((1_000 * world.executions) / ms)
+    executionsPerSecond: Math.round((1_000 * world.executions) / ms),
+    mended: kept.length,
+    coverage: census?.report()
   }
+}
+
+type Found = { readonly seed: number; readonly path: string; readonly executions: number; readonly shrinks: number }
+
+/** A failure with its story; kept where somebody wants it kept. */
+const failureOf = (
+  workflow: Workflow,
+  execution: Execution,
+  found: Found,
+  corpus: string | undefined,
+  coverage: Coverage | undefined
+): ChaosFailure => {
+  const { violations, plan, input, story } = execution
+  let file: string | undefined
+  let note = ""
+  try {
+    file = corpus === undefined ? undefined : keep(corpus, workflow, execution, found)
+    if (file !== undefined) note = `\nkept: ${file}`
+  } catch (error) {
+    // what was found is worth more than where it lies
+    note = `\nnot kept: ${(error as Error).message}`
+  }
+  const text = failureText(workflow.name, execution, found) + note
+  return new ChaosFailure({ text, violations, plan, input, story, file, coverage, ...found })
+}
+
+/** Runs a kept failure again; throws when it is not mended. */
+const again = async (world: Theatre, { input, plan, promise, seed, path }: Case, file: string): Promise<void> => {
+  const { control } = await world.control(input)
+  const execution = await world.judged(input, plan, control, promise === "determinism")
+  const { violations, story } = execution
+  if (violations.length === 0) return
+  const found = { seed, path, executions: world.executions, shrinks: 0 }
+  const text = `${failureText(world.workflow.name, execution, found)}\nkept before: ${file}`
+  throw new ChaosFailure({ text, violations, plan, input, story, file, coverage: undefined, ...found })
+}
+
+const checkFamilies = (given: ReadonlyArray<string> | undefined): void => {
+  const stray = given?.find((family) => !(known as ReadonlyArray<string>).includes(family))
+  if (stray !== undefined)
+    throw new ChaosMisused({
+      what: "option",
+      why: `there is no family of faults '${stray}': ${suggest(stray, known) || `there are ${known.join(", ")}`}`
+    })
 }
 
 const brokenGenerator = (error: unknown): ChaosMisused =>
@@ -185,7 +258,12 @@ export class Theatre {
   readonly #setup: Omit<Setup, "input">
   readonly #controls = new Map<string, { readonly there: Survey; readonly control: Execution }>()
 
-  constructor(workflow: Workflow, options: WorldOptions) {
+  /** `watched` says who looks at its executions, given what can go wrong in them. */
+  constructor(
+    workflow: Workflow,
+    options: WorldOptions,
+    watched: (families: ReadonlyArray<Family>) => Observer | undefined = () => undefined
+  ) {
     if (!isWorkflow(workflow))
       throw new ChaosMisused({
         what: "workflow",
@@ -197,20 +275,30 @@ export class Theatre {
     replaceGlobals()
     this.workflow = workflow
     this.#options = options
-    const { input, agents = [], fetch, answers, snapshotEvery = 1_000, stepsMax = 100_000 } = options
+    const { ir } = workflow
+    const {
+      input,
+      agents = standInAgents(ir),
+      fetch,
+      answers = standInAnswers(ir),
+      snapshotEvery = 1_000,
+      stepsMax = 100_000
+    } = options
     this.inputs = isArbitrary(input) ? input : fc.constant(input ?? null)
     this.families = ["task", "storage", "crash", "owners", "clock", "operator", "code", "observer"]
     if (agents.length > 0) this.families = [...this.families, "agent"]
     if (fetch !== undefined) this.families = [...this.families, "network"]
     this.#setup = {
-      workflow: simulated(workflow),
+      workflow: simulated(stoodIn(workflow).workflow),
       agents: agents.map(simulatedAgent),
       answerTo: answerer(answers),
       fetch,
       snapshotEvery,
       stepsMax,
       always: options.always,
-      finally: options.finally
+      finally: options.finally,
+      quiet: new Set(),
+      coverage: watched(this.families)
     }
   }
 
@@ -245,8 +333,7 @@ export class Theatre {
 
 const isArbitrary = (value: unknown): value is fc.Arbitrary<unknown> => value instanceof fc.Arbitrary
 
-const answerer = (answers: WorldOptions["answers"]): Setup["answerTo"] => {
-  if (answers === undefined) return () => true
+const answerer = (answers: NonNullable<WorldOptions["answers"]>): Setup["answerTo"] => {
   const given =
     typeof answers === "function"
       ? answers

@@ -1,8 +1,9 @@
 /** What the kit has to say. A broken promise is a `ChaosFailure`; whatever else goes wrong is named as what it is. */
 import { TroupeError } from "../model/errors.ts"
 import type { Json } from "../model/json.ts"
+import type { Coverage } from "./coverage.ts"
 import type { Plan } from "./plan.ts"
-import type { Violation } from "./story.ts"
+import type { Line, Violation } from "./story.ts"
 
 /** The smallest execution in which a promise is broken. */
 export class ChaosFailure extends TroupeError {
@@ -17,6 +18,12 @@ export class ChaosFailure extends TroupeError {
   /** Executions until it was found, and what it took to make it small. */
   readonly executions: number
   readonly shrinks: number
+  /** What happened, line by line. */
+  readonly story: ReadonlyArray<Line>
+  /** Where it is kept. */
+  readonly file: string | undefined
+  /** What had been tried until then, where somebody counted. */
+  readonly coverage: Coverage | undefined
   constructor(given: {
     readonly text: string
     readonly violations: ReadonlyArray<Violation>
@@ -26,6 +33,9 @@ export class ChaosFailure extends TroupeError {
     readonly path: string
     readonly executions: number
     readonly shrinks: number
+    readonly story: ReadonlyArray<Line>
+    readonly file: string | undefined
+    readonly coverage: Coverage | undefined
   }) {
     super(given.text)
     this.violations = given.violations
@@ -35,6 +45,9 @@ export class ChaosFailure extends TroupeError {
     this.path = given.path
     this.executions = given.executions
     this.shrinks = given.shrinks
+    this.story = given.story
+    this.file = given.file
+    this.coverage = given.coverage
   }
 }
 
@@ -42,7 +55,7 @@ export class ChaosFailure extends TroupeError {
 export class ChaosMisused extends TroupeError {
   readonly _tag = "ChaosMisused"
   readonly code = "CHAOS_MISUSED"
-  readonly what: "generator" | "invariant" | "plan" | "option" | "workflow" | "escaped"
+  readonly what: "generator" | "invariant" | "plan" | "option" | "workflow" | "escaped" | "corpus"
   override readonly cause: unknown
   constructor({ what, why, cause }: { what: ChaosMisused["what"]; why: string; cause?: unknown }) {
     super(why)

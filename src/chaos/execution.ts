@@ -41,6 +41,16 @@ export interface Setup {
   readonly stepsMax: number
   readonly always: ((world: World<any, any>) => unknown) | undefined
   readonly finally: ((world: World<any, any>) => unknown) | undefined
+  /** Tasks that are known not to wait for anything real. */
+  readonly quiet: Set<string>
+  /** Hears where the run is whenever that changes, and what happens to it there; nobody by default. */
+  readonly coverage: Observer | undefined
+}
+
+/** Looks at executions while they are under way. */
+export interface Observer {
+  readonly moved: (world: Running) => void
+  readonly hurt: (world: Running, on: Fault["on"]) => void
 }
 
 /** What came of an execution. */
@@ -54,6 +64,8 @@ export interface Execution {
   readonly story: ReadonlyArray<Line>
   readonly lives: number
   readonly writes: number
+  /** The write in which each message was written. */
+  readonly writeOf: ReadonlyArray<number>
   readonly reads: number
   readonly steps: number
   /** Virtual milliseconds from the first life to the end. */
@@ -64,6 +76,8 @@ export interface Execution {
 
 /** Midnight, a Tuesday in winter. */
 const start = Date.UTC(2030, 0, 1)
+/** When every world begins. */
+export const startedAt = start
 const years = 365 * 24 * 3_600_000
 const downDefaultMs = 5
 
@@ -117,6 +131,7 @@ export class Running implements Caller {
   #events = 0
   readonly #world: World<any, any>
   readonly #agentCalls = new Map<string, number>()
+  readonly #writeOf: Array<number> = []
   readonly #byWrite = new Map<number, Array<Fault>>()
   readonly #byAttempt = new Map<string, TaskFault>()
 
@@ -149,7 +164,7 @@ export class Running implements Caller {
       writing: (write, life) => this.#writing(write, life as Incarnation),
       written: (entries, epoch, life) => this.#written(entries, epoch, life as Incarnation),
       crash: (life, fault) => this.crash(life as Incarnation, fault.downMs),
-      hurt: (what) => this.hurt(what)
+      hurt: (what) => this.hurt("storage", what)
     })
     this.life = this.#begin()
   }
@@ -179,6 +194,7 @@ export class Running implements Caller {
       story: this.story,
       lives: this.lives.length,
       writes: this.disk.writes,
+      writeOf: this.#writeOf,
       reads: this.reads,
       steps: this.kernel.steps,
       ms: this.kernel.now - start,
@@ -191,13 +207,15 @@ export class Running implements Caller {
   }
 
   /** A fault has happened. */
-  hurt(text: string): void {
+  hurt(on: Fault["on"], text: string): void {
     this.hit++
+    this.setup.coverage?.hurt(this, on)
     this.tell(undefined, "fault", text)
   }
 
   /** Something has happened that invariants of the user may have something to say about. */
   changed(): void {
+    this.setup.coverage?.moved(this)
     if (this.setup.always !== undefined) this.#holds("always", this.setup.always)
   }
 
@@ -247,7 +265,7 @@ export class Running implements Caller {
       life.context
     )
     if (code !== undefined) {
-      this.hurt(`life ${life.number} begins without the code of the workflow`)
+      this.hurt("code", `life ${life.number} begins without the code of the workflow`)
       this.kernel.after(code.ms, life, () => life.engine?.register(workflow))
     }
     Effect.runForkWith(life.context)(opening).addObserver((exit) => {
@@ -349,18 +367,19 @@ export class Running implements Caller {
 
   #writing(write: number, life: Incarnation): void {
     for (const fault of this.#byWrite.get(write) ?? none) {
-      if (fault.on === "crash") this.hurt(`write ${write}: the process dies, ${textOf(fault)}`)
+      if (fault.on === "crash") this.hurt("crash", `write ${write}: the process dies, ${textOf(fault)}`)
       else if (fault.on === "owners") {
         this.hurt(
+          "owners",
           `write ${write}: the process stands still for ${fault.ms} ms${fault.how === "second" ? ", another takes over" : ""}`
         )
         this.kernel.soon(undefined, () => this.freeze(life, fault.ms, fault.how === "second"))
       } else if (fault.on === "clock") {
-        this.hurt(`write ${write}: the clock jumps by ${fault.ms} ms`)
+        this.hurt("clock", `write ${write}: the clock jumps by ${fault.ms} ms`)
         life.offset += fault.ms
       } else if (fault.on === "operator") {
         const { how, ms = 0 } = fault
-        this.hurt(`${how} is asked for`)
+        this.hurt("operator", `${how} is asked for`)
         this.kernel.after(ms, undefined, () => operate(this, how))
       }
     }
@@ -369,6 +388,7 @@ export class Running implements Caller {
   #written(entries: ReadonlyArray<Entry>, epoch: number, life: Incarnation): void {
     for (const { message } of entries) {
       this.tell(life, "wrote", lineOf(message))
+      this.#writeOf.push(this.disk.writes - 1)
       this.watch.wrote(message, epoch)
     }
     if (entries.length > 0) this.changed()
@@ -377,15 +397,15 @@ export class Running implements Caller {
   // ── what only waits ──────────────────────────────────────────────────────────────────────────────
 
   /** Time is about to move; false when something was set going that comes first. */
-  #idle(next: number): boolean {
+  #idle(next: number): boolean | Promise<boolean> {
     const { life } = this
     const { engine } = life
-    if (engine === undefined || life.isFrozen || life.isDead || !this.isAcked) return this.watch.idle(next)
+    if (engine === undefined || life.isFrozen || life.isDead || !this.isAcked) return this.watch.idle()
     const run = engine.runs.get(runId)
     const isDormant = run === undefined && engine.dormant.has(runId)
     if (run?.room.hasOpenGates === true || isDormant) if (this.#askPeople(life, run)) return false
     if (next - this.kernel.now > 60_000 && !goesOn(engine, runId) && this.#nudge(life)) return false
-    return this.watch.idle(next)
+    return this.watch.idle()
   }
 
   /** Somebody looks at the gates that are open and answers them, each in its time. */
@@ -496,7 +516,7 @@ export class Running implements Caller {
     const tookMs = draw(this.plan.seed, key) % 8
     const fault = this.#byAttempt.get(`${task}#${attempt}`)
     const agentFault = agent === undefined ? undefined : this.#agentFault(agent)
-    if (fault !== undefined) this.hurt(`${task}#${attempt}: ${fault.how}`)
+    if (fault !== undefined) this.hurt("task", `${task}#${attempt}: ${fault.how}`)
     const how = fault?.how
     const ms = tookMs + (fault?.ms ?? 0) + (agentFault?.how === "slow" ? (agentFault.ms ?? 1_000) : 0)
     if (how === "throw" || agentFault?.how === "errors")
@@ -520,7 +540,7 @@ export class Running implements Caller {
     this.#agentCalls.set(agent, nth + 1)
     for (const fault of this.plan.faults)
       if (fault.on === "agent" && fault.agent === agent && nth >= fault.from && nth < fault.to) {
-        this.hurt(`agent ${agent}: ${fault.how}`)
+        this.hurt("agent", `agent ${agent}: ${fault.how}`)
         return fault
       }
     return undefined
@@ -572,6 +592,7 @@ export class Running implements Caller {
     }
     if (Effect.isEffect(result)) {
       const fiber = Effect.runForkWith(life.context)(result as Effect.Effect<unknown, unknown>)
+      this.watch.waits(scope)
       fiber.addObserver((exit) => (Exit.isSuccess(exit) ? given(exit.value) : failed(exit.cause)))
     } else if (result instanceof Object && typeof (result as PromiseLike<unknown>).then === "function") {
       this.kernel.stir()
@@ -586,7 +607,7 @@ export class Running implements Caller {
       | Extract<Fault, { on: "network" }>
       | undefined
     const { fetch } = this.setup
-    if (fault !== undefined) this.hurt(`fetch ${nth}: ${fault.how}`)
+    if (fault !== undefined) this.hurt("network", `fetch ${nth}: ${fault.how}`)
     if (fetch === undefined) throw new TypeError(`task '${scope.name}' calls fetch: give chaos a 'fetch' that answers`)
     const wait = (ms: number) =>
       new Promise<void>((resolve) => {
@@ -611,7 +632,7 @@ export class Running implements Caller {
       const nth = this.#events++
       for (const fault of this.plan.faults)
         if (fault.on === "observer" && fault.event === nth) {
-          this.hurt(`observer throws at event ${nth}`)
+          this.hurt("observer", `observer throws at event ${nth}`)
           throw new Planned(false)
         }
     }

@@ -46,6 +46,7 @@ export class Kernel {
   readonly #heap = new Heap<Event>(isBefore)
   #ready: Array<Event> = []
   #order = 0
+  #soon = 0
   #isStirred = false
 
   constructor({ seed, start, stepsMax }: KernelOptions) {
@@ -65,6 +66,7 @@ export class Kernel {
 
   /** Something happens next, behind what is ready already. */
   soon(life: Life | undefined, run: () => void): void {
+    this.#soon++
     this.#ready.push({ at: this.now, life, tie: 0, order: 0, run })
   }
 
@@ -73,8 +75,13 @@ export class Kernel {
     this.#isStirred = true
   }
 
+  /** Another number whenever something was set going. */
+  get going(): number {
+    return this.#order + this.#soon
+  }
+
   /** Lets things happen until `isDone`; `idle` hears each time that time is about to move, and may have more to do. */
-  async run(isDone: () => boolean, idle: (next: number) => boolean, untilAt: number): Promise<Stop> {
+  async run(isDone: () => boolean, idle: (next: number) => boolean | Promise<boolean>, untilAt: number): Promise<Stop> {
     let calmAt = -1
     for (;;) {
       while (this.#ready.length > 0) {
@@ -92,11 +99,13 @@ export class Kernel {
       if (isDone()) return "done"
       const next = this.#next()
       if (next === undefined) {
-        if (idle(Number.POSITIVE_INFINITY)) return "nothing is due"
+        const isIdle = idle(Number.POSITIVE_INFINITY)
+        if (typeof isIdle === "boolean" ? isIdle : await isIdle) return "nothing is due"
         continue
       }
       if (next.at > this.now) {
-        if (!idle(next.at)) continue
+        const mayMove = idle(next.at)
+        if (!(typeof mayMove === "boolean" ? mayMove : await mayMove)) continue
         if (next.at > untilAt) return "too late"
         this.now = next.at
       }

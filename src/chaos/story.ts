@@ -3,6 +3,9 @@
 /** The run that is looked at. */
 export const runId = "run"
 
+/** A path without the numbers of items and rounds: the same for all of them. */
+export const plainPath = (path: string): string => path.replace(/\[\d+\]|#\d+/g, "")
+
 /** One call of a body. */
 export interface Call {
   readonly task: string

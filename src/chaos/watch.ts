@@ -2,15 +2,29 @@
  * What must hold at every moment, whatever happens (docs/GUARANTEES.md). Looks at what is written and at what is done, never at
  * what the engine believes.
  */
+import { setTimeout as sleep } from "node:timers/promises"
 import * as Effect from "effect/Effect"
 import { look } from "../engine/look.ts"
 import { TroupeError } from "../model/errors.ts"
 import { canonical, type Json } from "../model/json.ts"
 import type { Message, Outcome } from "../model/messages.ts"
+import { ChaosMisused } from "./errors.ts"
 import type { Incarnation, Running } from "./execution.ts"
 import type { Scope } from "./globals.ts"
 import type { Stop } from "./kernel.ts"
-import { type Call, runId, type Violation } from "./story.ts"
+import { type Call, plainPath, runId, type Violation } from "./story.ts"
+
+/** How long a body may show, in real milliseconds, that it waits for something real; once for each task. */
+const patienceMs = 25
+/** Taken before anybody could replace it. */
+const realSleep = sleep
+
+/** It waits, and for nothing that the world knows of. */
+const isWaiting = ({ isOver, pending, life }: Scope): boolean =>
+  !isOver && pending === 0 && !life.isFrozen && !life.isDead
+
+/** All promises that can go on have gone on. Nothing is asked of the operating system in between. */
+const turn = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve))
 
 /** Most violations of one execution that are told. */
 const most = 10
@@ -143,16 +157,46 @@ export class Watch {
   }
 
   /** Time is about to move: bodies that wait for nothing that is simulated may wait for something real. */
-  idle(_next: number): boolean {
+  idle(): boolean | Promise<boolean> {
     if (this.#scopes.length === 0) return true
     this.#scopes = this.#scopes.filter(({ isOver, life }) => !isOver && !life.isDead)
-    return true
+    return this.#scopes.some(isWaiting) ? this.#lookOutside() : true
+  }
+
+  /** Promises that are on their way arrive first. What happens after that, although nothing was set going, comes from outside. */
+  async #lookOutside(): Promise<boolean> {
+    const { kernel, setup } = this.#world
+    const { going } = kernel
+    const isQuiet = () => kernel.going === going && !this.#scopes.some(({ isOver }) => isOver)
+    await turn()
+    if (!isQuiet()) return false
+    const { quiet } = setup
+    const strange = this.#scopes.filter((scope) => isWaiting(scope) && !quiet.has(plainPath(scope.name)))
+    if (strange.length === 0) return true
+    const since = performance.now()
+    while (isQuiet() && performance.now() - since < patienceMs) await realSleep(1)
+    if (isQuiet()) {
+      for (const { name } of strange) quiet.add(plainPath(name))
+      return true
+    }
+    const escaped = strange.find(({ isOver, pending }) => isOver || pending > 0) ?? strange[0]!
+    this.#world.misuse ??= new ChaosMisused({
+      what: "escaped",
+      why: `task '${escaped.name}' waits for something real (a file, a socket, a program, a module that is loaded late, a timer that was kept from before): call the global fetch and timers at the moment they are needed, import at the top of the file, and give chaos a stand-in for whatever else is outside`
+    })
+    return false
   }
 
   stuck(stop: Stop): void {
     const { life, kernel } = this.#world
-    const waits = this.#scopes.filter(({ isOver, pending }) => !isOver && pending === 0).map(({ name }) => name)
+    const waits = this.#scopes
+      .filter(isWaiting)
+      .map(({ name }) => `'${name}' does not settle${hasTimeout(life, name) ? "" : " and has no timeout of its own"}`)
     const run = life.engine?.runs.get(runId)
+    // it may have left memory: what is written says what it waits for
+    const found = Effect.runSyncExit(look(this.#world.disk.store, runId))
+    for (const wait of found._tag === "Success" ? found.value.waits : [])
+      if (wait.for === "answer") waits.push(`gate '${wait.task}' has no answer that it takes: give chaos 'answers'`)
     const state =
       run === undefined
         ? "it is not in memory"
@@ -161,7 +205,7 @@ export class Watch {
           : "it is in memory"
     this.broken(
       "G01 end",
-      `the run does not come to its end (${stop}, after ${kernel.steps} steps, life ${life.number}): ${state}${waits.length > 0 ? `; ${waits.join(", ")} does not settle` : ""}`
+      `the run does not come to its end (${stop}, after ${kernel.steps} steps, life ${life.number}): ${state}${waits.map((wait) => `; ${wait}`).join("")}`
     )
   }
 
@@ -180,6 +224,13 @@ export class Watch {
     else if (outcome.status === "succeeded" && !isEqual(state.output, outcome.value))
       this.broken("G07", "the run was told a result that its messages do not give")
   }
+}
+
+/** Whether somebody chose how long the attempt that is out may take. */
+const hasTimeout = (life: Incarnation, task: string): boolean => {
+  for (let attempt = life.engine?.runs.get(runId)?.out; attempt !== undefined; attempt = attempt.next)
+    if (attempt.task === task) return attempt.place.task?.work?.ir.timeoutMs !== undefined
+  return true
 }
 
 const isSame = (one: Outcome, other: Outcome): boolean =>

@@ -1,7 +1,7 @@
 /** What invariants of users see of an execution: what was called, what was done, and how far the run is. */
 import type { Json } from "../model/json.ts"
 import type { Message, Outcome } from "../model/messages.ts"
-import type { Call } from "./story.ts"
+import { type Call, plainPath } from "./story.ts"
 
 export interface World<I = Json, O = Json> {
   readonly input: I
@@ -63,6 +63,6 @@ export const worldOf = (seen: () => Seen): World<any, any> => {
 /** Whether a call is of a task: by its whole path, by the path without numbers, or by the last part of that. */
 const isOf = ({ task }: Call, name: string): boolean => {
   if (task === name) return true
-  const plain = task.replace(/\[\d+\]|#\d+/g, "")
+  const plain = plainPath(task)
   return plain === name || plain.endsWith(`/${name}`)
 }
