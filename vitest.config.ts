@@ -7,6 +7,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^troupe$/, replacement: source("index.ts") },
+      { find: /^troupe\/chaos\/vitest$/, replacement: source("chaos/vitest.ts") },
       { find: /^troupe\/effect$/, replacement: source("effect.ts") },
       { find: /^troupe\/(machines|actors|storage|chaos)$/, replacement: source("$1/index.ts") }
     ]
