@@ -27,6 +27,14 @@ export class Dormants extends Map<string, Dormant> {
     this.set(id, dormant)
   }
 
+  /** It could not be woken now: it is due again later. */
+  again(id: string, dueAt: number): void {
+    const dormant = this.get(id)
+    if (dormant === undefined) return
+    if (dormant.timer !== undefined) this.#timers.stop(dormant.timer)
+    dormant.timer = this.#timers.start(dueAt, () => this.#due(id))
+  }
+
   /** Nobody waits for a sleeping run to wake any more; gives who waited for its end. */
   drop(id: string): Dormant["waiting"] {
     const dormant = this.get(id)

@@ -8,7 +8,7 @@ import * as Exit from "effect/Exit"
 import { OrchestratorClosed, RunNotFound, RunPoisoned, TroupeError, VersionUnavailable } from "../model/errors.ts"
 import { isTerminal } from "../model/messages.ts"
 import type { Workflow } from "../model/workflow.ts"
-import { JournalCorrupt, type JournalError } from "../storage/errors.ts"
+import { JournalBroken, JournalBusy, JournalCorrupt, type JournalError } from "../storage/errors.ts"
 import type { JournalService, RunRecord } from "../storage/journal.ts"
 import { reachOf } from "./amend.ts"
 import type { Engine } from "./engine.ts"
@@ -17,6 +17,8 @@ import type { Past } from "./past.ts"
 import type { LiveRun } from "./run.ts"
 import { Visits } from "./visits.ts"
 
+/** How long until a run is brought back again that could not be read, in milliseconds. */
+const againMs = 1_000
 /** Runs that are brought back in one turn. */
 const turn = 256
 /** Histories up to so many messages are read at once, without asking for a snapshot first. */
@@ -77,7 +79,7 @@ export class Recovery {
               if (Exit.isSuccess(run)) {
                 starts += run.value.attempts
                 this.#engine.mayLeave(run.value)
-              } else this.#engine.options.onDefect(Cause.squash(run.cause))
+              } else this.#missed(id, Cause.squash(run.cause))
             }
             const leastMs = (1_000 * starts) / this.#startsPerSecond - (this.#engine.now() - since)
             yield* leastMs >= 1 ? Effect.sleep(leastMs) : Effect.yieldNow
@@ -88,6 +90,14 @@ export class Recovery {
         })
       )
     )
+  }
+
+  /** A run could not be brought back. A disk that does not answer now may answer later; whatever else is wrong stays wrong. */
+  #missed(id: string, error: unknown): void {
+    const { dormant, options, isClosed } = this.#engine
+    options.onDefect(error)
+    if (!isClosed && (error instanceof JournalBroken || error instanceof JournalBusy))
+      dormant.again(id, this.#engine.now() + againMs)
   }
 
   /** A sleeping run is due. */
