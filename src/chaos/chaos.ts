@@ -31,6 +31,8 @@ export interface WorldOptions<I = any, O = any> {
   readonly agents?: ReadonlyArray<Agent>
   /** What people answer: by path of the gate, or a function of it; gates without an answer wait for their deadline. By default something that fits the gate. */
   readonly answers?: { readonly [gate: string]: unknown } | ((gate: string) => unknown)
+  /** What outside systems tell the run, and how many milliseconds after its program has begun; told again until it is acknowledged. */
+  readonly signals?: ReadonlyArray<{ readonly name: string; readonly value?: unknown; readonly ms?: number }>
   /** What answers `fetch` in task code. */
   readonly fetch?: (url: string, init: unknown) => unknown
   /** Called before each execution: puts back what task code keeps outside. */
@@ -102,6 +104,7 @@ export const chaos = async <I, O>(workflow: Workflow<I, O>, options: ChaosOption
   const counts = { executions: 0, lives: 0, crashes: 0, faults: 0 }
   let worst: { readonly execution: Execution; readonly raw: RawPlan; readonly input: Json } | undefined
   let misuse: ChaosMisused | undefined
+  let defect: { readonly error: unknown } | undefined
   let coverage: Coverage | undefined
   const property = fc.asyncProperty(world.inputs, rawPlan(faultsMost), async (given, raw) => {
     // what does not work does not work any better with a smaller plan
@@ -125,6 +128,7 @@ export const chaos = async <I, O>(workflow: Workflow<I, O>, options: ChaosOption
       return await work()
     } catch (error) {
       if (error instanceof ChaosMisused) misuse = error
+      else defect = { error }
       throw error
     }
   }
@@ -138,7 +142,9 @@ export const chaos = async <I, O>(workflow: Workflow<I, O>, options: ChaosOption
   ).catch((error: unknown) => {
     throw brokenGenerator(error)
   })
-  if (checked.errorInstance instanceof ChaosMisused) throw checked.errorInstance
+  if (misuse !== undefined) throw misuse
+  // neither the generator nor the workflow: what is wrong is named as it is
+  if (defect !== undefined) throw defect.error
   if (checked.failed && worst === undefined) throw brokenGenerator(checked.errorInstance)
   if (checked.failed && worst !== undefined) {
     const { input } = worst
@@ -292,6 +298,7 @@ export class Theatre {
       workflow: simulated(stoodIn(workflow).workflow),
       agents: agents.map(simulatedAgent),
       answerTo: answerer(answers),
+      signals: (options.signals ?? []).map(({ name, value = null, ms = 0 }) => ({ name, value: toJson(value), ms })),
       fetch,
       snapshotEvery,
       stepsMax,

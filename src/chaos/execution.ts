@@ -24,6 +24,7 @@ import { type Scope, within } from "./globals.ts"
 import { Kernel, Life } from "./kernel.ts"
 import { operate } from "./operator.ts"
 import type { Crash, Fault, Plan, StorageFault, TaskFault } from "./plan.ts"
+import { send, type Telling } from "./signals.ts"
 import { type Call, type Line, runId, type Violation } from "./story.ts"
 import { Watch } from "./watch.ts"
 import { type World, worldOf } from "./world.ts"
@@ -36,6 +37,8 @@ export interface Setup {
   readonly input: Json
   /** What people answer at gates: by path, or for all. */
   readonly answerTo: (gate: string) => Json | undefined
+  /** What outside systems tell the run. */
+  readonly signals: ReadonlyArray<Telling>
   readonly fetch: ((url: string, init: unknown) => unknown) | undefined
   readonly snapshotEvery: number
   readonly stepsMax: number
@@ -167,6 +170,7 @@ export class Running implements Caller {
       hurt: (what) => this.hurt("storage", what)
     })
     this.life = this.#begin()
+    for (const telling of setup.signals) this.kernel.after(telling.ms, undefined, () => send(this, telling))
   }
 
   async run(): Promise<Execution> {
@@ -298,7 +302,8 @@ export class Running implements Caller {
       if (life.isDead) return
       if (error !== undefined) {
         this.tell(life, "refused", `the run: ${error.code}`)
-        this.kernel.after(50, life, () => this.#attach(life))
+        // whoever has taken the journal over submits it again
+        if (!life.isStale) this.kernel.after(50, life, () => !life.isStale && this.#attach(life))
         return
       }
       this.isAcked = true

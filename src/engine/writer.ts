@@ -219,7 +219,10 @@ export class Writer {
 
   /** What came of an append; false when there is nothing to go on with for now. */
   #settle(batch: ReadonlyArray<Delivery>, notes: ReadonlyArray<RunNote>, exit: Exit.Exit<void, JournalError>): boolean {
-    if (this.#isClosed) return false
+    if (this.#isClosed) {
+      this.#tell(batch, new OrchestratorClosed())
+      return false
+    }
     if (Exit.isSuccess(exit)) {
       this.#unsure = undefined
       this.#tries = 0
@@ -230,6 +233,7 @@ export class Writer {
     const error = squashed instanceof TroupeError ? (squashed as JournalError) : new JournalBroken({ cause: squashed })
     this.#giveBack(notes)
     if (error._tag === "StaleOwner") {
+      this.#tell(batch, error)
       this.#options.lost(error)
       return false
     }
@@ -244,6 +248,11 @@ export class Writer {
     }
     this.#wait()
     return false
+  }
+
+  /** It is over while this batch was on its way: whoever waits for it hears so, unless it was told with the others. */
+  #tell(batch: ReadonlyArray<Delivery>, error: TroupeError): void {
+    if (batch !== this.#unsure) for (const { done } of batch) done?.(error)
   }
 
   /** Nothing of the batch was written: who waits is told, what has happened is kept. */
