@@ -409,8 +409,13 @@ export class Running implements Caller {
     const run = engine.runs.get(runId)
     const isDormant = run === undefined && engine.dormant.has(runId)
     if (run?.room.hasOpenGates === true || isDormant) if (this.#askPeople(life, run)) return false
-    if (next - this.kernel.now > 60_000 && !goesOn(engine, runId) && this.#nudge(life)) return false
+    if (this.#isStill(next) && !goesOn(engine, runId) && this.#nudge(life)) return false
     return this.watch.idle()
+  }
+
+  /** Nothing has happened, or will happen, for a while; what lives do in the background is nothing. */
+  #isStill(next: number): boolean {
+    return Math.max(next - this.kernel.now, this.kernel.now - start - (this.story.at(-1)?.at ?? 0)) > 60_000
   }
 
   /** Somebody looks at the gates that are open and answers them, each in its time. */
@@ -450,12 +455,21 @@ export class Running implements Caller {
       `answer ${gate}`,
       values.length === 0
         ? reject(engine, present, gate, "nobody knows", {})
-        : answer(engine, present, gate, values[0], {})
+        : answer(engine, present, gate, values[0], {}),
+      undefined,
+      // what could not be written is said again: a person would
+      ({ code }) => code.startsWith("STORAGE") && this.kernel.after(100, undefined, () => this.#answer(gate, values))
     )
   }
 
   /** Real promises are waited for turn by turn. */
-  asking(life: Incarnation, what: string, asked: Promise<unknown>, acked?: () => void): void {
+  asking(
+    life: Incarnation,
+    what: string,
+    asked: Promise<unknown>,
+    acked?: () => void,
+    refused?: (error: TroupeError) => void
+  ): void {
     this.tell(life, "asks", what)
     this.kernel.open++
     life.asks++
@@ -469,6 +483,7 @@ export class Running implements Caller {
         (error) => {
           this.tell(life, "refused", `${what}: ${error instanceof TroupeError ? error.code : String(error)}`)
           if (!(error instanceof TroupeError)) this.watch.defect(life, error)
+          else if (!life.isDead) refused?.(error)
         }
       )
       .finally(() => {

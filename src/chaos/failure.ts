@@ -7,25 +7,31 @@ import type { Line, Violation } from "./story.ts"
 /** Lines of the story that are told; what is in the middle of a longer one is left out. */
 const linesMost = 60
 
-export const failureText = (
-  workflow: string,
-  { violations, story, input, plan, messages }: Execution,
-  found: { readonly seed: number; readonly path: string; readonly executions: number; readonly shrinks: number }
-): string =>
+/** What a story is told from. */
+type Told = Pick<Execution, "violations" | "story" | "input" | "plan">
+type Found = { readonly seed: number; readonly path: string; readonly executions: number; readonly shrinks: number }
+
+export const failureText = (workflow: string, execution: Execution, found: Found): string =>
+  [
+    storyText(workflow, execution, found),
+    "",
+    `last message written: ${short(JSON.stringify(execution.messages.at(-1) ?? null))}`,
+    "",
+    "again:",
+    `  await chaos(${workflow}, { seed: ${found.seed}, path: ${JSON.stringify(found.path)} })`,
+    "as a test that needs no luck:",
+    ...testOf(workflow, execution.input, execution.plan).map((line) => `  ${line}`)
+  ].join("\n")
+
+/** The promise that was broken, and what happened. */
+export const storyText = (workflow: string, { violations, story, input, plan }: Told, found: Found): string =>
   [
     `${workflow}: ${violations.map(violationText).join("; ")}`,
     "",
     `input ${short(JSON.stringify(input))}, ${plan.faults.length === 0 ? "no fault" : `${plan.faults.length} fault${plan.faults.length === 1 ? "" : "s"}`}, found after ${found.executions} executions, made small by ${found.shrinks}`,
     "",
     "  ms    life",
-    ...told(story).map(lineText),
-    "",
-    `last message written: ${short(JSON.stringify(messages.at(-1) ?? null))}`,
-    "",
-    "again:",
-    `  await chaos(${workflow}, { seed: ${found.seed}, path: ${JSON.stringify(found.path)} })`,
-    "as a test that needs no luck:",
-    ...testOf(workflow, input, plan).map((line) => `  ${line}`)
+    ...told(story).map(lineText)
   ].join("\n")
 
 const violationText = ({ promise, what }: Violation): string => {

@@ -169,6 +169,38 @@ export const commands = {
     example: `troupe plan hello.json --resources '{"cpu": 4}'`,
     load: async () => (await import("./commands/plan.ts")).plan
   },
+  chaos: {
+    summary: "look for a way to break a workflow: thousands of simulated runs in which things go wrong",
+    positionals: ["FILE"],
+    options: {
+      runs: { value: "N", help: "executions (default: 1,000)" },
+      seed: { value: "N", help: "the same seed finds the same" },
+      path: { value: "P", help: "with the seed of a failure: where it was found" },
+      faults: {
+        value: "LIST",
+        help: "families, comma separated: task, storage, crash, owners, clock, operator, agent, code, observer, network"
+      },
+      input: { value: "JSON|@file|-", help: "what the run gets (default: an example that fits the workflow's input)" },
+      plan: { value: "FILE", help: "run this plan, or this kept failure, and nothing else" },
+      corpus: { value: "FOLDER", help: "keep failures here, and run those that are kept first" },
+      coverage: { help: "show what went wrong where, and what was never tried" },
+      ...exportOption,
+      json: { help: "print one JSON value" }
+    },
+    example: "troupe chaos order.yaml --runs 5000 --faults crash,storage",
+    load: async () => (await import("./commands/chaos.ts")).chaos
+  },
+  repro: {
+    summary: "write a test file from a run: what failed there fails in it, until it is mended",
+    positionals: ["ID"],
+    options: {
+      out: { value: "FILE", help: "where to (default: ID.repro.test.ts); - for standard output" },
+      ...fileStoreOption,
+      json: { help: "print one JSON value" }
+    },
+    example: "troupe repro r-17 --store sqlite:.troupe/troupe.db",
+    load: async () => (await import("./commands/repro.ts")).repro
+  },
   schema: {
     summary: "print the JSON Schema of workflow files",
     positionals: [],
