@@ -74,9 +74,9 @@ const textOf = (
     "",
     ...story,
     "",
-    "as a test:",
+    "as a test, with the same 'reset' and invariants:",
     `  test(${JSON.stringify(`${workflow} survives this`)}, async () => {`,
-    `    const { violations } = await follow(${workflow}, ${JSON.stringify(scheduleOf(node))}, { input: ${JSON.stringify(input)} })`,
+    `    const { violations } = await follow(${workflow}, ${JSON.stringify(scheduleOf(node))}, { input: ${JSON.stringify(input)}, … })`,
     "    expect(violations).toEqual([])",
     "  })"
   ].join("\n")

@@ -51,7 +51,8 @@ export interface Node {
   /** Gates that are open and will be answered. */
   readonly gates: ReadonlyArray<string>
   readonly outcome: Outcome | undefined
-  readonly facts: Facts
+  /** What is the case then; let go once every step was taken from here. */
+  facts: Facts
 }
 
 export const isDying = ({ acted }: Node): boolean => acted.length > 0

@@ -5,7 +5,7 @@
 import { drawAt } from "./dice.ts"
 import { faultsOf, isDying, type Node, stepsFrom, tallyOf } from "./prove-node.ts"
 import type { Stage, Taken } from "./prove-stage.ts"
-import { outcomeText, Picture, unlabelled } from "./prove-state.ts"
+import { type Facts, outcomeText, Picture, unlabelled } from "./prove-state.ts"
 import { isFault, type ProveFault, type Step } from "./prove-steps.ts"
 import type { Violation } from "./story.ts"
 
@@ -27,6 +27,8 @@ export interface Found {
   readonly violations: ReadonlyArray<Violation>
   readonly isSampled: boolean
 }
+
+const forgotten: Facts = new Map()
 
 export class Search {
   /** Moments that are known, and those from which every step was taken. */
@@ -61,6 +63,7 @@ export class Search {
       else {
         this.ends.push(node)
         this.explored++
+        node.facts = forgotten
       }
     }
     if (found !== undefined) return found
@@ -78,8 +81,8 @@ export class Search {
         arrive(taken)
       }
       this.explored++
+      node.facts = forgotten
     }
-    if (process.env["DUMP"]) for (const k of seen) console.log(k)
     this.isComplete = true
     return this.#changed()
   }

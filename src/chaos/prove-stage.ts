@@ -28,8 +28,8 @@ export interface StageOptions {
   readonly always: Invariant | undefined
   readonly eventually: Invariant | undefined
   readonly isSymmetric: boolean
-  /** Tasks whose calls invariants are known to ask for. */
-  readonly asked: ReadonlySet<string>
+  /** Tasks whose calls invariants are known to ask for; undefined where nothing is taken for the same. */
+  readonly asked: ReadonlySet<string> | undefined
 }
 
 /** A moment, what it is the same as, and what was broken on the way. */
@@ -88,7 +88,7 @@ export class Stage {
   #ask(task: string): void {
     if (this.asked.has(task)) return
     this.asked.add(task)
-    if (this.#hasBegun) throw new Afresh(this.#options.isSymmetric, this.asked)
+    if (this.#hasBegun && this.#options.asked !== undefined) throw new Afresh(this.#options.isSymmetric, this.asked)
   }
 
   /** The run is submitted. */
@@ -97,7 +97,7 @@ export class Stage {
     this.#reset()
     const fork = this.#fork([], [], 1)
     await fork.submit(this.#options.input)
-    const taken = await this.#arrive(undefined, undefined, fork, 0, { did: undefined, calls: [] })
+    const taken = await this.#arrive(undefined, undefined, await this.#awake(fork), 0, { did: undefined, calls: [] })
     this.#hasBegun = true
     return taken
   }

@@ -4,10 +4,14 @@
  */
 import * as fc from "fast-check"
 import "../model/document.ts"
+import { allowProblems } from "../engine/allowed.ts"
 import type { Agent } from "../engine/router.ts"
+import { compileWorkflow } from "../model/compile.ts"
 import { suggest } from "../model/ids.ts"
 import { type Json, toJson } from "../model/json.ts"
 import type { Message, Outcome } from "../model/messages.ts"
+import { definition } from "../model/nested.ts"
+import { standardCheck } from "../model/schemas.ts"
 import { isWorkflow, type Workflow } from "../model/workflow.ts"
 import { answerer, exclusively } from "./chaos.ts"
 import { ChaosMisused } from "./errors.ts"
@@ -94,6 +98,7 @@ export const prove = async <I, O>(workflow: Workflow<I, O>, options: ProveOption
   requireKnown(options, proveOptions)
   const numbers = { ...defaults, ...numbersOf(options) }
   const kinds = kindsOf(options.kinds)
+  await requireFitting(workflow, inputOf(options))
   const since = performance.now()
   return exclusively(async () => {
     const first = await search(workflow, options, {
@@ -160,7 +165,7 @@ const stageOf = (
   workflow: Workflow,
   options: FollowOptions,
   isSymmetric: boolean,
-  asked: ReadonlySet<string>
+  asked: ReadonlySet<string> | undefined
 ): Stage => {
   replaceGlobals()
   return new Stage({
@@ -197,12 +202,12 @@ export const follow = async <I, O>(
   requireKnown(options, followOptions)
   const steps = scheduleFrom(schedule)
   return exclusively(async () => {
-    const stage = stageOf(workflow, options, false, new Set())
+    const stage = stageOf(workflow, options, false, undefined)
     const { node: begin, violations: first } = await stage.begin()
     let node: Node = begin
     const violations: Array<Violation> = [...first]
     for (const [i, step] of steps.entries()) {
-      const possible = stepsFrom(node, Number.POSITIVE_INFINITY, new Set(proveFaults))
+      const possible = [everything, withoutThrow].flatMap((kinds) => stepsFrom(node, Number.POSITIVE_INFINITY, kinds))
       if (!possible.some((one) => isSameStep(one, step)))
         throw new ChaosMisused({
           what: "plan",
@@ -228,6 +233,10 @@ export const follow = async <I, O>(
     }
   })
 }
+
+const everything = new Set(proveFaults)
+/** A failure for good is a step of its own there, also where it would not be tried again. */
+const withoutThrow = new Set(proveFaults.filter((kind) => kind !== "throw"))
 
 const endText = (outcome: Outcome): string =>
   outcome.status === "failed" ? (outcome.failure.code ?? outcome.failure.tag) : outcome.status
@@ -261,6 +270,12 @@ const requireWorkflow = (workflow: Workflow): void => {
   const [problem] = workflow.problems.filter(({ severity }) => severity === "error")
   if (problem !== undefined)
     throw new ChaosMisused({ what: "workflow", why: `workflow '${workflow.name}' cannot run: ${problem.message}` })
+  const [outside] = allowProblems(workflow.ir, {})
+  if (outside !== undefined)
+    throw new ChaosMisused({
+      what: "workflow",
+      why: `${outside.path} of workflow '${workflow.name}' would reach outside (${outside.message}): have it done by a task or an agent that does not, or prove its file with 'troupe prove', which does not call it`
+    })
 }
 
 type OptionsOf<T> = { readonly [key in keyof Required<T>]: true }
@@ -335,5 +350,15 @@ const inputOf = ({ input }: FollowOptions): Json => {
     return toJson(input ?? null)
   } catch (error) {
     throw new ChaosMisused({ what: "option", why: `'input' is no JSON: ${(error as Error).message}`, cause: error })
+  }
+}
+
+/** A run with this input would be refused before it began. */
+const requireFitting = async (workflow: Workflow, input: Json): Promise<void> => {
+  try {
+    compileWorkflow(definition(workflow.ir)).checkInput?.(input)
+    await standardCheck(workflow.input, `the input of workflow '${workflow.name}'`)?.(input)
+  } catch (error) {
+    throw new ChaosMisused({ what: "option", why: (error as Error).message, cause: error })
   }
 }
