@@ -57,7 +57,7 @@ export interface ProveOptions<I = any, O = any> extends FollowOptions<I, O> {
   /** Executions by chance when the states were too many; default 200. */
   readonly samples?: number
   readonly seed?: number
-  /** Whether items of one fan-out are interchangeable; default true. See docs/decisions/0017. */
+  /** Whether items of one fan-out are interchangeable; default true. See docs/decisions/0018. */
   readonly symmetry?: boolean
   /** Whether moments that are the same are looked at once; default true. False goes through every order there is. */
   readonly merge?: boolean
