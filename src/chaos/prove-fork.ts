@@ -12,7 +12,6 @@ import type { Attempt } from "../engine/attempts.ts"
 import { Engine } from "../engine/engine.ts"
 import { answer } from "../engine/gates.ts"
 import type { LiveRun } from "../engine/run.ts"
-import type { Timer } from "../engine/timers.ts"
 import { TroupeError } from "../model/errors.ts"
 import type { Json } from "../model/json.ts"
 import type { Message } from "../model/messages.ts"
@@ -163,17 +162,12 @@ export class Fork {
     return run === undefined ? undefined : outOf(run).find((one) => one.task === task && one.attempt === number)
   }
 
-  /** Fires a timer as the engine does when its time has come. */
-  fire(timer: Timer): void {
-    this.engine.timers.stop(timer)
-    timer.fire()
-  }
-
   /** Fires what a task, or a whole workflow, waits for; false when it waits for nothing. */
   fires(path: string): boolean {
     for (const [place, timer] of this.run?.timers ?? []) {
       if (place.path !== path) continue
-      this.fire(timer)
+      this.engine.timers.stop(timer)
+      timer.fire()
       return true
     }
     return false

@@ -245,7 +245,7 @@ export class Stage {
     if (attempt === undefined || called === undefined) throw impossible(step)
     switch (step.step) {
       case "stops":
-        stop(fork, attempt)
+        attempt.grace?.fire()
         return { did: undefined, calls: node.calls }
       case "throw":
       case "permanent":
@@ -255,8 +255,8 @@ export class Stage {
     const { deed } = outAt(node, step)
     const ended = await this.#perform(node, deed, called)
     if (step.step === "late") {
-      if (attempt.isAborting) stop(fork, attempt)
-      else fork.fire(attempt)
+      if (attempt.isAborting) attempt.grace?.fire()
+      else attempt.fire()
       await fork.rest()
     }
     if (ended.isDone) called.reply.give(ended.value)
@@ -426,11 +426,6 @@ const outAt = ({ outs }: Node, step: Step): Out => {
 
 const impossible = (step: Step) =>
   new ChaosMisused({ what: "plan", why: `the step ${JSON.stringify(step)} is not possible here` })
-
-/** An attempt that was told to stop and has had its time. */
-const stop = (fork: Fork, { grace }: Attempt): void => {
-  if (grace !== undefined) fork.fire(grace)
-}
 
 /** Timers in the order in which they were set. */
 const duesOf = (run: LiveRun, before: Node | undefined, step: Step | undefined): ReadonlyArray<Due> => {

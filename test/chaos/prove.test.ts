@@ -206,7 +206,10 @@ describe("the number of states is what it must be", () => {
 
     // before the crash: 3 with none, one or both done, and 2 with one about to be lost; after it: 3 with nothing lost; and, of
     // the one that did its work twice or will, and the other: 2 · 2
-    expect(await prove(two, { input: null, faults: 1, kinds: ["crash"] })).toMatchObject({ states: 12, transitions: 14 })
+    expect(await prove(two, { input: null, faults: 1, kinds: ["crash"] })).toMatchObject({
+      states: 12,
+      transitions: 14
+    })
   })
 
   test("waits come in the order of their lengths, where they began in that order", async () => {
