@@ -17,6 +17,7 @@ import { answerer, exclusively } from "./chaos.ts"
 import { ChaosMisused } from "./errors.ts"
 import { replaceGlobals } from "./globals.ts"
 import { type Capability, requireAllowed } from "./guard.ts"
+import { areItemsAlike } from "./prove-alike.ts"
 import { Bodies } from "./prove-bodies.ts"
 import { Counterexample, count, storyOf } from "./prove-failure.ts"
 import { faultsOf, type Node, pathTo, stepsFrom } from "./prove-node.ts"
@@ -57,7 +58,7 @@ export interface ProveOptions<I = any, O = any> extends FollowOptions<I, O> {
   /** Executions by chance when the states were too many; default 200. */
   readonly samples?: number
   readonly seed?: number
-  /** Whether items of one fan-out are interchangeable; default true. See docs/decisions/0018. */
+  /** Whether items of one fan-out are interchangeable; by default, unless something below an item goes by its value. See docs/decisions/0018. */
   readonly symmetry?: boolean
   /** Whether moments that are the same are looked at once; default true. False goes through every order there is. */
   readonly merge?: boolean
@@ -104,7 +105,7 @@ export const prove = async <I, O>(workflow: Workflow<I, O>, options: ProveOption
     const first = await search(workflow, options, {
       ...numbers,
       kinds,
-      isSymmetric: options.symmetry ?? true,
+      isSymmetric: options.symmetry ?? areItemsAlike(workflow.ir),
       asked: new Set()
     })
     const { searched, stage, found, isSymmetric } = first

@@ -1,5 +1,5 @@
 import { fc } from "@fast-check/vitest"
-import { fromJson, type Json, Orchestrator, task, type, type Workflow, workflow } from "troupe"
+import { eq, fromJson, type Json, Orchestrator, task, type, type Workflow, workflow } from "troupe"
 import {
   Counterexample,
   calm,
@@ -262,6 +262,21 @@ describe("nothing is said that was not done", () => {
     const proof = await prove(flow, { input: null, faults: 0 })
 
     expect(proof).toMatchObject({ complete: true, symmetric: false, states: 8 })
+  })
+
+  test("items are told apart where something below them goes by a value", async () => {
+    const choosy = workflow("choosy", type<number>())
+      .task("x", echo, ($) => $.input)
+      .task("y", echo, ($) => $.x, { when: ($) => eq($.x, 2) })
+      .returns(($) => $.x)
+    const flow = workflow("flow", type<null>())
+      .map("items", choosy, () => [1, 2])
+      .returns(($) => $.items)
+
+    // the first is done or not; the second has two steps, or one and a rest
+    expect(await prove(flow, { input: null, faults: 0 })).toMatchObject({ symmetric: false, states: 6, transitions: 7 })
+    // taken for each other, it is always the first item that goes first
+    expect(await prove(flow, { input: null, faults: 0, symmetry: true })).toMatchObject({ symmetric: true, states: 4 })
   })
 
   test("how often something is called matters where an invariant asks, whenever that is", async () => {
