@@ -60,6 +60,9 @@ export class Reply implements PromiseLike<unknown> {
   #value: unknown = undefined
   readonly #waiting: Array<() => void> = []
 
+  get isSettled(): boolean {
+    return this.#state !== "open"
+  }
   give(value: unknown): void {
     this.#settle("given", value)
   }

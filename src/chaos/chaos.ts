@@ -340,7 +340,8 @@ export class Theatre {
 
 const isArbitrary = (value: unknown): value is fc.Arbitrary<unknown> => value instanceof fc.Arbitrary
 
-const answerer = (answers: NonNullable<WorldOptions["answers"]>): Setup["answerTo"] => {
+export const answerer = (answers: WorldOptions["answers"]): Setup["answerTo"] => {
+  if (answers === undefined) return () => true
   const given =
     typeof answers === "function"
       ? answers

@@ -61,7 +61,7 @@ export const worldOf = (seen: () => Seen): World<any, any> => {
 }
 
 /** Whether a call is of a task: by its whole path, by the path without numbers, or by the last part of that. */
-const isOf = ({ task }: Call, name: string): boolean => {
+export const isOf = ({ task }: Call, name: string): boolean => {
   if (task === name) return true
   const plain = plainPath(task)
   return plain === name || plain.endsWith(`/${name}`)

@@ -201,6 +201,19 @@ export const commands = {
     example: "troupe repro r-17 --store sqlite:.troupe/troupe.db",
     load: async () => (await import("./commands/repro.ts")).repro
   },
+  prove: {
+    summary: "go through every order of what can happen, with up to K faults anywhere",
+    positionals: ["FILE"],
+    options: {
+      faults: { value: "K", help: "most faults of one execution, 0 to 10 (default: 1)" },
+      budget: { value: "N", help: "most states; what is left then is sampled (default: 20,000)" },
+      input: { value: "JSON|@file|-", help: "what the run gets (default: an example of what it takes)" },
+      ...exportOption,
+      json: { help: "print one JSON value" }
+    },
+    example: "troupe prove order.json --faults 2",
+    load: async () => (await import("./commands/prove.ts")).prove
+  },
   schema: {
     summary: "print the JSON Schema of workflow files",
     positionals: [],

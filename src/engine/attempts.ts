@@ -178,10 +178,11 @@ export const keyOf = ({ room, path, generation }: Place): string => {
   return since === 0 ? `${room.run}/${path}` : `${room.run}/${path}@${since}`
 }
 
+const checksKnown = new WeakMap<TaskDef, { readonly in: Check | undefined; readonly out: Check | undefined }>()
+
 export class Attempts {
   readonly #options: AttemptsOptions
   readonly #fork: (effect: Effect.Effect<Result, unknown>) => Fiber.Fiber<Result, unknown>
-  readonly #checks = new WeakMap<TaskDef, { readonly in: Check | undefined; readonly out: Check | undefined }>()
 
   get allow(): Allow {
     return this.#options.allow
@@ -404,13 +405,13 @@ export class Attempts {
   }
 
   #checksOf(def: TaskDef) {
-    const before = this.#checks.get(def)
+    const before = checksKnown.get(def)
     if (before !== undefined) return before
     const checks = {
       in: standardCheck(def.in, `the input of task '${def.name}'`),
       out: standardCheck(def.out, `the result of task '${def.name}'`)
     }
-    this.#checks.set(def, checks)
+    checksKnown.set(def, checks)
     return checks
   }
 }

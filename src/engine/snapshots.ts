@@ -30,12 +30,7 @@ export class Snapshots {
     const { journal, epoch, keepMessages: keep, fork } = this.#options
     run.snapshotAt = this.#next(seq, 0)
     if (!journal.isDurable || run.owed !== undefined || run.held !== undefined) return
-    const frozen = freeze(run.room, (place) => {
-      const out = place.attempt as Attempt | undefined
-      if (out === undefined) return undefined
-      const { attempt, askedAt, epoch: askedIn, earlier } = out
-      return earlier === 0 ? [attempt, askedAt, askedIn] : [attempt, askedAt, askedIn, earlier]
-    })
+    const frozen = frozenOf(run)
     const body = JSON.stringify({ ...frozen, attempts: run.attempts })
     run.snapshotAt = this.#next(seq, body.length)
     // without it a restart only takes longer
@@ -62,6 +57,15 @@ export class Snapshots {
     return seq + Math.ceil(this.#options.every * Math.max(1, size / sizeOfThousand))
   }
 }
+
+/** A living run as data, with what it has out. */
+export const frozenOf = ({ room }: LiveRun): FrozenRun =>
+  freeze(room, (place) => {
+    const out = place.attempt as Attempt | undefined
+    if (out === undefined) return undefined
+    const { attempt, askedAt, epoch: askedIn, earlier } = out
+    return earlier === 0 ? [attempt, askedAt, askedIn] : [attempt, askedAt, askedIn, earlier]
+  })
 
 /** A thousand messages take about so much room, in bytes. */
 const sizeOfThousand = 64_000

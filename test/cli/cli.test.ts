@@ -449,3 +449,63 @@ describe.concurrent("wrong usage is one sentence with a way out, exit 2", () => 
     expect(stderr).toBe("")
   })
 })
+
+describe.concurrent("troupe prove", () => {
+  const order = file(
+    "order.json",
+    doc([
+      { id: "quotes", kind: "map", over: [1, 2, 3], each: { kind: "http", url: "http://prices.example/" } },
+      { id: "pay", kind: "shell", argv: ["pay", { $: "quotes" }] },
+      { id: "ship", needs: "shipping", after: ["pay"] }
+    ])
+  )
+  test("a document is proved without anything of it being done", async () => {
+    const { code, json, stderr } = await troupe(["prove", order, "--faults", "2", "--json"])
+    expect(json()).toMatchObject({ ok: true, complete: true, faults: 2, counterexample: null })
+    expect(json().states).toBeGreaterThan(100)
+    expect([code, json().ends, stderr]).toEqual([0, ["PLANNED", "TIMEOUT", "succeeded"], ""])
+    const people = await troupe(["prove", order, "--faults", "1"])
+    expect(people.stdout).toMatch(/w: proved for k = 1: \d+ states/)
+    expect(people.stderr).toContain("not called: quotes, pay, ship")
+  })
+  test("a budget that is used up is no proof", async () => {
+    const { code, json } = await troupe(["prove", order, "--faults", "2", "--budget", "20", "--json"])
+    expect(json()).toMatchObject({ ok: true, complete: false, sampled: 200 })
+    expect([code, json().summary.startsWith("explored ")]).toEqual([0, true])
+  })
+  test("a code file brings its world along: exit 1 and the shortest story of what breaks it", async () => {
+    const index = fileURLToPath(new URL("../../dist/index.js", import.meta.url))
+    const path = file(
+      "charge.mts",
+      `import { task, type, workflow } from ${JSON.stringify(index)}
+let charges = 0
+const charge = task("charge", { in: type<null>(), out: type<number>(), run: () => ++charges })
+export const reset = () => { charges = 0 }
+export const always = () => charges <= 1
+export default workflow("order", type<null>()).task("paid", charge, () => null).returns(($) => $.paid)
+`
+    )
+    const { code, json } = await troupe(["prove", path, "--faults", "1", "--json"])
+    expect(code).toBe(1)
+    expect(json()).toMatchObject({ ok: false, complete: false, depth: 3 })
+    expect(json().counterexample).toMatchObject({ violations: [{ promise: "always" }], faults: 1, isShortest: true })
+    expect(json().counterexample.schedule).toHaveLength(3)
+    const people = await troupe(["prove", path])
+    expect([people.code, people.stdout.includes("FAULT the process dies and begins anew")]).toEqual([1, true])
+  })
+  test("wrong use: exit 2; a file that is no workflow: exit 3", async () => {
+    for (const wrong of [
+      ["--faults", "x"],
+      ["--faults", "99"],
+      ["--budget", "0"],
+      ["--fault", "1"],
+      ["--input", "{"]
+    ])
+      expect((await troupe(["prove", order, ...wrong])).code).toBe(2)
+    const strict = file("strict.json", { ...doc([{ id: "a", kind: "noop" }]), input: { type: "number" } })
+    expect((await troupe(["prove", strict, "--input", '"text"'])).code).toBe(2)
+    expect((await troupe(["prove", strict])).code).toBe(0)
+    expect((await troupe(["prove", "nope.json"])).code).toBe(3)
+    expect((await troupe(["prove", file("cycle.json", doc([{ id: "a", kind: "noop", after: ["a"] }]))])).code).toBe(3)
+  })
+})
