@@ -420,12 +420,21 @@ export class Running implements Caller {
       `answer ${gate}`,
       values.length === 0
         ? reject(engine, present, gate, "nobody knows", {})
-        : answer(engine, present, gate, values[0], {})
+        : answer(engine, present, gate, values[0], {}),
+      undefined,
+      // what could not be written is said again: a person would
+      (error) => error.code.startsWith("STORAGE") && this.kernel.after(100, life, () => this.#answer(gate, values))
     )
   }
 
   /** Real promises are waited for turn by turn. */
-  asking(life: Incarnation, what: string, asked: Promise<unknown>, acked?: () => void): void {
+  asking(
+    life: Incarnation,
+    what: string,
+    asked: Promise<unknown>,
+    acked?: () => void,
+    refused?: (error: TroupeError) => void
+  ): void {
     this.tell(life, "asks", what)
     this.kernel.open++
     life.asks++
@@ -439,6 +448,7 @@ export class Running implements Caller {
         (error) => {
           this.tell(life, "refused", `${what}: ${error instanceof TroupeError ? error.code : String(error)}`)
           if (!(error instanceof TroupeError)) this.watch.defect(life, error)
+          else if (!life.isDead) refused?.(error)
         }
       )
       .finally(() => {

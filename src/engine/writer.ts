@@ -9,7 +9,7 @@ import * as Exit from "effect/Exit"
 import type { Place } from "../actors/room.ts"
 import { OrchestratorClosed, StateChanged, TroupeError } from "../model/errors.ts"
 import type { Message } from "../model/messages.ts"
-import { JournalBroken, type JournalError, type StaleOwner } from "../storage/errors.ts"
+import { JournalBroken, type JournalError, StaleOwner } from "../storage/errors.ts"
 import type { Entry, JournalService, Pinned, Remember, RunNote, Within } from "../storage/journal.ts"
 import type { Past } from "./past.ts"
 import type { LiveRun } from "./run.ts"
@@ -147,8 +147,13 @@ export class Writer {
 
   #flushSome(): Effect.Effect<void, JournalError> {
     const notes = this.#takeNotes()
-    return Effect.onError(this.#options.journal.append([], notes, this.#options.epoch), () =>
-      Effect.sync(() => this.#giveBack(notes))
+    return Effect.onError(this.#options.journal.append([], notes, this.#options.epoch), (cause) =>
+      Effect.sync(() => {
+        const error = Cause.squash(cause)
+        // whoever has nothing else to write would never hear that the journal is somebody else's
+        if (error instanceof StaleOwner) this.#options.lost(error)
+        else this.#giveBack(notes)
+      })
     )
   }
 
