@@ -12,17 +12,17 @@ import type { Agent } from "../engine/router.ts"
 import type { LiveRun } from "../engine/run.ts"
 import { TroupeError } from "../model/errors.ts"
 import type { Json } from "../model/json.ts"
-import type { Message, Outcome } from "../model/messages.ts"
+import { isTerminal, type Message, type Outcome } from "../model/messages.ts"
 import type { TaskContext } from "../model/task.ts"
 import type { Workflow } from "../model/workflow.ts"
-import type { Entry } from "../storage/journal.ts"
+import type { Entry, RunRecord } from "../storage/journal.ts"
 import { type Caller, callBy, jsonOf, Planned, Reply } from "./bodies.ts"
 import { draw, drawAt, fractions } from "./dice.ts"
 import { Disk, messagesOf } from "./disk.ts"
 import { ChaosMisused } from "./errors.ts"
 import { type Scope, within } from "./globals.ts"
 import { Kernel, Life } from "./kernel.ts"
-import { operate } from "./operator.ts"
+import { gatesOf, operate } from "./operator.ts"
 import type { Crash, Fault, Plan, StorageFault, TaskFault } from "./plan.ts"
 import { type Call, type Line, runId, type Violation } from "./story.ts"
 import { Watch } from "./watch.ts"
@@ -112,6 +112,8 @@ export class Running implements Caller {
   /** Whether the run is known to be written. */
   isAcked = false
   #isAsking = false
+  readonly #isAskedFor: boolean
+  readonly #hasGates: boolean
   #answered = new Set<string>()
   #fetches = 0
   #events = 0
@@ -125,6 +127,8 @@ export class Running implements Caller {
     this.plan = plan
     this.kernel = new Kernel({ seed: plan.seed, start, stepsMax: setup.stepsMax })
     this.watch = new Watch(this)
+    this.#isAskedFor = plan.seed % 2 === 0
+    this.#hasGates = gatesOf(setup.workflow).length > 0
     this.#world = worldOf(() => ({
       input: setup.input,
       outcome: this.outcome,
@@ -248,6 +252,7 @@ export class Running implements Caller {
     )
     if (code !== undefined) {
       this.hurt(`life ${life.number} begins without the code of the workflow`)
+      this.watch.audit.unknown()
       this.kernel.after(code.ms, life, () => life.engine?.register(workflow))
     }
     Effect.runForkWith(life.context)(opening).addObserver((exit) => {
@@ -260,6 +265,7 @@ export class Running implements Caller {
       }
       life.opened = exit.value
       this.tell(life, "opened", `epoch ${life.epoch}`)
+      this.watch.audit.opened(life.epoch, life.now)
       this.#attach(life)
     })
   }
@@ -271,7 +277,9 @@ export class Running implements Caller {
     const record = store.find(runId) as Exit.Exit<unknown>
     if (Exit.isSuccess(record) && record.value !== undefined) {
       this.isAcked = true
-      this.withRun(life, (run) => this.await(life, run))
+      // most programs ask for their run; in some worlds nobody does, and it has to come back by itself
+      if (this.#isAskedFor || isTerminal((record.value as RunRecord).status))
+        this.withRun(life, (run) => this.await(life, run))
       return
     }
     if (this.isAcked) this.watch.broken("G01", "the run was acknowledged and is gone")
@@ -365,6 +373,10 @@ export class Running implements Caller {
     for (const { message } of entries) {
       this.tell(life, "wrote", lineOf(message))
       this.watch.wrote(message, epoch)
+      if (message.type !== "run.amended" && message.type !== "run.rolledBack") continue
+      // what it was told to be, it is no more
+      this.outcome = undefined
+      life.isWatching = false
     }
     if (entries.length > 0) this.changed()
   }
@@ -377,7 +389,12 @@ export class Running implements Caller {
     const { engine } = life
     if (engine === undefined || life.isFrozen || life.isDead || !this.isAcked) return this.watch.idle(next)
     const run = engine.runs.get(runId)
-    const isDormant = run === undefined && engine.dormant.has(runId)
+    if (run !== undefined && !life.isWatching) {
+      this.await(life, run)
+      if (this.outcome !== undefined) return false
+    }
+    // of a run that has left memory only a gate is to be seen
+    const isDormant = run === undefined && engine.dormant.has(runId) && this.#hasGates
     if (run?.room.hasOpenGates === true || isDormant) if (this.#askPeople(life, run)) return false
     if (next - this.kernel.now > 60_000 && !goesOn(engine, runId) && this.#nudge(life)) return false
     return this.watch.idle(next)
@@ -394,6 +411,7 @@ export class Running implements Caller {
     }
     let isNew = false
     for (const path of run.room.gates.open.keys()) {
+      this.watch.audit.sees(path)
       const mark = `${life.number} ${path} ${run.length}`
       if (this.#answered.has(mark)) continue
       this.#answered.add(mark)
@@ -421,7 +439,7 @@ export class Running implements Caller {
       values.length === 0
         ? reject(engine, present, gate, "nobody knows", {})
         : answer(engine, present, gate, values[0], {}),
-      undefined,
+      () => this.watch.audit.answered(gate),
       // what could not be written is said again: a person would
       (error) => error.code.startsWith("STORAGE") && this.kernel.after(100, life, () => this.#answer(gate, values))
     )
@@ -510,7 +528,11 @@ export class Running implements Caller {
     else if (how === "notAnError") this.#later(life, agent, ms, () => reply.fail("no error at all"))
     else if (how === "garbage") this.#later(life, agent, ms, () => reply.give({ not: () => "JSON" }))
     else if (how === "cyclic") this.#later(life, agent, ms, () => reply.give(cyclic()))
-    else if (how === "exit" && delivery <= (fault?.times ?? 1)) this.#later(life, agent, ms, () => this.crash(life))
+    else if (how === "exit" && delivery <= (fault?.times ?? 1))
+      this.#later(life, agent, ms, () => {
+        this.watch.audit.killed(`${task}#${attempt}`)
+        this.crash(life)
+      })
     else if (how !== "hang" && agentFault?.how !== "down") {
       const lateMs = how === "late" ? context.deadlineAt - life.now + 10 : ms
       this.#do(life, call, body, (settle) => {

@@ -45,7 +45,7 @@ const isOfBodies = ({ on }: Fault) => on === "task" || on === "agent" || on === 
 const isCounted = ({ on }: Fault) => on === "agent" || on === "network"
 /** What people decide changes what comes out. */
 const isDecision = (fault: Fault) =>
-  fault.on === "operator" && !["pause", "resume", "again", "other"].includes(fault.how)
+  fault.on === "operator" && !["pause", "resume", "again", "other", "answer", "signal"].includes(fault.how)
 /** It ends a life, like a crash. */
 const isExit = (fault: Fault) => fault.on === "task" && fault.how === "exit"
 

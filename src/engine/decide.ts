@@ -114,17 +114,30 @@ const decide = async (where: Deciding, run: LiveRun, options: DecisionOptions, w
   }
 }
 
+/** The run in memory, and what was written about it. While that is read it may leave, and come back as another. */
+const presentOf = async (
+  { recovery }: Deciding,
+  given: LiveRun
+): Promise<{ readonly run: LiveRun; readonly past: Past }> => {
+  for (let run = given; ; ) {
+    if (run.isGone) run = await Effect.runPromise(recovery.load(run.id))
+    const { id } = run
+    // what was told to stop ends first: it would not be known whether it had done its work
+    await new Promise<void>((resolve) => run.whenCalm(resolve))
+    const past = await Effect.runPromise(recovery.past(id, true))
+    if (!run.isGone) return { run, past }
+  }
+}
+
 const decideOnce = async (
   { engine, recovery }: Deciding,
-  run: LiveRun,
+  given: LiveRun,
   { seen }: DecisionOptions,
   work: Work
 ): Promise<void> => {
-  if (seen !== undefined && seen !== run.length)
-    throw new StateChanged({ run: run.id, expected: seen, actual: run.length })
-  // what was told to stop ends first: it would not be known whether it had done its work
-  await new Promise<void>((resolve) => run.whenCalm(resolve))
-  const past = await Effect.runPromise(recovery.past(run.id, true))
+  if (seen !== undefined && seen !== given.length)
+    throw new StateChanged({ run: given.id, expected: seen, actual: given.length })
+  const { run, past } = await presentOf({ engine, recovery }, given)
   const length = (past.snapshot?.seq ?? 0) + past.history.messages.length
   if (seen !== undefined && seen !== length) throw new StateChanged({ run: run.id, expected: seen, actual: length })
   const message = work(sound(run, engine.rehearse(run, past)), engine.now(), past)

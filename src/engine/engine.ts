@@ -280,9 +280,22 @@ export class Engine {
       if (missing.length > 0) continue
       run.workflow = bound
       run.parked = undefined
-      this.writer.note(run)
-      this.performOwed(run)
+      this.fork(
+        Effect.andThen(
+          this.saidToRun(run),
+          Effect.sync(() => this.performOwed(run))
+        )
+      )
     }
+  }
+
+  /**
+   * A run that could not go on goes on. That is written before anything of it begins: if it kills the process, whoever opens the
+   * journal next must know that it was at work.
+   */
+  saidToRun(run: LiveRun): Effect.Effect<void> {
+    this.writer.note(run)
+    return Effect.ignore(this.writer.flush())
   }
 
   /** Somebody waits for a run to end: the process goes on for it, also while nothing is at work. */
@@ -504,7 +517,9 @@ export class Engine {
 
   #answerAbort(run: LiveRun, { path }: Place): void {
     const owed = run.owed?.attempts.get(path) ?? run.held?.get(path)
-    if (owed === undefined) return
+    // the answer may still be on its way when the run goes on
+    if (owed === undefined || owed.isAnswered === true) return
+    owed.isAnswered = true
     run.held?.delete(path)
     const message = { type: "attempt.aborted", at: this.now(), task: path, attempt: owed.attempt } as const
     this.writer.offer(new Delivery(run, message, owed.place, undefined))
@@ -513,7 +528,7 @@ export class Engine {
   /** Performs what a run is owed, if it may go on. */
   performOwed(run: LiveRun): void {
     const { owed } = run
-    if (owed === undefined || run.outcome !== undefined) return
+    if (owed === undefined || run.outcome !== undefined || this.#isClosed) return
     for (const { place, isAborting } of owed.attempts.values()) if (isAborting) this.#answerAbort(run, place)
     if (run.parked !== undefined || this.options.isIdle === true) return
     owed.begin(this.now())

@@ -15,6 +15,8 @@ export interface OwedAttempt {
   /** Deliveries that it had in another store. */
   earlier: number
   isAborting: boolean
+  /** Whoever asked it to stop was told that it has, or will be. */
+  isAnswered?: boolean
 }
 
 export interface OwedTimer {

@@ -8,9 +8,10 @@ import * as Exit from "effect/Exit"
 import { RunNotFound, RunPoisoned, TroupeError, VersionUnavailable } from "../model/errors.ts"
 import { isTerminal } from "../model/messages.ts"
 import type { Workflow } from "../model/workflow.ts"
-import { JournalCorrupt, type JournalError } from "../storage/errors.ts"
+import { JournalBroken, JournalBusy, JournalCorrupt, type JournalError } from "../storage/errors.ts"
 import type { JournalService, RunRecord } from "../storage/journal.ts"
 import { reachOf } from "./amend.ts"
+import { later } from "./background.ts"
 import type { Engine } from "./engine.ts"
 import type { Past } from "./past.ts"
 import type { LiveRun } from "./run.ts"
@@ -19,6 +20,8 @@ import type { LiveRun } from "./run.ts"
 const turn = 256
 /** Histories up to so many messages are read at once, without asking for a snapshot first. */
 const shortMost = 250
+/** Pauses between attempts to read a run, in milliseconds. */
+const pause = { firstMs: 100, longestMs: 5_000 }
 /** Most unfinished runs that one page of the journal brings. */
 const page = 1_000
 
@@ -32,6 +35,8 @@ export class Recovery {
   /** Runs whose attempts may not go on yet. */
   readonly held = new Set<string>()
   #isWaking = false
+  /** Set while the journal cannot be read: how long until the next try. */
+  #troubleMs = 0
 
   constructor(engine: Engine, startsPerSecond: number) {
     this.#engine = engine
@@ -77,8 +82,9 @@ export class Recovery {
               const run = yield* Effect.exit(listed === undefined ? this.load(id) : this.#bring(listed))
               if (Exit.isSuccess(run)) {
                 starts += run.value.attempts
+                this.#troubleMs = 0
                 this.#engine.mayLeave(run.value)
-              } else this.#engine.options.onDefect(Cause.squash(run.cause))
+              } else this.#missed(id, Cause.squash(run.cause))
             }
             const leastMs = (1_000 * starts) / this.#startsPerSecond - (this.#engine.now() - since)
             yield* leastMs >= 1 ? Effect.sleep(leastMs) : Effect.yieldNow
@@ -89,6 +95,18 @@ export class Recovery {
         })
       )
     )
+  }
+
+  /** A run that could not be read comes back once it can be; what is wrong with it for good is told, and it stays where it is. */
+  #missed(id: string, error: unknown): void {
+    const engine = this.#engine
+    if (engine.isClosed) return
+    const isPassing = error instanceof JournalBroken || error instanceof JournalBusy
+    // trouble with the store is told once, not with every try
+    if (!isPassing || this.#troubleMs === 0) engine.options.onDefect(error)
+    if (!isPassing) return
+    this.#troubleMs = Math.min(pause.longestMs, Math.max(pause.firstMs, 2 * this.#troubleMs))
+    later(engine, this.#troubleMs, () => engine.dormant.has(id) && this.due(id))
   }
 
   /** A sleeping run is due. */
@@ -125,6 +143,9 @@ export class Recovery {
       return Effect.catchTag(this.#fold(record), "JournalCorrupt", (error) =>
         Effect.sync(() => this.#quarantine(record, error)).pipe(Effect.andThen(Effect.fail(error)))
       ).pipe(
+        Effect.tap((run) =>
+          record.status === "parked" && run.parked === undefined ? engine.saidToRun(run) : Effect.void
+        ),
         Effect.tap((run) =>
           Effect.sync(() => {
             engine.awake(run)

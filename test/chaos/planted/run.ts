@@ -73,11 +73,12 @@ for (const name of none === 0 ? [] : names) {
   for (let done = 0, seed = first; done < each; seed++) {
     const runs = Math.min(20_000, each - done)
     try {
-      plans += (await chaos(workflow, { ...options, seed: spread(seed), runs })).runs
+      plans += (await chaos(workflow, { ...options, seed: spread(seed + 100 * names.indexOf(name)), runs })).runs
       done += runs
     } catch (error) {
       alarms++
-      console.log(`ALARM in '${name}' (seed ${spread(seed)}): ${(error as Error).message}`)
+      plans += (error as { executions?: number }).executions ?? 0
+      console.log(`ALARM in '${name}' (seed ${spread(seed + 100 * names.indexOf(name))}): ${(error as Error).message}`)
       done += runs
     }
   }
