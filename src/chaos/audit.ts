@@ -20,6 +20,8 @@ const slackMs = 1_000
 type Broken = (promise: string, what: string) => void
 
 export class Audit {
+  /** All that was ever written, compacted or not. */
+  readonly messages: Array<Message> = []
   readonly #setup: Setup
   readonly #plan: Plan
   readonly #broken: Broken
@@ -71,6 +73,7 @@ export class Audit {
   wrote(message: Message, signed: number, now: number): void {
     const epoch = Math.abs(signed)
     if (message.type !== "timer.fired") this.#wroteAt.set("task" in message ? message.task : "", now)
+    this.messages.push(message)
     this.#kills = 0
     switch (message.type) {
       case "run.submitted":
@@ -292,8 +295,8 @@ export class Audit {
 
   // ── the end ──────────────────────────────────────────────────────────────────────────────────────
 
-  ended(outcome: Outcome, messages: ReadonlyArray<Message>): void {
-    const why = refuted(this.#setup.workflow, this.#setup.input, messages, outcome)
+  ended(outcome: Outcome): void {
+    const why = refuted(this.#setup.workflow, this.#setup.input, this.messages, outcome)
     if (why !== undefined) this.#broken("G16", why)
   }
 

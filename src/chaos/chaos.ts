@@ -37,6 +37,8 @@ export interface WorldOptions<I = any, O = any> {
   readonly finally?: (world: World<I, O>) => unknown
   /** Messages between two snapshots of the run; default 1,000. */
   readonly snapshotEvery?: number
+  /** Messages that are kept of those that a snapshot covers; all by default. */
+  readonly keepMessages?: number
   /** Steps after which an execution is taken to go round in circles; default 100,000. */
   readonly stepsMax?: number
   /** Needed only where NODE_ENV is `production`. */
@@ -53,6 +55,8 @@ export interface ChaosOptions<I = any, O = any> extends WorldOptions<I, O> {
   readonly seed?: number
   /** With the seed of a failure: where it was found. */
   readonly path?: string
+  /** Makes a failure as small as it gets; default true. */
+  readonly shrink?: boolean
   /** No new execution begins after so many milliseconds. */
   readonly budgetMs?: number
 }
@@ -77,7 +81,7 @@ export interface ChaosReport {
 export const chaos = async <I, O>(workflow: Workflow<I, O>, options: ChaosOptions<I, O> = {}): Promise<ChaosReport> => {
   requireAllowed(options.capability)
   const world = new Theatre(workflow, options)
-  const { runs = 1_000, faultsMost = 6, seed = Date.now() % 1_000_000_000, path, budgetMs } = options
+  const { runs = 1_000, faultsMost = 6, seed = Date.now() % 1_000_000_000, path, budgetMs, shrink = true } = options
   const families = options.faults ?? world.families
   const since = performance.now()
   const counts = { executions: 0, lives: 0, crashes: 0, faults: 0 }
@@ -98,6 +102,7 @@ export const chaos = async <I, O>(workflow: Workflow<I, O>, options: ChaosOption
   const checked = await exclusively(() =>
     fc.check(property, {
       seed,
+      endOnFailure: !shrink,
       numRuns: path === undefined ? runs : 1,
       ...(path === undefined ? {} : { path }),
       ...(budgetMs === undefined ? {} : { interruptAfterTimeLimit: budgetMs })
@@ -109,19 +114,20 @@ export const chaos = async <I, O>(workflow: Workflow<I, O>, options: ChaosOption
   if (checked.failed && worst === undefined) throw brokenGenerator(checked.errorInstance)
   if (checked.failed && worst !== undefined) {
     const { input } = worst
-    const small = await exclusively(() => minimise(world, input, worst!.execution))
-    const found = {
+    const found = worst.execution
+    const small = shrink ? await exclusively(() => minimise(world, input, found)) : { execution: found, tries: 0 }
+    const where = {
       seed,
       path: checked.counterexamplePath ?? "",
       executions: checked.numRuns,
       shrinks: checked.numShrinks + small.tries
     }
     throw new ChaosFailure({
-      text: failureText(workflow.name, small.execution, found),
+      text: failureText(workflow.name, small.execution, where),
       violations: small.execution.violations,
       plan: small.execution.plan,
       input,
-      ...found
+      ...where
     })
   }
   const ms = performance.now() - since
@@ -197,7 +203,7 @@ export class Theatre {
     replaceGlobals()
     this.workflow = workflow
     this.#options = options
-    const { input, agents = [], fetch, answers, snapshotEvery = 1_000, stepsMax = 100_000 } = options
+    const { input, agents = [], fetch, answers, snapshotEvery = 1_000, keepMessages, stepsMax = 100_000 } = options
     this.inputs = isArbitrary(input) ? input : fc.constant(input ?? null)
     this.families = ["task", "storage", "crash", "owners", "clock", "operator", "code", "observer"]
     if (agents.length > 0) this.families = [...this.families, "agent"]
@@ -208,6 +214,7 @@ export class Theatre {
       answerTo: answerer(answers),
       fetch,
       snapshotEvery,
+      keepMessages,
       stepsMax,
       always: options.always,
       finally: options.finally

@@ -18,7 +18,7 @@ import type { Workflow } from "../model/workflow.ts"
 import type { Entry, RunRecord } from "../storage/journal.ts"
 import { type Caller, callBy, jsonOf, Planned, Reply } from "./bodies.ts"
 import { draw, drawAt, fractions } from "./dice.ts"
-import { Disk, messagesOf } from "./disk.ts"
+import { Disk } from "./disk.ts"
 import { ChaosMisused } from "./errors.ts"
 import { type Scope, within } from "./globals.ts"
 import { Kernel, Life } from "./kernel.ts"
@@ -38,6 +38,7 @@ export interface Setup {
   readonly answerTo: (gate: string) => Json | undefined
   readonly fetch: ((url: string, init: unknown) => unknown) | undefined
   readonly snapshotEvery: number
+  readonly keepMessages: number | undefined
   readonly stepsMax: number
   readonly always: ((world: World<any, any>) => unknown) | undefined
   readonly finally: ((world: World<any, any>) => unknown) | undefined
@@ -134,7 +135,7 @@ export class Running implements Caller {
       outcome: this.outcome,
       calls: this.calls,
       lives: this.lives.length,
-      messages: messagesOf(this.disk.store, runId)
+      messages: this.watch.audit.messages
     }))
     for (const fault of plan.faults) {
       if ("write" in fault) this.#byWrite.set(fault.write, [...(this.#byWrite.get(fault.write) ?? []), fault])
@@ -179,7 +180,7 @@ export class Running implements Caller {
       outcome: this.outcome,
       violations: this.watch.violations,
       calls: this.calls,
-      messages: messagesOf(this.disk.store, runId),
+      messages: this.watch.audit.messages,
       story: this.story,
       lives: this.lives.length,
       writes: this.disk.writes,
@@ -236,13 +237,14 @@ export class Running implements Caller {
     const code = this.plan.faults.find((fault) => fault.on === "code" && fault.life === life.number) as
       | { ms: number }
       | undefined
-    const { workflow, agents, snapshotEvery } = this.setup
+    const { workflow, agents, snapshotEvery, keepMessages } = this.setup
     const opening = openEngine(
       {
         store: this.disk.face(life),
         workflows: code === undefined ? [workflow] : [],
         agents,
         snapshotEvery,
+        ...(keepMessages === undefined ? {} : { keepMessages }),
         retention: { olderThan: "3650d" },
         graceMs: 50,
         onDefect: (error) => this.watch.defect(life, error),
@@ -403,7 +405,7 @@ export class Running implements Caller {
   /** Somebody looks at the gates that are open and answers them, each in its time. */
   #askPeople(life: Incarnation, run: LiveRun | undefined): boolean {
     if (run === undefined) {
-      const mark = `life ${life.number} message ${messagesOf(this.disk.store, runId).length}`
+      const mark = `life ${life.number} message ${this.watch.audit.messages.length}`
       if (this.#answered.has(mark)) return false
       this.#answered.add(mark)
       this.withRun(life, () => {})

@@ -8,7 +8,6 @@ import { TroupeError } from "../model/errors.ts"
 import { canonical, type Json } from "../model/json.ts"
 import type { Message, Outcome } from "../model/messages.ts"
 import { Audit } from "./audit.ts"
-import { messagesOf } from "./disk.ts"
 import type { Incarnation, Running } from "./execution.ts"
 import type { Scope } from "./globals.ts"
 import type { Stop } from "./kernel.ts"
@@ -189,7 +188,7 @@ export class Watch {
       this.broken("G07", `the run was told to be ${outcome.status}, its messages say ${state.status}`)
     else if (outcome.status === "succeeded" && !isEqual(state.output, outcome.value))
       this.broken("G07", "the run was told a result that its messages do not give")
-    this.audit.ended(outcome, messagesOf(disk.store, runId))
+    this.audit.ended(outcome)
   }
 }
 

@@ -92,7 +92,33 @@ const narrow = workflow("narrow", type<number>(), { concurrency: 2, onFailure: "
   .task("f", step, ($) => $.input)
   .returns(($) => [$.d, $.e, $.f])
 
-const asked = (can: string) => task(can, { in: type<Json>(), out: type<number>(), needs: can, retry: { attempts: 2 } })
+/** Two tasks beside each other. */
+const pair = workflow("pair", type<number>())
+  .task("a", step, ($) => $.input)
+  .task("b", step, ($) => [$.input])
+  .returns(($) => [$.a, $.b])
+
+/** One at a time, and a failure ends nothing. */
+const single = workflow("single", type<number>(), { concurrency: 1, onFailure: "continue" })
+  .task("a", step, ($) => $.input)
+  .task("b", step, ($) => [$.input])
+  .task("c", step, ($) => [$.input, 1])
+  .returns(($) => [$.a, $.b, $.c])
+
+/** A task, and a wait beside it in which the run leaves memory. */
+const sleeper = workflow("sleeper", type<number>())
+  .task("a", step, ($) => $.input)
+  .sleep("hour", "1h")
+  .returns(($) => $.a)
+
+const asked = (can: string) =>
+  task(can, {
+    in: type<Json>(),
+    out: type<number>(),
+    needs: can,
+    timeout: "100ms",
+    retry: { attempts: 3, backoff: "fixed", base: "20ms", jitter: 0 }
+  })
 const agent = (id: string, can: ReadonlyArray<string>): Agent => ({ id, can, run: size })
 
 /** Work for agents, each with a mailbox and one pair of hands. */
@@ -116,13 +142,16 @@ export const scenes = {
   people: scene(people, { answers }),
   family: scene(family),
   narrow: scene(narrow),
+  pair: scene(pair),
+  single: scene(single),
+  sleeper: scene(sleeper),
   crew: scene(crew, {
-    agents: [agent("reader", ["read"]), agent("both", ["read", "write"]), agent("writer", ["write"])]
+    agents: [agent("reader", ["read"]), agent("writer", ["write"])]
   }),
-  /** The same with a snapshot after every message. */
-  tenKept: scene(ten, { snapshotEvery: 1 }),
-  waitsKept: scene(waits, { snapshotEvery: 1 }),
-  peopleKept: scene(people, { answers, snapshotEvery: 1 }),
-  familyKept: scene(family, { snapshotEvery: 1 }),
-  narrowKept: scene(narrow, { snapshotEvery: 1 })
+  /** The same with a snapshot after every message, and nothing else to go on from. */
+  tenKept: scene(ten, { snapshotEvery: 1, keepMessages: 0 }),
+  waitsKept: scene(waits, { snapshotEvery: 1, keepMessages: 0 }),
+  peopleKept: scene(people, { answers, snapshotEvery: 1, keepMessages: 0 }),
+  familyKept: scene(family, { snapshotEvery: 1, keepMessages: 0 }),
+  narrowKept: scene(narrow, { snapshotEvery: 1, keepMessages: 0 })
 } satisfies Record<string, Scene>

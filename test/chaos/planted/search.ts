@@ -15,11 +15,16 @@ export interface Found {
 }
 
 /** Undefined when it was not found. */
-export const search = async (defect: Defect, seed: number, budget: number): Promise<Found | undefined> => {
+export const search = async (
+  defect: Defect,
+  seed: number,
+  budget: number,
+  shrink: boolean
+): Promise<Found | undefined> => {
   const { chaos, scenes } = await plant(defect)
   const { workflow, options } = scenes[defect.scene]
   try {
-    await chaos(workflow, { ...options, seed, runs: budget })
+    await chaos(workflow, { ...options, seed, runs: budget, shrink })
     return undefined
   } catch (error) {
     if ((error as { _tag?: string })._tag !== "ChaosFailure") throw error
