@@ -43,6 +43,8 @@ export interface WorldOptions<I = any, O = any> {
   readonly finally?: (world: World<I, O>) => unknown
   /** Messages between two snapshots of the run; default 1,000. */
   readonly snapshotEvery?: number
+  /** Messages that are kept of those that a snapshot covers; all by default. */
+  readonly keepMessages?: number
   /** Steps after which an execution is taken to go round in circles; default 100,000. */
   readonly stepsMax?: number
   /** Needed only where NODE_ENV is `production`. */
@@ -59,6 +61,8 @@ export interface ChaosOptions<I = any, O = any> extends WorldOptions<I, O> {
   readonly seed?: number
   /** With the seed of a failure: where it was found. */
   readonly path?: string
+  /** Makes a failure as small as it gets; default true. */
+  readonly shrink?: boolean
   /** No new execution begins after so many milliseconds. */
   readonly budgetMs?: number
   /** A folder in which failures are kept. Those of this workflow are run first. */
@@ -96,7 +100,7 @@ export const chaos = async <I, O>(workflow: Workflow<I, O>, options: ChaosOption
     if (options.coverage === true) census = new Census(workflow.ir, options.faults ?? all)
     return census
   })
-  const { runs = 1_000, faultsMost = 6, seed = Date.now() % 1_000_000_000, path, budgetMs } = options
+  const { runs = 1_000, faultsMost = 6, seed = Date.now() % 1_000_000_000, path, budgetMs, shrink = true } = options
   const families = options.faults ?? world.families
   const kept = options.corpus === undefined ? [] : keptIn(options.corpus, workflow)
   const since = performance.now()
@@ -135,6 +139,7 @@ export const chaos = async <I, O>(workflow: Workflow<I, O>, options: ChaosOption
   const checked = await exclusively(() =>
     fc.check(property, {
       seed,
+      endOnFailure: !shrink,
       numRuns: path === undefined ? runs : 1,
       ...(path === undefined ? {} : { path }),
       ...(budgetMs === undefined ? {} : { interruptAfterTimeLimit: budgetMs })
@@ -148,14 +153,15 @@ export const chaos = async <I, O>(workflow: Workflow<I, O>, options: ChaosOption
   if (checked.failed && worst === undefined) throw brokenGenerator(checked.errorInstance)
   if (checked.failed && worst !== undefined) {
     const { input } = worst
-    const small = await exclusively(() => minimise(world, input, worst!.execution))
-    const found = {
+    const found = worst.execution
+    const small = shrink ? await exclusively(() => minimise(world, input, found)) : { execution: found, tries: 0 }
+    const where = {
       seed,
       path: checked.counterexamplePath ?? "",
       executions: checked.numRuns,
       shrinks: checked.numShrinks + small.tries
     }
-    throw failureOf(workflow, small.execution, found, options.corpus, coverage)
+    throw failureOf(workflow, small.execution, where, options.corpus, coverage)
   }
   const ms = performance.now() - since
   return {
@@ -288,6 +294,7 @@ export class Theatre {
       fetch,
       answers = standInAnswers(ir),
       snapshotEvery = 1_000,
+      keepMessages,
       stepsMax = 100_000
     } = options
     this.inputs = isArbitrary(input) ? input : fc.constant(input ?? null)
@@ -301,6 +308,7 @@ export class Theatre {
       signals: (options.signals ?? []).map(({ name, value = null, ms = 0 }) => ({ name, value: toJson(value), ms })),
       fetch,
       snapshotEvery,
+      keepMessages,
       stepsMax,
       always: options.always,
       finally: options.finally,

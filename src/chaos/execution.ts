@@ -12,17 +12,17 @@ import type { Agent } from "../engine/router.ts"
 import type { LiveRun } from "../engine/run.ts"
 import { TroupeError } from "../model/errors.ts"
 import type { Json } from "../model/json.ts"
-import type { Message, Outcome } from "../model/messages.ts"
+import { isTerminal, type Message, type Outcome } from "../model/messages.ts"
 import type { TaskContext } from "../model/task.ts"
 import type { Workflow } from "../model/workflow.ts"
-import type { Entry } from "../storage/journal.ts"
+import type { Entry, RunRecord } from "../storage/journal.ts"
 import { type Caller, callBy, jsonOf, Planned, Reply } from "./bodies.ts"
 import { draw, drawAt, fractions } from "./dice.ts"
-import { Disk, messagesOf } from "./disk.ts"
+import { Disk } from "./disk.ts"
 import { ChaosMisused } from "./errors.ts"
 import { type Scope, within } from "./globals.ts"
 import { Kernel, Life } from "./kernel.ts"
-import { operate } from "./operator.ts"
+import { gatesOf, operate } from "./operator.ts"
 import type { Crash, Fault, Plan, StorageFault, TaskFault } from "./plan.ts"
 import { send, type Telling } from "./signals.ts"
 import { type Call, type Line, runId, type Violation } from "./story.ts"
@@ -41,6 +41,7 @@ export interface Setup {
   readonly signals: ReadonlyArray<Telling>
   readonly fetch: ((url: string, init: unknown) => unknown) | undefined
   readonly snapshotEvery: number
+  readonly keepMessages: number | undefined
   readonly stepsMax: number
   readonly always: ((world: World<any, any>) => unknown) | undefined
   readonly finally: ((world: World<any, any>) => unknown) | undefined
@@ -129,6 +130,8 @@ export class Running implements Caller {
   /** Whether the run is known to be written. */
   isAcked = false
   #isAsking = false
+  readonly #isAskedFor: boolean
+  readonly #hasGates: boolean
   #answered = new Set<string>()
   #fetches = 0
   #events = 0
@@ -143,12 +146,14 @@ export class Running implements Caller {
     this.plan = plan
     this.kernel = new Kernel({ seed: plan.seed, start, stepsMax: setup.stepsMax })
     this.watch = new Watch(this)
+    this.#isAskedFor = plan.seed % 2 === 0
+    this.#hasGates = gatesOf(setup.workflow).length > 0
     this.#world = worldOf(() => ({
       input: setup.input,
       outcome: this.outcome,
       calls: this.calls,
       lives: this.lives.length,
-      messages: messagesOf(this.disk.store, runId)
+      messages: this.watch.audit.messages
     }))
     for (const fault of plan.faults) {
       if ("write" in fault) this.#byWrite.set(fault.write, [...(this.#byWrite.get(fault.write) ?? []), fault])
@@ -194,7 +199,7 @@ export class Running implements Caller {
       outcome: this.outcome,
       violations: this.watch.violations,
       calls: this.calls,
-      messages: messagesOf(this.disk.store, runId),
+      messages: this.watch.audit.messages,
       story: this.story,
       lives: this.lives.length,
       writes: this.disk.writes,
@@ -254,13 +259,14 @@ export class Running implements Caller {
     const code = this.plan.faults.find((fault) => fault.on === "code" && fault.life === life.number) as
       | { ms: number }
       | undefined
-    const { workflow, agents, snapshotEvery } = this.setup
+    const { workflow, agents, snapshotEvery, keepMessages } = this.setup
     const opening = openEngine(
       {
         store: this.disk.face(life),
         workflows: code === undefined ? [workflow] : [],
         agents,
         snapshotEvery,
+        ...(keepMessages === undefined ? {} : { keepMessages }),
         retention: { olderThan: "3650d" },
         graceMs: 50,
         onDefect: (error) => this.watch.defect(life, error),
@@ -270,6 +276,7 @@ export class Running implements Caller {
     )
     if (code !== undefined) {
       this.hurt("code", `life ${life.number} begins without the code of the workflow`)
+      this.watch.audit.unknown()
       this.kernel.after(code.ms, life, () => life.engine?.register(workflow))
     }
     Effect.runForkWith(life.context)(opening).addObserver((exit) => {
@@ -282,6 +289,7 @@ export class Running implements Caller {
       }
       life.opened = exit.value
       this.tell(life, "opened", `epoch ${life.epoch}`)
+      this.watch.audit.opened(life.epoch, life.now)
       this.#attach(life)
     })
   }
@@ -293,7 +301,9 @@ export class Running implements Caller {
     const record = store.find(runId) as Exit.Exit<unknown>
     if (Exit.isSuccess(record) && record.value !== undefined) {
       this.isAcked = true
-      this.withRun(life, (run) => this.await(life, run))
+      // most programs ask for their run; in some worlds nobody does, and it has to come back by itself
+      if (this.#isAskedFor || isTerminal((record.value as RunRecord).status))
+        this.withRun(life, (run) => this.await(life, run))
       return
     }
     if (this.isAcked) this.watch.broken("G01", "the run was acknowledged and is gone")
@@ -395,6 +405,10 @@ export class Running implements Caller {
       this.tell(life, "wrote", lineOf(message))
       this.#writeOf.push(this.disk.writes - 1)
       this.watch.wrote(message, epoch)
+      if (message.type !== "run.amended" && message.type !== "run.rolledBack") continue
+      // what it was told to be, it is no more
+      this.outcome = undefined
+      life.isWatching = false
     }
     if (entries.length > 0) this.changed()
   }
@@ -407,7 +421,12 @@ export class Running implements Caller {
     const { engine } = life
     if (engine === undefined || life.isFrozen || life.isDead || !this.isAcked) return this.watch.idle()
     const run = engine.runs.get(runId)
-    const isDormant = run === undefined && engine.dormant.has(runId)
+    if (run !== undefined && !life.isWatching) {
+      this.await(life, run)
+      if (this.outcome !== undefined) return false
+    }
+    // of a run that has left memory only a gate is to be seen
+    const isDormant = run === undefined && engine.dormant.has(runId) && this.#hasGates
     if (run?.room.hasOpenGates === true || isDormant) if (this.#askPeople(life, run)) return false
     if (this.#isStill(next) && !goesOn(engine, runId) && this.#nudge(life)) return false
     return this.watch.idle()
@@ -421,7 +440,7 @@ export class Running implements Caller {
   /** Somebody looks at the gates that are open and answers them, each in its time. */
   #askPeople(life: Incarnation, run: LiveRun | undefined): boolean {
     if (run === undefined) {
-      const mark = `life ${life.number} message ${messagesOf(this.disk.store, runId).length}`
+      const mark = `life ${life.number} message ${this.watch.audit.messages.length}`
       if (this.#answered.has(mark)) return false
       this.#answered.add(mark)
       this.withRun(life, () => {})
@@ -429,6 +448,7 @@ export class Running implements Caller {
     }
     let isNew = false
     for (const path of run.room.gates.open.keys()) {
+      this.watch.audit.sees(path)
       const mark = `${life.number} ${path} ${run.length}`
       if (this.#answered.has(mark)) continue
       this.#answered.add(mark)
@@ -456,7 +476,7 @@ export class Running implements Caller {
       values.length === 0
         ? reject(engine, present, gate, "nobody knows", {})
         : answer(engine, present, gate, values[0], {}),
-      undefined,
+      () => this.watch.audit.answered(gate),
       // what could not be written is said again: a person would
       ({ code }) => code.startsWith("STORAGE") && this.kernel.after(100, undefined, () => this.#answer(gate, values))
     )
@@ -545,7 +565,11 @@ export class Running implements Caller {
     else if (how === "notAnError") this.#later(life, agent, ms, () => reply.fail("no error at all"))
     else if (how === "garbage") this.#later(life, agent, ms, () => reply.give({ not: () => "JSON" }))
     else if (how === "cyclic") this.#later(life, agent, ms, () => reply.give(cyclic()))
-    else if (how === "exit" && delivery <= (fault?.times ?? 1)) this.#later(life, agent, ms, () => this.crash(life))
+    else if (how === "exit" && delivery <= (fault?.times ?? 1))
+      this.#later(life, agent, ms, () => {
+        this.watch.audit.killed(`${task}#${attempt}`)
+        this.crash(life)
+      })
     else if (how !== "hang" && agentFault?.how !== "down") {
       const lateMs = how === "late" ? context.deadlineAt - life.now + 10 : ms
       this.#do(life, call, body, (settle) => {

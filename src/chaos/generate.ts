@@ -12,16 +12,18 @@ export interface Survey {
   readonly writes: number
   readonly reads: number
   readonly agents: ReadonlyArray<string>
+  readonly hasGates: boolean
 }
 
 /** What can go wrong in an execution like this one. */
-export const survey = ({ calls, writes, reads }: Execution): Survey => {
+export const survey = ({ calls, messages, writes, reads }: Execution): Survey => {
   const tasks = [...new Set(calls.map(({ task }) => task))]
   return {
     attempts: [1, 2, 3].flatMap((attempt) => tasks.map((task) => ({ task, attempt }))),
     writes,
     reads,
-    agents: [...new Set(calls.flatMap(({ agent }) => (agent === undefined ? [] : [agent])))]
+    agents: [...new Set(calls.flatMap(({ agent }) => (agent === undefined ? [] : [agent])))],
+    hasGates: messages.some(({ type }) => type.startsWith("gate."))
   }
 }
 
@@ -39,6 +41,7 @@ const raw: fc.Arbitrary<Raw> = fc.tuple(byte, fc.nat(4_095), byte, fc.nat(9), fc
 export const rawPlan = (faultsMost: number): fc.Arbitrary<RawPlan> =>
   fc.record({ seed: fc.nat(65_535), faults: fc.array(raw, { maxLength: faultsMost, size: "max" }) })
 
+const ungated = operations.filter((how) => how !== "answer" && how !== "signal")
 const lengths = [0, 1, 2, 5, 10, 50, 100, 1_000, 10_000, 3_600_000] as const
 const pick = <T>(list: ReadonlyArray<T>, at: number): T => list[at % list.length]!
 
@@ -60,7 +63,7 @@ export const planOf = ({ seed, faults }: RawPlan, there: Survey, families: Reado
 
 const faultOf = (
   [family, where, how, long, more]: Raw,
-  { attempts, writes, reads, agents }: Survey,
+  { attempts, writes, reads, agents, hasGates }: Survey,
   families: ReadonlyArray<Family>
 ): Fault | undefined => {
   // lives to come write as well
@@ -77,7 +80,7 @@ const faultOf = (
         attempt,
         how: kind,
         ...(kind === "slow" ? { ms: ms + 1 } : {}),
-        ...(kind === "exit" && more > 2 ? { times: Math.min(more, 5) } : {})
+        ...(kind === "exit" && more > 2 ? { times: more } : {})
       }
     }
     case "storage": {
@@ -100,7 +103,7 @@ const faultOf = (
     case "clock":
       return { on: "clock", write, ms: more % 2 === 0 ? ms : -ms }
     case "operator":
-      return { on: "operator", write, how: pick(operations, how), ms: Math.min(ms, 100) }
+      return { on: "operator", write, how: pick(hasGates ? operations : ungated, how), ms: Math.min(ms, 100) }
     case "agent":
       return agents.length === 0
         ? undefined

@@ -1,8 +1,12 @@
 /** People and other programs: what they ask for, at whatever moment, of whichever life is there. */
 import { retry, rollback, skip } from "../engine/decide.ts"
+import { answer, signal } from "../engine/gates.ts"
 import type { LiveRun } from "../engine/run.ts"
+import { compileWorkflow } from "../model/compile.ts"
 import type { TroupeError } from "../model/errors.ts"
 import type { Message } from "../model/messages.ts"
+import { type Definition, definition } from "../model/nested.ts"
+import type { Workflow } from "../model/workflow.ts"
 import type { Incarnation, Running } from "./execution.ts"
 import type { operations } from "./plan.ts"
 import { runId } from "./story.ts"
@@ -35,9 +39,56 @@ export const operate = (world: Running, how: Operation, tries = 0): void => {
     case "again":
     case "other":
       return world.withRun(life, (run) => submitAgain(world, run, how === "other"))
+    case "answer":
+    case "signal":
+      return say(world, life, how)
     default:
       return world.withRun(life, (run) => decide(world, life, run, how))
   }
+}
+
+/** The gates of a workflow that its definition names, with the signals they listen to. */
+export const gatesOf = (workflow: Workflow): ReadonlyArray<{ readonly path: string; readonly signal?: string }> => {
+  let known = gates.get(workflow)
+  if (known === undefined) {
+    known = gatesIn(definition(workflow.ir), "")
+    gates.set(workflow, known)
+  }
+  return known
+}
+const gates = new WeakMap<Workflow, ReturnType<typeof gatesIn>>()
+const gatesIn = (
+  given: Definition,
+  prefix: string
+): ReadonlyArray<{ readonly path: string; readonly signal?: string }> =>
+  compileWorkflow(given).tasks.flatMap(({ id, structure }) =>
+    structure.kind === "gate"
+      ? [{ path: prefix + id, ...(structure.signal === undefined ? {} : { signal: structure.signal }) }]
+      : structure.kind === "use"
+        ? gatesIn(structure.nested, `${prefix}${id}/`)
+        : []
+  )
+
+/** Says something to a gate, at whatever moment. */
+const say = (world: Running, life: Incarnation, how: "answer" | "signal"): void => {
+  const all = gatesOf(world.setup.workflow).filter(({ signal }) => how === "answer" || signal !== undefined)
+  const gate = all[world.plan.seed % Math.max(1, all.length)]
+  const value = gate === undefined ? undefined : world.setup.answerTo(gate.path)
+  if (gate === undefined || value === undefined) return
+  const { audit } = world.watch
+  const present = () => new Promise<LiveRun>((resolve) => world.withRun(life, resolve))
+  if (how === "answer")
+    return world.asking(life, `answer ${gate.path}`, answer(life.engine!, present, gate.path, value, {}), () =>
+      audit.answered(gate.path)
+    )
+  const { path, signal: name } = gate
+  const isAlone = all.filter(({ signal }) => signal === name).length === 1
+  world.asking(
+    life,
+    `signal ${name}`,
+    signal(life.engine!, present, name!, value, {}),
+    () => isAlone && audit.signalled(path)
+  )
 }
 
 const steer = (world: Running, life: Incarnation, message: Message, acked?: () => void): void => {

@@ -42,9 +42,10 @@ export const firstDifference = (one: Execution, other: Execution): string | unde
 
 /** Faults of bodies are functions of the attempt: with and without crashes they do the same. */
 const isOfBodies = ({ on }: Fault) => on === "task" || on === "agent" || on === "network"
+const isCounted = ({ on }: Fault) => on === "agent" || on === "network"
 /** What people decide changes what comes out. */
 const isDecision = (fault: Fault) =>
-  fault.on === "operator" && !["pause", "resume", "again", "other"].includes(fault.how)
+  fault.on === "operator" && !["pause", "resume", "again", "other", "answer", "signal"].includes(fault.how)
 /** It ends a life, like a crash. */
 const isExit = (fault: Fault) => fault.on === "task" && fault.how === "exit"
 
@@ -58,6 +59,8 @@ const transparent = async (
   const { plan, outcome, calls } = execution
   if (outcome === undefined || plan.faults.some(isDecision)) return undefined
   if (isSame(outcome, control.outcome)) return undefined
+  // these are counted over all tasks: what else goes wrong decides whom they meet
+  if (plan.faults.some(isCounted) && !plan.faults.every(isOfBodies)) return undefined
   // time may pass where nobody can help it
   if (hasDeadline(workflow)) return undefined
   // a body that gives something else each time cannot be held to what it gave

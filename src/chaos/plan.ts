@@ -66,7 +66,11 @@ export const operations = [
   "other",
   "retry",
   "skip",
-  "rollback"
+  "rollback",
+  /** Answers a gate, whether it is open or not. */
+  "answer",
+  /** Sends the signal of a gate. */
+  "signal"
 ] as const
 
 export type TaskFault = {

@@ -46,7 +46,9 @@ const people: { readonly [how in (typeof operations)[number]]: string } = {
   other: "something else is submitted under the same id",
   retry: "failed tasks are done again",
   skip: "a task that is at work gets its result by hand",
-  rollback: "the run is taken back to an earlier message"
+  rollback: "the run is taken back to an earlier message",
+  answer: "a gate is answered, whether it is open or not",
+  signal: "the signal of a gate is sent"
 }
 
 export const vocabulary: { readonly [on in Fault["on"]]: WordsOf<on> } = {

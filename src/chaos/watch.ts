@@ -8,6 +8,7 @@ import { look } from "../engine/look.ts"
 import { TroupeError } from "../model/errors.ts"
 import { canonical, type Json } from "../model/json.ts"
 import type { Message, Outcome } from "../model/messages.ts"
+import { Audit } from "./audit.ts"
 import { ChaosMisused } from "./errors.ts"
 import type { Incarnation, Running } from "./execution.ts"
 import type { Scope } from "./globals.ts"
@@ -33,6 +34,7 @@ export class Watch {
   readonly violations: Array<Violation> = []
   /** A person has decided about the past: results may be given twice, tasks done again. */
   isDecided = false
+  readonly audit: Audit
   readonly #world: Running
   #epoch = 0
   #length = 0
@@ -49,6 +51,7 @@ export class Watch {
 
   constructor(world: Running) {
     this.#world = world
+    this.audit = new Audit(world.setup, world.plan, (promise, what) => this.broken(promise, what))
   }
 
   broken(promise: string, what: string): void {
@@ -67,6 +70,7 @@ export class Watch {
 
   wrote(message: Message, epoch: number): void {
     this.#length++
+    this.audit.wrote(message, epoch, this.#world.kernel.now)
     if (Math.abs(epoch) < this.#epoch)
       this.broken("G24", `message ${this.#length - 1} is of epoch ${epoch}, after ${this.#epoch}`)
     this.#epoch = Math.max(this.#epoch, Math.abs(epoch))
@@ -77,6 +81,10 @@ export class Watch {
       case "run.amended":
       case "run.rolledBack":
         this.decided()
+        break
+      case "run.resumed":
+        // it may have been on its way for long
+        this.resuming()
         break
       case "attempt.succeeded":
         if (this.#results.has(message.task)) this.broken("G04", `'${message.task}' has a second result`)
@@ -98,6 +106,7 @@ export class Watch {
   /** From now on what was done may be done again. */
   decided(): void {
     this.isDecided = true
+    this.audit.decided()
     this.#ended.clear()
     this.#results.clear()
     this.#isCancelled = false
@@ -110,6 +119,7 @@ export class Watch {
   called(call: Call, life: Incarnation): void {
     const { task, attempt, delivery, key } = call
     const id = `${task}#${attempt}`
+    this.audit.called(call, life)
     if (this.#length === 0) this.broken("G06", `${id} is called before the run is written`)
     if (this.#isPaused && !life.isStale) this.broken("G13", `${id} is called while the run is paused`)
     if (this.#isCancelled && !life.isStale) this.broken("G12", `${id} is called after cancel was acknowledged`)
@@ -223,6 +233,7 @@ export class Watch {
       this.broken("G07", `the run was told to be ${outcome.status}, its messages say ${state.status}`)
     else if (outcome.status === "succeeded" && !isEqual(state.output, outcome.value))
       this.broken("G07", "the run was told a result that its messages do not give")
+    this.audit.ended(outcome)
   }
 }
 

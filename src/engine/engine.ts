@@ -285,9 +285,22 @@ export class Engine {
       if (missing.length > 0) continue
       run.workflow = bound
       run.parked = undefined
-      this.writer.note(run)
-      this.performOwed(run)
+      this.fork(
+        Effect.andThen(
+          this.saidToRun(run),
+          Effect.sync(() => this.performOwed(run))
+        )
+      )
     }
+  }
+
+  /**
+   * A run that could not go on goes on. That is written before anything of it begins: if it kills the process, whoever opens the
+   * journal next must know that it was at work.
+   */
+  saidToRun(run: LiveRun): Effect.Effect<void> {
+    this.writer.note(run)
+    return Effect.ignore(this.writer.flush())
   }
 
   /** Somebody waits for a run to end: the process goes on for it, also while nothing is at work. */
@@ -526,7 +539,7 @@ export class Engine {
   /** Performs what a run is owed, if it may go on. */
   performOwed(run: LiveRun): void {
     const { owed } = run
-    if (owed === undefined || run.outcome !== undefined) return
+    if (owed === undefined || run.outcome !== undefined || this.#isClosed) return
     for (const { place, isAborting } of owed.attempts.values()) if (isAborting) this.#answerAbort(run, place)
     if (run.parked !== undefined || this.options.isIdle === true) return
     owed.begin(this.now())

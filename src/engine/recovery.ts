@@ -136,6 +136,9 @@ export class Recovery {
         Effect.sync(() => this.#quarantine(record, error)).pipe(Effect.andThen(Effect.fail(error)))
       ).pipe(
         Effect.tap((run) =>
+          record.status === "parked" && run.parked === undefined ? engine.saidToRun(run) : Effect.void
+        ),
+        Effect.tap((run) =>
           Effect.sync(() => {
             engine.awake(run)
             run.isSuspect = this.held.has(record.run)

@@ -1,0 +1,329 @@
+/**
+ * What must hold between the definition of a workflow and the trace of a run: who may start when, how often, how soon, and how
+ * long waits last. Reads messages and calls; never asks the engine. A decision of people makes the past begin anew: what cannot
+ * be told from the trace any more is then let pass.
+ */
+import { type CompiledTask, type CompiledWorkflow, compileWorkflow } from "../model/compile.ts"
+import type { Frame } from "../model/mapping.ts"
+import type { AttemptFailed, Message, Outcome } from "../model/messages.ts"
+import { definition } from "../model/nested.ts"
+import type { Incarnation, Setup } from "./execution.ts"
+import { refuted, type Spot, spotOf } from "./model.ts"
+import type { Plan } from "./plan.ts"
+import type { Call } from "./story.ts"
+
+/** Kills of one attempt without a message in between, after which it must be left alone. */
+const killsMost = 4
+/** How long after it is due a timer may fire where somebody is there. */
+const slackMs = 1_000
+
+type Broken = (promise: string, what: string) => void
+
+export class Audit {
+  /** All that was ever written, compacted or not. */
+  readonly messages: Array<Message> = []
+  readonly #setup: Setup
+  readonly #plan: Plan
+  readonly #broken: Broken
+  readonly #compiled: CompiledWorkflow
+  #isDecided = false
+  #submittedAt = 0
+  #input: Frame["input"]
+  /** When the message was written that made a task final, by path. */
+  readonly #done = new Map<string, number>()
+  readonly #fired = new Set<string>()
+  readonly #signals = new Set<string>()
+  readonly #failures = new Map<string, AttemptFailed>()
+  readonly #keys = new Map<string, string>()
+  /** When an attempt was first called, by `task#attempt`. */
+  readonly #called = new Map<string, number>()
+  /** Attempts that were called and have no end, in the life of this epoch. */
+  readonly #out = new Set<string>()
+  #outIn = 0
+  /** Gates that were told something, and whoever told it was told that it counts. */
+  readonly #said = new Set<string>()
+  /** When the last message about a path was on the disk: what it asks for begins then, however long ago it happened. */
+  readonly #wroteAt = new Map<string, number>()
+  readonly #openedAt = new Map<number, number>()
+  #cancelledIn: number | undefined
+  #pausedIn: number | undefined
+  #kills = 0
+
+  constructor(setup: Setup, plan: Plan, broken: Broken) {
+    this.#setup = setup
+    this.#plan = plan
+    this.#broken = broken
+    this.#compiled = compileWorkflow(definition(setup.workflow.ir))
+  }
+
+  /** A life has read what there is, and goes on with it. */
+  opened(epoch: number, at: number): void {
+    this.#openedAt.set(epoch, at)
+  }
+
+  /** A person has decided about the past. */
+  decided(): void {
+    this.#isDecided = true
+    this.#said.clear()
+    this.#cancelledIn = undefined
+  }
+
+  // ── what is written ──────────────────────────────────────────────────────────────────────────────
+
+  wrote(message: Message, signed: number, now: number): void {
+    const epoch = Math.abs(signed)
+    if (message.type !== "timer.fired") this.#wroteAt.set("task" in message ? message.task : "", now)
+    this.messages.push(message)
+    this.#kills = 0
+    switch (message.type) {
+      case "run.submitted":
+        this.#submittedAt = message.at
+        this.#input = message.input
+        break
+      case "attempt.succeeded":
+        this.#out.delete(`${message.task}#${message.attempt}`)
+        this.#done.set(message.task, message.at)
+        break
+      case "attempt.failed":
+        this.#out.delete(`${message.task}#${message.attempt}`)
+        this.#failed(message, epoch)
+        break
+      case "attempt.aborted":
+        this.#out.delete(`${message.task}#${message.attempt}`)
+        break
+      case "timer.fired":
+        this.#firedAt(message.task, message.at, epoch)
+        this.#wroteAt.set(message.task, now)
+        this.#fired.add(message.task)
+        this.#done.set(message.task, message.at)
+        break
+      case "gate.answered":
+      case "gate.rejected":
+        this.#done.set(message.task, message.at)
+        break
+      case "signal.received":
+        this.#signals.add(message.name)
+        break
+      case "run.paused":
+        this.#pausedIn = epoch
+        break
+      case "run.resumed":
+        this.#pausedIn = undefined
+        break
+      case "run.cancelled":
+        this.#cancelledIn ??= epoch
+    }
+  }
+
+  #failed(message: AttemptFailed, epoch: number): void {
+    const { task, attempt, failure, at } = message
+    this.#failures.set(`${task}#${attempt}`, message)
+    if (failure.tag !== "AttemptTimedOut" || this.#isDecided || this.#has("clock")) return
+    const work = spotOf(this.#compiled, task)?.task.work
+    // work for agents waits in a mailbox first
+    if (work === undefined || work.needs.length > 0) return
+    const calledAt = this.#called.get(`${task}#${attempt}`)
+    if (calledAt === undefined ? epoch === 1 : at < calledAt + work.timeoutMs && !this.#wasRedelivered(calledAt, epoch))
+      this.#broken("G11", `${task}#${attempt} has timed out before its ${work.timeoutMs} ms were over`)
+  }
+
+  /** A chosen timeout goes on while nobody is there: an attempt that comes again may be told at once. */
+  #wasRedelivered(calledAt: number, epoch: number): boolean {
+    const openedAt = this.#openedAt.get(epoch)
+    return epoch > 1 && (openedAt === undefined || openedAt >= calledAt)
+  }
+
+  /** A timer is never early; and where somebody was there all the time, it is not late either. */
+  #firedAt(path: string, at: number, epoch: number): void {
+    if (this.#isDecided || this.#fired.has(path)) return
+    const due = this.#dueOf(path)
+    if (due === undefined) return
+    const [earliest, latest, since] = due
+    if (at < earliest) this.#broken("G11", `what '${path}' waits for is due at ${earliest} and fires at ${at}`)
+    if (epoch > 2 || this.#has("clock", "owners", "read", "code")) return
+    const openedAt = this.#openedAt.get(epoch) ?? at
+    const most = Math.max(latest, openedAt, since) + slackMs
+    if (at > most)
+      this.#broken("G11", `what '${path}' waits for is due at ${latest} and fires ${at - most} ms too late`)
+  }
+
+  /** When a timer is due, at the earliest and the latest; and when what asks for it was on the disk. */
+  #dueOf(path: string): readonly [number, number, number] | undefined {
+    const { config } = this.#compiled.ir
+    if (path === "")
+      return config?.timeoutMs === undefined
+        ? undefined
+        : [this.#submittedAt + config.timeoutMs, this.#submittedAt + config.timeoutMs, 0]
+    const spot = spotOf(this.#compiled, path)
+    if (spot === undefined) return undefined
+    const { task, isPart, prefix } = spot
+    const failure = this.#failures.get(`${path}#${this.#attemptsOf(path)}`)
+    if (failure !== undefined && task.work !== undefined) {
+      const [least, most] = pauseOf(task.work.retry, failure.attempt)
+      return [failure.at + least, failure.at + most, this.#wroteAt.get(path) ?? 0]
+    }
+    if (task.structure.kind !== "sleep" || isPart || prefix !== "") return undefined
+    const since = this.#sinceOf(spot)
+    if (since === undefined) return undefined
+    const ms = task.structure.durationMs({ input: this.#input, values: [] } as Frame)
+    if (typeof ms !== "number") return undefined
+    const written = beforeOf(spot.scope, task).map(({ id }) => this.#wroteAt.get(prefix + id) ?? 0)
+    return [since + ms, since + ms, Math.max(this.#wroteAt.get("") ?? 0, ...written)]
+  }
+
+  #attemptsOf(path: string): number {
+    let attempt = 0
+    while (this.#failures.has(`${path}#${attempt + 1}`)) attempt++
+    return attempt
+  }
+
+  /** When a task had all it waits for; undefined where that cannot be read from single messages. */
+  #sinceOf({ scope, task, prefix }: Spot): number | undefined {
+    const ends: Array<number> = []
+    for (const before of beforeOf(scope, task)) {
+      const at = this.#done.get(prefix + before.id)
+      if (at === undefined || before.when !== undefined) return undefined
+      if (before.structure.kind !== "leaf" && before.structure.kind !== "sleep") return undefined
+      ends.push(at)
+    }
+    if (ends.length === 0) return this.#submittedAt
+    // what was written last may say the earlier time, where the clock has jumped back
+    return this.#has("clock") ? Math.min(...ends) : Math.max(...ends)
+  }
+
+  // ── what is called ───────────────────────────────────────────────────────────────────────────────
+
+  called(call: Call, life: Incarnation): void {
+    if (life.isStale) return
+    const { task, attempt, delivery, key, agent } = call
+    const id = `${task}#${attempt}`
+    if (this.#cancelledIn !== undefined && life.epoch > this.#cancelledIn)
+      this.#broken("G12", `${id} is called in a life that found the run cancelled`)
+    if (this.#pausedIn !== undefined && life.epoch > this.#pausedIn)
+      this.#broken("G13", `${id} is called in a life that found the run paused`)
+    if (delivery > life.epoch) this.#broken("G03", `${id} is called as delivery ${delivery} in life ${life.epoch}`)
+    const spot = spotOf(this.#compiled, task)
+    const work = spot?.task.work
+    if (spot !== undefined && work !== undefined) {
+      if (attempt > work.retry.attempts)
+        this.#broken("G09", `${id} is called, and ${work.retry.attempts} attempts are allowed`)
+      if (agent !== undefined) this.#mayDo(id, agent, work.needs)
+      if (!this.#isDecided) this.#mayStart(call, spot, life)
+    }
+    if (!this.#isDecided) {
+      const before = this.#keys.get(task)
+      if (before !== undefined && before !== key) this.#broken("G05", `${id} has the key ${key}, and had ${before}`)
+      this.#keys.set(task, key)
+    }
+    if (!this.#called.has(id)) this.#called.set(id, life.now)
+    this.#counts(id, life)
+  }
+
+  #mayDo(id: string, agent: string, needs: ReadonlyArray<string>): void {
+    const can = this.#setup.agents.find((one) => one.id === agent)?.can ?? []
+    const lacks = needs.filter((one) => !can.includes(one))
+    if (lacks.length > 0) this.#broken("G08", `${id} is given to '${agent}', who cannot ${lacks.join(", ")}`)
+  }
+
+  #mayStart({ task, attempt }: Call, spot: Spot, life: Incarnation): void {
+    for (let here: Spot | undefined = spot; here !== undefined; here = here.around)
+      for (const before of beforeOf(here.scope, here.task))
+        if (!this.#isDone(before, here.prefix + before.id))
+          this.#broken("G08", `${task}#${attempt} is called before '${here.prefix}${before.id}' is written to be done`)
+    const failure = this.#failures.get(`${task}#${attempt - 1}`)
+    if (failure === undefined) return
+    if (!failure.failure.retryable)
+      this.#broken("G09", `${task}#${attempt} is called, and attempt ${attempt - 1} failed for good`)
+    const [least] = pauseOf(spot.task.work!.retry, attempt - 1)
+    if (!this.#has("clock") && life.now < failure.at + least)
+      this.#broken("G09", `${task}#${attempt} is called ${failure.at + least - life.now} ms before its pause is over`)
+  }
+
+  #isDone(task: CompiledTask, path: string): boolean {
+    if (task.when !== undefined || this.#done.has(path)) return true
+    const { structure } = task
+    switch (structure.kind) {
+      case "leaf":
+      case "sleep":
+        return false
+      case "gate":
+        return structure.signal !== undefined && this.#signals.has(structure.signal)
+      case "use":
+        return compileWorkflow(structure.nested).tasks.every((one) => this.#isDone(one, `${path}/${one.id}`))
+      default:
+        // how many there are is not in the definition
+        return true
+    }
+  }
+
+  #counts(id: string, life: Incarnation): void {
+    if (life.epoch !== this.#outIn) this.#out.clear()
+    this.#outIn = life.epoch
+    this.#out.add(id)
+    if (this.#out.size > this.#compiled.concurrency && !this.#isDecided)
+      this.#broken(
+        "G23",
+        `${id} is the ${this.#out.size}th attempt at a time, and ${this.#compiled.concurrency} are allowed`
+      )
+  }
+
+  /** An attempt has killed the process. */
+  killed(id: string): void {
+    if (++this.#kills > killsMost) this.#broken("G21", `${id} has killed the process ${this.#kills} times in a row`)
+  }
+
+  /** The code is not there: in such a life nobody can be tried, and who was a suspect is none any more. */
+  unknown(): void {
+    this.#kills = 0
+  }
+
+  // ── gates ────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Whoever answered a gate was told that it counts. */
+  answered(gate: string): void {
+    if (this.#said.has(gate)) this.#broken("G04", `gate '${gate}' has taken a second answer`)
+    this.#said.add(gate)
+  }
+
+  /** Whoever sent a signal was told that it counts: where one gate listens to it, that gate has heard it. */
+  signalled(gate: string): void {
+    this.#said.add(gate)
+  }
+
+  /** Somebody sees that a gate is open. */
+  sees(gate: string): void {
+    if (this.#said.has(gate)) this.#broken("G04", `gate '${gate}' waits for an answer, and one was acknowledged`)
+  }
+
+  // ── the end ──────────────────────────────────────────────────────────────────────────────────────
+
+  ended(outcome: Outcome): void {
+    const why = refuted(this.#setup.workflow, this.#setup.input, this.messages, outcome)
+    if (why !== undefined) this.#broken("G16", why)
+  }
+
+  #has(...families: ReadonlyArray<string>): boolean {
+    return this.#plan.faults.some(({ on }) => families.includes(on))
+  }
+}
+
+/** The shortest and the longest pause after an attempt, worked out anew. */
+const pauseOf = (
+  { backoff, baseMs, capMs, jitter }: { backoff: string; baseMs: number; capMs: number; jitter: number },
+  attempt: number
+): readonly [number, number] => {
+  const middle = Math.min(capMs, backoff === "fixed" ? baseMs : baseMs * 2 ** (attempt - 1))
+  return [Math.floor(middle * (1 - jitter)), Math.ceil(Math.min(capMs, middle * (1 + jitter)))]
+}
+
+const befores = new WeakMap<CompiledTask, ReadonlyArray<CompiledTask>>()
+/** What a task waits for. */
+const beforeOf = ({ graph, tasks }: CompiledWorkflow, task: CompiledTask): ReadonlyArray<CompiledTask> => {
+  let known = befores.get(task)
+  if (known === undefined) {
+    const { predecessorStart: start, predecessors } = graph
+    known = [...predecessors.slice(start[task.index]!, start[task.index + 1]!)].map((index) => tasks[index]!)
+    befores.set(task, known)
+  }
+  return known
+}

@@ -1,0 +1,297 @@
+/**
+ * A small model of what a run may come to: from its definition, its input and the messages that count, by plain recursion over
+ * tasks. It shares the mappings of definitions with the engine and nothing else: no actors, no boards, no time. Where it does
+ * not know (tasks that a planner gives, mappings that fail), it says so, and allows everything.
+ */
+import { type CompiledTask, type CompiledWorkflow, compileWorkflow } from "../model/compile.ts"
+import { canonical, isPlainRecord, type Json } from "../model/json.ts"
+import type { Frame } from "../model/mapping.ts"
+import type { Message, Outcome } from "../model/messages.ts"
+import { definition } from "../model/nested.ts"
+import type { Workflow } from "../model/workflow.ts"
+
+/** What became of a task, or of a whole workflow. */
+export type Came =
+  | { readonly is: "done"; readonly value: Json | undefined }
+  | { readonly is: "skipped" }
+  /** With what is to blame: paths of tasks. */
+  | { readonly is: "failed"; readonly by: ReadonlyArray<string> }
+  | { readonly is: "open" }
+  | { readonly is: "unknown" }
+
+const open: Came = { is: "open" }
+const unknown: Came = { is: "unknown" }
+const skipped: Came = { is: "skipped" }
+
+/** What was written about each path. */
+interface Written {
+  readonly values: Map<string, Json>
+  /** Tasks that have used up their attempts, or may not be tried again. */
+  readonly failed: Set<string>
+  readonly fired: Set<string>
+  readonly answers: Map<string, Message>
+  readonly signals: Map<string, Array<Json>>
+}
+
+/** The messages that count: what people took back is left out. */
+export const counting = (messages: ReadonlyArray<Message>): ReadonlyArray<Message> => {
+  let kept = messages.map((message, seq) => ({ message, seq }))
+  for (const { message, seq } of [...kept]) {
+    if (message.type === "run.rolledBack")
+      kept = kept.filter((one) => one.seq <= message.to || one.seq >= seq || isSteering(one.message))
+    if (message.type === "run.amended") kept = kept.filter((one) => one.seq >= seq || !message.forget.includes(one.seq))
+  }
+  return kept.map(({ message }) => message)
+}
+const isSteering = ({ type }: Message) => type === "run.paused" || type === "run.resumed"
+
+/** What a run has come to. */
+export const cameTo = (workflow: Workflow, input: Json, messages: ReadonlyArray<Message>): Came => {
+  const compiled = compileWorkflow(definition(workflow.ir))
+  if (!messages.some(({ type }) => type === "run.submitted")) return open
+  try {
+    const written = read(compiled, counting(messages))
+    return written.fired.has("") ? unknown : whole(compiled, input, "", written)
+  } catch {
+    return unknown
+  }
+}
+
+/** Why an outcome cannot be that of these messages; undefined when it can. */
+export const refuted = (
+  workflow: Workflow,
+  input: Json,
+  messages: ReadonlyArray<Message>,
+  outcome: Outcome
+): string | undefined => {
+  const counted = counting(messages)
+  const at = counted.findIndex(({ type }) => type === "run.cancelled")
+  const came = cameTo(workflow, input, messages)
+  if (outcome.status === "cancelled") return at === -1 ? "it is cancelled, and nobody cancelled it" : undefined
+  if (came.is === "unknown") return undefined
+  if (at !== -1 && cameTo(workflow, input, counted.slice(0, at)).is === "open")
+    return `it was cancelled before it could have ${outcome.status}, and is not cancelled`
+  if (outcome.status === "failed") {
+    if (came.is !== "failed") return `it has failed at '${outcome.task}', and by its messages ${told(came)}`
+    return came.by.includes(outcome.task)
+      ? undefined
+      : `it has failed at '${outcome.task}', and by its messages at '${came.by.join("' or '")}'`
+  }
+  if (came.is !== "done") return `it has succeeded, and by its messages ${told(came)}`
+  return canonical(came.value ?? null) === canonical(outcome.value)
+    ? undefined
+    : `it gives ${short(outcome.value)}, and by its messages ${short(came.value ?? null)}`
+}
+
+const told = (came: Came): string =>
+  came.is === "failed" ? `has failed at '${came.by.join("' or '")}'` : came.is === "done" ? "is done" : "is still open"
+const short = (value: Json): string => JSON.stringify(value).slice(0, 120)
+
+const read = (compiled: CompiledWorkflow, messages: ReadonlyArray<Message>): Written => {
+  const written: Written = {
+    values: new Map(),
+    failed: new Set(),
+    fired: new Set(),
+    answers: new Map(),
+    signals: new Map()
+  }
+  const { values, failed, fired, answers, signals } = written
+  for (const message of messages)
+    switch (message.type) {
+      case "attempt.succeeded":
+        values.set(message.task, message.value)
+        break
+      case "attempt.failed": {
+        const { retryable } = message.failure
+        if (!retryable || message.attempt >= (spotOf(compiled, message.task)?.task.work?.retry.attempts ?? 1))
+          failed.add(message.task)
+        break
+      }
+      case "timer.fired":
+        fired.add(message.task)
+        break
+      case "gate.answered":
+      case "gate.rejected":
+        if (!answers.has(message.task)) answers.set(message.task, message)
+        break
+      case "signal.received":
+        signals.set(message.name, [...(signals.get(message.name) ?? []), message.value])
+        break
+      case "run.amended":
+        for (const [task, value] of Object.entries(message.give)) values.set(task, value)
+    }
+  return written
+}
+
+/** A workflow: its tasks in an order in which each comes after what it waits for. */
+const whole = (compiled: CompiledWorkflow, given: Json | undefined, prefix: string, written: Written): Came => {
+  const input = withDefaults(compiled, given)
+  const { tasks, graph } = compiled
+  const values: Array<Json | undefined> = new Array(tasks.length)
+  const frame = { input, values } as Frame
+  const came: Array<Came | undefined> = new Array(tasks.length)
+  const visit = (index: number): Came => {
+    const before = came[index]
+    if (before !== undefined) return before
+    let isReady = true
+    for (let k = graph.predecessorStart[index]!; k < graph.predecessorStart[index + 1]!; k++) {
+      const { is } = visit(graph.predecessors[k]!)
+      if (is === "unknown") return (came[index] = unknown)
+      if (is !== "done" && is !== "skipped") isReady = false
+    }
+    const task = tasks[index]!
+    const found = !isReady
+      ? open
+      : task.when !== undefined && !task.when(frame)
+        ? skipped
+        : one(task, frame, prefix + task.id, written)
+    if (found.is === "done") values[index] = found.value
+    return (came[index] = found)
+  }
+  const all = tasks.map((_, index) => visit(index))
+  if (all.some(({ is }) => is === "unknown")) return unknown
+  const by = all.flatMap((found) => (found.is === "failed" ? found.by : []))
+  if (by.length > 0) {
+    // what does not need the failed one still runs
+    const isOver =
+      compiled.onFailure === "stop" || all.every(({ is }, i) => is !== "open" || isBehind(compiled, all, i))
+    return isOver ? { is: "failed", by: firstOf(by, written) } : open
+  }
+  return all.every(({ is }) => is === "done" || is === "skipped")
+    ? { is: "done", value: compiled.output(frame) ?? null }
+    : open
+}
+
+/** Whether a task waits for one that has failed, directly or through others. */
+const isBehind = ({ graph }: CompiledWorkflow, all: ReadonlyArray<Came>, index: number): boolean => {
+  for (let k = graph.predecessorStart[index]!; k < graph.predecessorStart[index + 1]!; k++) {
+    const before = graph.predecessors[k]!
+    if (all[before]!.is === "failed") return true
+    if (all[before]!.is === "open" && isBehind({ graph } as CompiledWorkflow, all, before)) return true
+  }
+  return false
+}
+
+/** Where all stand side by side, the first that was written is the one. */
+const firstOf = (by: ReadonlyArray<string>, { failed }: Written): ReadonlyArray<string> =>
+  by.every((path) => failed.has(path) && !/[/[#@]/.test(path)) ? [[...failed].find((path) => by.includes(path))!] : by
+
+const withDefaults = ({ ir }: CompiledWorkflow, input: Json | undefined): Json | undefined =>
+  ir.defaults === undefined ? input : isPlainRecord(input) ? { ...ir.defaults, ...input } : (input ?? ir.defaults)
+
+const leaf = (path: string, { values, failed }: Written): Came =>
+  values.has(path) ? { is: "done", value: values.get(path) } : failed.has(path) ? { is: "failed", by: [path] } : open
+
+const one = (task: CompiledTask, frame: Frame, path: string, written: Written): Came => {
+  const { structure } = task
+  switch (structure.kind) {
+    case "leaf":
+      return leaf(path, written)
+    case "sleep":
+      return written.fired.has(path) ? { is: "done", value: null } : open
+    case "gate":
+      return gate(structure.signal, path, written)
+    case "use":
+      return whole(compileWorkflow(structure.nested), task.input(frame), `${path}/`, written)
+    case "branch": {
+      const nested = structure.cases.get(String(structure.on(frame))) ?? structure.otherwise
+      return nested === undefined ? unknown : whole(compileWorkflow(nested), task.input(frame), `${path}/`, written)
+    }
+    case "repeat": {
+      let state = task.input(frame)
+      for (let round = 1; ; round++) {
+        const came = whole(compileWorkflow(structure.nested), state, `${path}#${round}/`, written)
+        if (came.is !== "done") return came
+        state = came.value
+        if (structure.until({ input: undefined, values: [], output: state, round } as never)) return came
+        if (round >= structure.max) return structure.onMax === "fail" ? unknown : came
+      }
+    }
+    case "map": {
+      const over = structure.over(frame)
+      const items = Array.isArray(over) ? over : Array.from({ length: Number(over) }, (_, i) => i)
+      const all = items.map((item, index) => {
+        const at = { ...frame, item, index } as Frame
+        const here = `${path}[${index}]`
+        return structure.nested === undefined
+          ? leaf(here, written)
+          : whole(compileWorkflow(structure.nested), structure.itemInput(at), `${here}/`, written)
+      })
+      const by = structure.partial ? [] : all.flatMap((came) => (came.is === "failed" ? came.by : []))
+      if (all.some(({ is }) => is === "unknown")) return unknown
+      if (by.length > 0) return { is: "failed", by }
+      if (all.some(({ is }) => is === "open")) return open
+      return { is: "done", value: all.map((came) => (came.is === "done" ? (came.value ?? null) : null)) }
+    }
+    case "expand":
+      return unknown
+  }
+}
+
+/** Who was first is decided by when the gate opened: with more than one to choose from, it is not known here. */
+const gate = (signal: string | undefined, path: string, { answers, signals, fired }: Written): Came => {
+  const said = answers.get(path)
+  const heard = signal === undefined ? [] : (signals.get(signal) ?? [])
+  const given = [...(said === undefined ? [] : [said.type === "gate.answered" ? said.value : undefined]), ...heard]
+  if (given.length === 0) return fired.has(path) ? unknown : open
+  if (fired.has(path) || given.some((value) => canonical(value ?? null) !== canonical(given[0] ?? null))) return unknown
+  return given[0] === undefined ? { is: "failed", by: [path] } : { is: "done", value: given[0] }
+}
+
+// ── where a path leads ───────────────────────────────────────────────────────────────────────────────
+
+/** A task in its place: what it is, and what is around it. */
+export interface Spot {
+  readonly path: string
+  readonly task: CompiledTask
+  readonly scope: CompiledWorkflow
+  /** Of the paths beside it. */
+  readonly prefix: string
+  /** One item of a fan-out, or the planner of an expansion. */
+  readonly isPart: boolean
+  /** The task that its workflow stands in. */
+  readonly around: Spot | undefined
+}
+
+const spots = new WeakMap<CompiledWorkflow, Map<string, Spot | undefined>>()
+
+/** The task at a path; undefined where the definition alone does not tell. */
+export const spotOf = (compiled: CompiledWorkflow, path: string): Spot | undefined => {
+  const known = spots.get(compiled) ?? new Map<string, Spot | undefined>()
+  spots.set(compiled, known)
+  if (known.has(path)) return known.get(path)
+  const found = locate(compiled, path)
+  known.set(path, found)
+  return found
+}
+
+const locate = (root: CompiledWorkflow, path: string): Spot | undefined => {
+  const found = below(root, "", path, undefined)
+  return found.length === 1 ? found[0] : undefined
+}
+
+/** Which case of a branch is taken is not in the definition: a path may lead to more than one task. */
+const below = (
+  scope: CompiledWorkflow,
+  prefix: string,
+  path: string,
+  around: Spot | undefined
+): ReadonlyArray<Spot> => {
+  const rest = path.slice(prefix.length)
+  const end = rest.indexOf("/")
+  const part = end === -1 ? rest : rest.slice(0, end)
+  const [, id, mark] = /^([^[#@]*)(.*)$/.exec(part)!
+  const index = scope.graph.index.get(id!)
+  if (index === undefined) return []
+  const task = scope.tasks[index]!
+  const spot: Spot = { path: prefix + part, task, scope, prefix, isPart: mark !== "", around }
+  if (end === -1) return [spot]
+  return nestedOf(task).flatMap((nested) => below(compileWorkflow(nested), `${spot.path}/`, path, spot))
+}
+
+const nestedOf = ({ structure }: CompiledTask) =>
+  structure.kind === "branch"
+    ? [...structure.cases.values(), ...(structure.otherwise === undefined ? [] : [structure.otherwise])]
+    : "nested" in structure && structure.nested !== undefined
+      ? [structure.nested]
+      : []

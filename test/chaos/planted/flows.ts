@@ -1,0 +1,157 @@
+// The workflows that planted defects are looked for in: each has what one group of promises is about, and little else.
+import { type Agent, type Json, task, type, type Workflow, workflow } from "troupe"
+import type { WorldOptions } from "troupe/chaos"
+import { ten } from "../flows.ts"
+
+/** A workflow, and the world it is put into. */
+export interface Scene {
+  readonly workflow: Workflow<any, any>
+  readonly options: WorldOptions<any, any>
+}
+
+const size = (input: unknown): number => JSON.stringify(input ?? null).length
+
+/** Answers at once, so that the world decides how long it takes. */
+const step = task("step", {
+  in: type<Json>(),
+  out: type<number>(),
+  retry: { attempts: 3, backoff: "fixed", base: "10ms", jitter: 0 },
+  run: size
+})
+const brief = task("brief", {
+  in: type<Json>(),
+  out: type<number>(),
+  timeout: "100ms",
+  retry: { attempts: 3, backoff: "fixed", base: "20ms", jitter: 0 },
+  run: size
+})
+const patient = task("patient", {
+  in: type<Json>(),
+  out: type<number>(),
+  retry: { attempts: 3, base: "1h", jitter: 0.5 },
+  run: size
+})
+
+/** Tasks with a timeout of their own, one behind the other. */
+const timed = workflow("timed", type<number>())
+  .task("a", brief, ($) => $.input)
+  .task("b", brief, ($) => $.a)
+  .returns(($) => [$.a, $.b])
+
+/** Waits of an hour and of a month, and pauses between attempts that outlive a process. */
+const waits = workflow("waits", type<number>())
+  .task("a", patient, ($) => $.input)
+  .sleep("hour", "1h")
+  .sleep("month", "30d")
+  .task("b", step, ($) => [$.a], { after: ["hour"] })
+  .task("c", step, ($) => [$.b], { after: ["month"] })
+  .returns(($) => [$.a, $.b, $.c])
+
+/** A gate that people answer, and one that a signal answers too. */
+const people = workflow("people", type<number>())
+  .task("a", step, ($) => $.input)
+  .gate("first", type<string>(), { within: "forever", show: ($) => $.a })
+  .task("b", step, ($) => [$.first])
+  .gate("second", type<string>(), { within: "forever", signal: "go", show: ($) => $.b })
+  .task("c", step, ($) => [$.second])
+  .returns(($) => [$.first, $.second, $.c])
+
+const inner = workflow("inner", type<number>())
+  .task("x", step, ($) => $.input)
+  .task("y", step, ($) => [$.x])
+  .returns(($) => $.y)
+const other = workflow("other", type<number>())
+  .task("z", step, ($) => $.input)
+  .returns(($) => $.z)
+const double = task("double", { in: type<number>(), out: type<number>(), run: (n) => n * 2 })
+const round = workflow("round", type<number>())
+  .task("more", double, ($) => $.input)
+  .returns(($) => $.more)
+
+/** Tasks that have tasks below them. */
+const family = workflow("family", type<number>())
+  .map("items", double, () => [1, 2, 3, 4], { concurrency: 2 })
+  .use("child", inner, ($) => $.input)
+  .repeat("loop", round, ($) => $.input, { until: (n) => ({ gt: [n, 100] }) as never, max: 3, onMax: "return" })
+  .branch(
+    "way",
+    ($) => $.input,
+    { "1": inner, "2": other },
+    ($) => $.input as never
+  )
+  .task("end", step, ($) => [$.items, $.child, $.loop, $.way] as never)
+  .returns(($) => ({ items: $.items, loop: $.loop, end: $.end }))
+
+/** Two at a time, and a failure ends nothing but what needs it. */
+const narrow = workflow("narrow", type<number>(), { concurrency: 2, onFailure: "continue" })
+  .task("a", step, ($) => $.input)
+  .task("b", step, ($) => $.input)
+  .task("c", step, ($) => [$.a])
+  .task("d", step, ($) => [$.c])
+  .task("e", step, ($) => [$.b])
+  .task("f", step, ($) => $.input)
+  .returns(($) => [$.d, $.e, $.f])
+
+/** Two tasks beside each other. */
+const pair = workflow("pair", type<number>())
+  .task("a", step, ($) => $.input)
+  .task("b", step, ($) => [$.input])
+  .returns(($) => [$.a, $.b])
+
+/** One at a time, and a failure ends nothing. */
+const single = workflow("single", type<number>(), { concurrency: 1, onFailure: "continue" })
+  .task("a", step, ($) => $.input)
+  .task("b", step, ($) => [$.input])
+  .task("c", step, ($) => [$.input, 1])
+  .returns(($) => [$.a, $.b, $.c])
+
+/** A task, and a wait beside it in which the run leaves memory. */
+const sleeper = workflow("sleeper", type<number>())
+  .task("a", step, ($) => $.input)
+  .sleep("hour", "1h")
+  .returns(($) => $.a)
+
+const asked = (can: string) =>
+  task(can, {
+    in: type<Json>(),
+    out: type<number>(),
+    needs: can,
+    timeout: "100ms",
+    retry: { attempts: 3, backoff: "fixed", base: "20ms", jitter: 0 }
+  })
+const agent = (id: string, can: ReadonlyArray<string>): Agent => ({ id, can, run: size })
+
+/** Work for agents, each with a mailbox and one pair of hands. */
+const crew = workflow("crew", type<number>())
+  .task("a", asked("read"), ($) => $.input)
+  .task("b", asked("read"), ($) => [$.input])
+  .task("c", asked("write"), ($) => [$.a])
+  .task("d", asked("write"), ($) => [$.b])
+  .returns(($) => [$.c, $.d])
+
+const scene = (one: Workflow<any, any>, options: WorldOptions<any, any> = {}): Scene => ({
+  workflow: one,
+  options: { input: 1, ...options }
+})
+const answers = { first: "yes", second: "go on" }
+
+export const scenes = {
+  ten: scene(ten),
+  timed: scene(timed),
+  waits: scene(waits),
+  people: scene(people, { answers }),
+  family: scene(family),
+  narrow: scene(narrow),
+  pair: scene(pair),
+  single: scene(single),
+  sleeper: scene(sleeper),
+  crew: scene(crew, {
+    agents: [agent("reader", ["read"]), agent("writer", ["write"])]
+  }),
+  /** The same with a snapshot after every message, and nothing else to go on from. */
+  tenKept: scene(ten, { snapshotEvery: 1, keepMessages: 0 }),
+  waitsKept: scene(waits, { snapshotEvery: 1, keepMessages: 0 }),
+  peopleKept: scene(people, { answers, snapshotEvery: 1, keepMessages: 0 }),
+  familyKept: scene(family, { snapshotEvery: 1, keepMessages: 0 }),
+  narrowKept: scene(narrow, { snapshotEvery: 1, keepMessages: 0 })
+} satisfies Record<string, Scene>
