@@ -140,7 +140,8 @@ export class Audit {
     if (due === undefined) return
     const [earliest, latest, since] = due
     if (at < earliest) this.#broken("G11", `what '${path}' waits for is due at ${earliest} and fires at ${at}`)
-    if (epoch > 2 || this.#has("clock", "owners", "read", "code")) return
+    // what could not be written begins when it is
+    if (epoch > 2 || this.#has("clock", "owners", "read", "code", "storage")) return
     const openedAt = this.#openedAt.get(epoch) ?? at
     const most = Math.max(latest, openedAt, since) + slackMs
     if (at > most)
@@ -269,7 +270,9 @@ export class Audit {
 
   /** An attempt has killed the process. */
   killed(id: string): void {
-    if (++this.#kills > killsMost) this.#broken("G21", `${id} has killed the process ${this.#kills} times in a row`)
+    // a process that died of something else clears whoever was suspected
+    if (++this.#kills > killsMost && !this.#has("crash", "owners"))
+      this.#broken("G21", `${id} has killed the process ${this.#kills} times in a row`)
   }
 
   /** The code is not there: in such a life nobody can be tried, and who was a suspect is none any more. */
