@@ -2,7 +2,8 @@ import { fc, test } from "@fast-check/vitest"
 import * as Effect from "effect/Effect"
 import type { Message } from "troupe"
 import { describe, expect } from "vitest"
-import { flowOf, outputOf, type Shape, shapes, type World, world } from "./world.ts"
+import { flowOf, outputOf, type Shape, shapes } from "./shapes.ts"
+import { type World, world } from "./world.ts"
 
 type Act =
   | { readonly type: "end"; readonly pick: number }

@@ -1,7 +1,8 @@
 import { fc, test } from "@fast-check/vitest"
 import * as Effect from "effect/Effect"
 import { describe, expect } from "vitest"
-import { flowOf, outputOf, shapes, type World, world } from "./world.ts"
+import { flowOf, outputOf, shapes } from "./shapes.ts"
+import { type World, world } from "./world.ts"
 
 /** Lets the run go on until it has ended, or until something in it has failed. */
 const drive = async (there: World, id: string, untilFailure = false, preferred?: (path: string) => boolean) => {

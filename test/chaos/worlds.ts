@@ -1,0 +1,118 @@
+/**
+ * Workflows by chance, of all kinds of tasks, in worlds by chance, until so many executions are done:
+ *
+ *   npm run worlds -- --executions 5000000 [--seed 1] [--report FILE]
+ *
+ * Ends with 1 and tells the story when a promise was broken. The same seed makes the same workflows and the same worlds.
+ */
+import { writeFileSync } from "node:fs"
+import { loadavg } from "node:os"
+import { fileURLToPath } from "node:url"
+import { parseArgs } from "node:util"
+import * as fc from "fast-check"
+import { flowOf, shapes, valueOf } from "../../property-tests/shapes.ts"
+import { type ChaosFailure, chaos } from "../../src/chaos/index.ts"
+import { load, task, type } from "../../src/index.ts"
+
+export interface WorldsReport {
+  readonly seed: number
+  readonly executions: number
+  readonly workflows: number
+  readonly lives: number
+  readonly crashes: number
+  readonly faults: number
+  readonly broken: ReadonlyArray<{ readonly workflow: number; readonly text: string }>
+  readonly ms: number
+  readonly cpuMs: number
+  readonly load: readonly [number, number]
+}
+
+/** Executions of one workflow. */
+const runsOfOne = 250
+const tasksMost = 5
+/** Most failures that are told. */
+const brokenMost = 10
+
+const step = task("step", { in: type<any>(), out: type<number>(), run: async (input) => valueOf(input) })
+const plan = task("plan", {
+  in: type<any>(),
+  out: type<any>(),
+  run: () => ({
+    tasks: [
+      { id: "p", task: "step", input: [1] },
+      { id: "q", task: "step", input: { $: "p" } }
+    ],
+    output: { $: "q" }
+  })
+})
+
+export const worlds = async ({
+  executions,
+  seed,
+  onProgress
+}: {
+  readonly executions: number
+  readonly seed: number
+  readonly onProgress?: (executions: number) => void
+}): Promise<WorldsReport> => {
+  const counts = { executions: 0, workflows: 0, lives: 0, crashes: 0, faults: 0 }
+  const broken: Array<WorldsReport["broken"][number]> = []
+  const since = performance.now()
+  const { user, system } = process.cpuUsage()
+  const load0 = loadavg()[0]!
+  for (let nth = seed * 1_000_000; counts.executions < executions && broken.length < brokenMost; nth++) {
+    const [shape] = fc.sample(shapes(tasksMost), { numRuns: 1, seed: nth })
+    const flow = await load(flowOf(shape!), { step, plan })
+    counts.workflows++
+    try {
+      // some come back from snapshots after every message, most from all their messages
+      const report = await chaos(flow, {
+        input: 1,
+        seed: nth,
+        runs: runsOfOne,
+        snapshotEvery: nth % 3 === 0 ? 1 : 1_000
+      })
+      for (const key of ["executions", "lives", "crashes", "faults"] as const) counts[key] += report[key]
+    } catch (error) {
+      counts.executions += (error as ChaosFailure).executions ?? 0
+      broken.push({ workflow: nth, text: `${JSON.stringify(shape)}\n${(error as Error).message}` })
+    }
+    onProgress?.(counts.executions)
+  }
+  const spent = process.cpuUsage()
+  return {
+    seed,
+    ...counts,
+    broken,
+    ms: Math.round(performance.now() - since),
+    cpuMs: Math.round((spent.user + spent.system - user - system) / 1_000),
+    load: [load0, loadavg()[0]!]
+  }
+}
+
+const main = async (): Promise<void> => {
+  const { values } = parseArgs({
+    options: {
+      executions: { type: "string", default: "20000" },
+      seed: { type: "string", default: "1" },
+      report: { type: "string" }
+    }
+  })
+  let told = 0
+  const report = await worlds({
+    executions: Number(values.executions),
+    seed: Number(values.seed),
+    onProgress: (executions) => {
+      if (executions < told + 100_000) return
+      told = executions
+      console.error(`worlds: ${executions}`)
+    }
+  })
+  for (const { workflow, text } of report.broken) console.error(`workflow ${workflow}: ${text}\n`)
+  const text = JSON.stringify(report, undefined, 2)
+  console.log(text)
+  if (values.report !== undefined) writeFileSync(values.report, `${text}\n`)
+  process.exitCode = report.broken.length === 0 ? 0 : 1
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main()
