@@ -1,6 +1,6 @@
 /** Whether items of fan-outs may be taken for each other, as far as the definition tells: nothing below an item goes by its value. */
-import { kindOf, type TaskIR, type WorkflowIR } from "../model/ir.ts"
-import { type Definition, definition, nestedOf, resolveNested } from "../model/nested.ts"
+import { kindOf, type TaskIR, type WorkflowIR } from "../../model/ir.ts"
+import { type Definition, definition, nestedOf, resolveNested } from "../../model/nested.ts"
 
 export const areItemsAlike = (ir: WorkflowIR): boolean => look(definition(ir), false, new Set())
 

@@ -1,11 +1,11 @@
 /** A counterexample as people read it: which promise, the steps that lead there with the faults marked, and a test to paste. */
-import { TroupeError } from "../model/errors.ts"
-import type { Json } from "../model/json.ts"
-import type { Message } from "../model/messages.ts"
-import { promises } from "./promises.ts"
-import { type Node, pathTo, scheduleOf } from "./prove-node.ts"
-import { isFault, type Schedule, stepText } from "./prove-steps.ts"
-import type { Violation } from "./story.ts"
+import { TroupeError } from "../../model/errors.ts"
+import type { Json } from "../../model/json.ts"
+import type { Message } from "../../model/messages.ts"
+import { promises } from "../promises.ts"
+import type { Violation } from "../story.ts"
+import { type Node, pathTo, scheduleOf } from "./node.ts"
+import { isFault, type Schedule, stepText } from "./steps.ts"
 
 /** The shortest way to break a promise. */
 export class Counterexample extends TroupeError {

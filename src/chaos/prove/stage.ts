@@ -3,19 +3,19 @@
  * first. Looks at what came of it with the promises in mind.
  */
 
-import type { Attempt } from "../engine/attempts.ts"
-import type { LiveRun } from "../engine/run.ts"
-import { type Json, toJson } from "../model/json.ts"
-import type { Message } from "../model/messages.ts"
-import { jsonOf, Planned } from "./bodies.ts"
-import { ChaosMisused } from "./errors.ts"
-import { type Bodies, type Called, type Deed, deedOf, type Ended, start } from "./prove-bodies.ts"
-import { attemptId, Fork, outOf } from "./prove-fork.ts"
-import { type Due, isDying, type Node, type Out, pathTo } from "./prove-node.ts"
-import { type Facts, factsOf, Picture } from "./prove-state.ts"
-import type { Step } from "./prove-steps.ts"
-import type { Call, Violation } from "./story.ts"
-import { type Seen, type World, worldOf } from "./world.ts"
+import type { Attempt } from "../../engine/attempts.ts"
+import type { LiveRun } from "../../engine/run.ts"
+import { type Json, toJson } from "../../model/json.ts"
+import type { Message } from "../../model/messages.ts"
+import { jsonOf, Planned } from "../bodies.ts"
+import { ChaosMisused } from "../errors.ts"
+import type { Call, Violation } from "../story.ts"
+import { type Seen, type World, worldOf } from "../world.ts"
+import { type Bodies, type Called, type Deed, deedOf, type Ended, start } from "./bodies.ts"
+import { attemptId, Fork, outOf } from "./fork.ts"
+import { type Due, isDying, type Node, type Out, pathTo } from "./node.ts"
+import { type Facts, factsOf, Picture } from "./state.ts"
+import type { Step } from "./steps.ts"
 
 type Invariant = (world: World<any, any>) => unknown
 

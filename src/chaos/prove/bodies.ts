@@ -3,15 +3,15 @@
  * taken. Who stands behind a name is kept apart from the engine, so that what was done can be done again from the start.
  */
 import * as Effect from "effect/Effect"
-import type { Agent } from "../engine/router.ts"
-import type { TaskContext, TaskDef } from "../model/task.ts"
-import { InTransaction } from "../model/transaction.ts"
-import { type Code, isWorkflow, makeWorkflow, type Workflow } from "../model/workflow.ts"
-import { Planned, Reply } from "./bodies.ts"
-import { draw, fractions } from "./dice.ts"
-import { ChaosMisused } from "./errors.ts"
-import { type Scope, within } from "./globals.ts"
-import { Kernel, Life } from "./kernel.ts"
+import type { Agent } from "../../engine/router.ts"
+import type { TaskContext, TaskDef } from "../../model/task.ts"
+import { InTransaction } from "../../model/transaction.ts"
+import { type Code, isWorkflow, makeWorkflow, type Workflow } from "../../model/workflow.ts"
+import { Planned, Reply } from "../bodies.ts"
+import { draw, fractions } from "../dice.ts"
+import { ChaosMisused } from "../errors.ts"
+import { type Scope, within } from "../globals.ts"
+import { Kernel, Life } from "../kernel.ts"
 
 /** Whose code it is: of a task, or of an agent. */
 export type Who = string

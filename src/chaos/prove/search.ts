@@ -3,12 +3,12 @@
  * an exchange of items would exchange, one is taken. When the budget is used up, the rest is sampled.
  */
 import { hash } from "node:crypto"
-import { drawAt } from "./dice.ts"
-import { faultsOf, isDying, type Node, stepsFrom, tallyOf } from "./prove-node.ts"
-import type { Stage, Taken } from "./prove-stage.ts"
-import { type Facts, outcomeText, Picture, unlabelled } from "./prove-state.ts"
-import { isFault, type ProveFault, type Step } from "./prove-steps.ts"
-import type { Violation } from "./story.ts"
+import { drawAt } from "../dice.ts"
+import type { Violation } from "../story.ts"
+import { faultsOf, isDying, type Node, stepsFrom, tallyOf } from "./node.ts"
+import type { Stage, Taken } from "./stage.ts"
+import { type Facts, outcomeText, Picture, unlabelled } from "./state.ts"
+import { isFault, type ProveFault, type Step } from "./steps.ts"
 
 export interface SearchOptions {
   readonly stage: Stage

@@ -1,5 +1,5 @@
 /** What can happen next, one thing at a time, as data: a schedule is a list of these, and can be followed again. */
-import { ChaosMisused } from "./errors.ts"
+import { ChaosMisused } from "../errors.ts"
 
 /** What happens by itself. */
 const calm = [

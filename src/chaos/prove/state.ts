@@ -3,11 +3,11 @@
  * names in it, only what is the case with them, so that it does not matter which of them it is. Time is not in it, nor is what
  * only people see.
  */
-import type { LiveRun } from "../engine/run.ts"
-import { frozenOf } from "../engine/snapshots.ts"
-import type { Failure } from "../model/errors.ts"
-import { canonical, type Json } from "../model/json.ts"
-import type { Outcome } from "../model/messages.ts"
+import type { LiveRun } from "../../engine/run.ts"
+import { frozenOf } from "../../engine/snapshots.ts"
+import type { Failure } from "../../model/errors.ts"
+import { canonical, type Json } from "../../model/json.ts"
+import type { Outcome } from "../../model/messages.ts"
 
 /** What is the case, by path; "" for the run. */
 export type Facts = ReadonlyMap<string, string>

@@ -1,12 +1,12 @@
 /** A moment of a search: how a run got there, what it has out, and what can happen next. */
-import type { Json } from "../model/json.ts"
-import type { Message, Outcome } from "../model/messages.ts"
-import type { Deed } from "./prove-bodies.ts"
-import { attemptId } from "./prove-fork.ts"
-import type { Facts } from "./prove-state.ts"
-import type { ProveFault, Schedule, Step } from "./prove-steps.ts"
-import type { Call } from "./story.ts"
-import { isOf } from "./world.ts"
+import type { Json } from "../../model/json.ts"
+import type { Message, Outcome } from "../../model/messages.ts"
+import type { Call } from "../story.ts"
+import { isOf } from "../world.ts"
+import type { Deed } from "./bodies.ts"
+import { attemptId } from "./fork.ts"
+import type { Facts } from "./state.ts"
+import type { ProveFault, Schedule, Step } from "./steps.ts"
 
 /** An attempt that is out. */
 export interface Out {

@@ -12,12 +12,12 @@ import {
   type TaskIR,
   type Work,
   type WorkflowIR
-} from "../model/ir.ts"
-import { deepFreeze, type Json } from "../model/json.ts"
-import { type } from "../model/schemas.ts"
-import type { TaskDef } from "../model/task.ts"
-import { type Code, makeWorkflow, type Workflow } from "../model/workflow.ts"
-import { exampleOf } from "./example.ts"
+} from "../../model/ir.ts"
+import { deepFreeze, type Json } from "../../model/json.ts"
+import { type } from "../../model/schemas.ts"
+import type { TaskDef } from "../../model/task.ts"
+import { type Code, makeWorkflow, type Workflow } from "../../model/workflow.ts"
+import { exampleOf } from "../example.ts"
 
 export interface Harmless {
   readonly workflow: Workflow
