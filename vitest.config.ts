@@ -13,7 +13,7 @@ export default defineConfig({
     ]
   },
   test: {
-    include: ["test/**/*.test.ts", "property-tests/**/*.test.ts"],
+    include: ["test/**/*.test.ts", "property-tests/**/*.test.ts", "examples/**/*.test.ts"],
     reporters: ["default", ["json", { outputFile: "test-results/report.json" }]],
     // a machine that does other things as well may be ten times as slow; what promises a time measures it
     testTimeout: 60_000,

@@ -52,7 +52,7 @@ try {
   check("an example runs", run(process.execPath, ["hello.ts"]).trim() === "HELLO, ADA!")
   writeFileSync(
     join(folder, "entries.mjs"),
-    'for (const name of ["", "/effect", "/machines", "/actors", "/storage"]) await import(`troupe${name}`)\nconsole.log("imported")\n'
+    'for (const name of ["", "/effect", "/machines", "/actors", "/storage", "/chaos"]) await import(`troupe${name}`)\nconsole.log("imported")\n'
   )
   check("every entry point imports", run(process.execPath, ["entries.mjs"]).trim() === "imported")
   writeFileSync(

@@ -129,3 +129,34 @@ test("names of troupe/storage", async () => {
     ]
   `)
 })
+test("names of troupe/chaos", async () => {
+  expect(await names(import("../src/chaos/index.ts"))).toMatchInlineSnapshot(`
+    [
+      "ChaosFailure",
+      "ChaosMisused",
+      "ChaosRefused",
+      "Counterexample",
+      "calm",
+      "caseFrom",
+      "chaos",
+      "chaosCapability",
+      "digestOf",
+      "families",
+      "follow",
+      "planFrom",
+      "prove",
+      "proveFaults",
+      "recorded",
+      "recordingOf",
+      "replay",
+      "simulate",
+    ]
+  `)
+})
+test("names of troupe/chaos/vitest", async () => {
+  expect(await names(import("../src/chaos/vitest.ts"))).toMatchInlineSnapshot(`
+    [
+      "matchers",
+    ]
+  `)
+})

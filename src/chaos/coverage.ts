@@ -124,7 +124,11 @@ export class Census implements Observer {
       if (isAcked) seen(this.#cell("", asleep))
       return
     }
-    if (run.length === 0) return seen(this.#cell("", unwritten))
+    // its actors come with its first message
+    if (run.room.root === undefined) {
+      if (run.outcome === undefined) seen(this.#cell("", unwritten))
+      return
+    }
     whereabouts(run, (path, state) => {
       // what is only passed through is no place to be
       if (state !== "starting") seen(this.#cell(plainPath(path), state))

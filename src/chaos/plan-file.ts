@@ -16,7 +16,7 @@ const shapes: { readonly [on in Fault["on"]]: { readonly [key: string]: Kind | r
   operator: { write: "number", how: operations, ms: ["ms", "optional"] },
   agent: {
     agent: "text",
-    how: ["down", "errors", "slow", "leaves"],
+    how: ["down", "errors", "slow"],
     from: "number",
     to: "number",
     ms: ["ms", "optional"]

@@ -117,7 +117,7 @@ export type OperatorFault = {
 export type AgentFault = {
   readonly on: "agent"
   readonly agent: string
-  readonly how: "down" | "errors" | "slow" | "leaves"
+  readonly how: "down" | "errors" | "slow"
   /** Calls from this one on, up to and without that one, from 0. */
   readonly from: number
   readonly to: number

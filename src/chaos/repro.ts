@@ -177,7 +177,7 @@ test(${JSON.stringify(`run ${run} of ${name} comes to a good end`)}, async () =>
   const workflow = await recorded(definition, ends, {})
   const { outcome, violations } = await simulate(workflow, { ${options} })
   expect(violations).toEqual([])
-  expect(outcome).toMatchObject({ status: "succeeded" })
+  expect(outcome, JSON.stringify(outcome)).toMatchObject({ status: "succeeded" })
 })
 `
 }

@@ -78,8 +78,7 @@ export const vocabulary: { readonly [on in Fault["on"]]: WordsOf<on> } = {
     kinds: {
       down: "it never answers",
       errors: "it fails, and may be asked again",
-      slow: "it answers after `ms`",
-      leaves: "it is not there any more"
+      slow: "it answers after `ms`"
     }
   },
   code: {

@@ -35,6 +35,7 @@ test("every place of a workflow is counted against every family of faults", asyn
   expect(cell(coverage!, "charge", "attempting")!.seen).toBeGreaterThan(executions / 2)
   expect(cell(coverage!, "charge", "attempting")!.seen).toBeLessThanOrEqual(executions)
   expect(cell(coverage!, "charge", "backingOff")!.hits.crash).toBeGreaterThan(0)
+  expect(cell(coverage!, "", "unwritten")!.hits.crash).toBeGreaterThan(0)
   // one place for all items of a fan-out
   expect(coverage!.rows.every(({ task }) => !task.includes("["))).toBe(true)
   expect(coverage!.tried).toBeLessThanOrEqual(coverage!.cells)
