@@ -505,7 +505,7 @@ export const openEngine = (
             Effect.suspend(() => poison.judge())
           )
         : poison.account()
-    yield* Effect.onError(begun, () => Effect.ignore(engine.close()))
+    yield* Effect.onError(begun, () => Effect.ignore(giveBack(engine)))
     if (drives === "all") {
       recovery.wake()
       poison.try()
@@ -516,6 +516,17 @@ export const openEngine = (
     inbox.open()
     return { engine, recovery, inbox }
   })
+
+/**
+ * A store that could not be brought back is closed as it was found: if the life before did not end in order, what is known of
+ * its end (poison.ts) is still to be worked out by whoever opens it next.
+ */
+const giveBack = (engine: Engine): Effect.Effect<void, JournalError> => {
+  const { claim, journal } = engine.options
+  if (claim.wasClean) return engine.close()
+  engine.abandon()
+  return journal.close(0)
+}
 
 /** The journal that a store names. */
 const journalOf = (
