@@ -48,6 +48,8 @@ export class Audit {
   #cancelledIn: number | undefined
   #pausedIn: number | undefined
   #kills = 0
+  /** It killed the process again and again; only a person can let it go on. */
+  #isLeftAlone = false
 
   constructor(setup: Setup, plan: Plan, broken: Broken) {
     this.#setup = setup
@@ -57,13 +59,15 @@ export class Audit {
   }
 
   /** A life has read what there is, and goes on with it. */
-  opened(epoch: number, at: number): void {
+  opened(epoch: number, at: number, isLeftAlone: boolean): void {
     this.#openedAt.set(epoch, at)
+    this.#isLeftAlone ||= isLeftAlone
   }
 
   /** A person has decided about the past. */
   decided(): void {
     this.#isDecided = true
+    this.#isLeftAlone = false
     this.#said.clear()
     this.#cancelledIn = undefined
   }
@@ -109,6 +113,7 @@ export class Audit {
         break
       case "run.resumed":
         this.#pausedIn = undefined
+        this.#isLeftAlone = false
         break
       case "run.cancelled":
         this.#cancelledIn ??= epoch
@@ -202,6 +207,7 @@ export class Audit {
       this.#broken("G12", `${id} is called in a life that found the run cancelled`)
     if (this.#pausedIn !== undefined && life.epoch > this.#pausedIn)
       this.#broken("G13", `${id} is called in a life that found the run paused`)
+    if (this.#isLeftAlone) this.#broken("G21", `${id} is called, and nobody has let the run go on`)
     if (delivery > life.epoch) this.#broken("G03", `${id} is called as delivery ${delivery} in life ${life.epoch}`)
     const spot = spotOf(this.#compiled, task)
     const work = spot?.task.work
@@ -216,7 +222,8 @@ export class Audit {
       if (before !== undefined && before !== key) this.#broken("G05", `${id} has the key ${key}, and had ${before}`)
       this.#keys.set(task, key)
     }
-    if (!this.#called.has(id)) this.#called.set(id, life.now)
+    // an attempt that comes again was asked for before, and its time has run since then
+    if (!this.#called.has(id)) this.#called.set(id, delivery === 1 ? life.now : Number.NEGATIVE_INFINITY)
     this.#counts(id, life)
   }
 
@@ -275,8 +282,8 @@ export class Audit {
       this.#broken("G21", `${id} has killed the process ${this.#kills} times in a row`)
   }
 
-  /** The code is not there: in such a life nobody can be tried, and who was a suspect is none any more. */
-  unknown(): void {
+  /** Something else ended the life, or the code was not there to be tried: who was a suspect is none any more. */
+  forgiven(): void {
     this.#kills = 0
   }
 

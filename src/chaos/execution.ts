@@ -171,7 +171,10 @@ export class Running implements Caller {
       claimed: (life, epoch) => this.#claimed(life as Incarnation, epoch),
       writing: (write, life) => this.#writing(write, life as Incarnation),
       written: (entries, epoch, life) => this.#written(entries, epoch, life as Incarnation),
-      crash: (life, fault) => this.crash(life as Incarnation, fault.downMs),
+      crash: (life, fault) => {
+        this.watch.audit.forgiven()
+        this.crash(life as Incarnation, fault.downMs)
+      },
       hurt: (what) => this.hurt("storage", what)
     })
     this.life = this.#begin()
@@ -276,7 +279,7 @@ export class Running implements Caller {
     )
     if (code !== undefined) {
       this.hurt("code", `life ${life.number} begins without the code of the workflow`)
-      this.watch.audit.unknown()
+      this.watch.audit.forgiven()
       this.kernel.after(code.ms, life, () => life.engine?.register(workflow))
     }
     Effect.runForkWith(life.context)(opening).addObserver((exit) => {
@@ -289,7 +292,9 @@ export class Running implements Caller {
       }
       life.opened = exit.value
       this.tell(life, "opened", `epoch ${life.epoch}`)
-      this.watch.audit.opened(life.epoch, life.now)
+      const record = this.disk.store.find(runId) as Exit.Exit<RunRecord | undefined>
+      const isLeftAlone = Exit.isSuccess(record) && record.value?.status === "quarantined"
+      this.watch.audit.opened(life.epoch, life.now, isLeftAlone)
       this.#attach(life)
     })
   }
@@ -364,6 +369,7 @@ export class Running implements Caller {
     if (life.isDead || life.isFrozen) return
     life.isFrozen = true
     this.tell(life, "freezes", "")
+    if (second) this.watch.audit.forgiven()
     if (second)
       this.kernel.after(Math.ceil(ms / 2), undefined, () => !life.isDead && life === this.life && this.#begin())
     this.kernel.after(ms, undefined, () => {

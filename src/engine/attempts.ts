@@ -348,7 +348,9 @@ export class Attempts {
             reject(error)
           }
         },
-        reject
+        reject,
+        // it has not begun yet: who paused the run does not expect it to
+        () => attempt.place.room.isHeld
       )
     })
   }

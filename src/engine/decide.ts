@@ -141,7 +141,8 @@ const decideOnce = async (
       else reject(error)
     })
     const { error: _, ...note } = noteOf(run)
-    delivery.decision = { past, length, note: { ...note, status: "running" } }
+    delivery.decision = { past, length }
+    delivery.note = { ...note, status: "running" }
     engine.writer.offer(delivery)
   })
   return true

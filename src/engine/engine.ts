@@ -316,10 +316,11 @@ export class Engine {
   /** Sends a message of an operator to a run; `done` hears when it is written and delivered. */
   tell(run: LiveRun, message: Message, done: (error?: TroupeError) => void): void {
     if (this.#isClosed) return done(new OrchestratorClosed())
+    const delivery = new Delivery(run, message, undefined, done)
     // the note goes with the message: whoever opens the journal next must find the run among those that go on
     if (message.type === "run.resumed" && run.parked instanceof RunPoisoned)
-      this.writer.note({ ...noteOf(run), status: "running" })
-    this.writer.offer(new Delivery(run, message, undefined, done))
+      delivery.note = { ...noteOf(run), status: "running" }
+    this.writer.offer(delivery)
   }
 
   /**
@@ -452,6 +453,7 @@ export class Engine {
       case "run.resumed":
         room.root?.send({ type: "resume" })
         this.#startHeld(run)
+        if (!run.isFolding) this.router.resume()
         if (!run.isFolding) this.writer.note(run)
         break
       case "run.cancelled":

@@ -24,7 +24,7 @@ import { standardCheck } from "../model/schemas.ts"
 import { type TaskDef, workPolicy } from "../model/task.ts"
 import { isWorkflow, makeWorkflow, type Workflow } from "../model/workflow.ts"
 import { BackupRefused, type JournalError } from "../storage/errors.ts"
-import type { Backup, JournalService, RunRecord } from "../storage/journal.ts"
+import type { Backup, Claim, JournalService, RunRecord } from "../storage/journal.ts"
 import { memoryJournal } from "../storage/memory.ts"
 import type { Allow } from "./builtin.ts"
 import { type DecisionOptions, retry, rollback, skip } from "./decide.ts"
@@ -474,7 +474,7 @@ export const openEngine = (
       return begin({ engine, recovery }, decided, drives)
     })
     // what was claimed is given back, whatever goes wrong, so that it can be opened again
-    return yield* Effect.onError(begun, () => Effect.ignore(engine?.close() ?? journal.close(claim.epoch)))
+    return yield* Effect.onError(begun, () => Effect.ignore(giveBack(engine, journal, claim)))
   })
 
 /** Who is there takes part, and what the store holds goes on. */
@@ -548,6 +548,20 @@ const decided = (options: OrchestratorOptions): Decided => {
     agents,
     workflows: workflows.map(asWorkflow)
   }
+}
+
+/**
+ * A store that could not be brought back is closed as it was found: if the life before did not end in order, what is known of
+ * its end (poison.ts) is still to be worked out by whoever opens it next.
+ */
+const giveBack = (
+  engine: Engine | undefined,
+  journal: JournalService,
+  { wasClean, epoch }: Claim
+): Effect.Effect<void, JournalError> => {
+  if (wasClean) return engine?.close() ?? journal.close(epoch)
+  engine?.abandon()
+  return journal.close(0)
 }
 
 /** The journal that a store names. */

@@ -43,6 +43,8 @@ interface Letter {
   readonly work: (agent: Agent) => PromiseLike<unknown>
   readonly refused: (error: unknown) => void
   readonly done: () => void
+  /** Whether it may not begin for now: its run is paused. */
+  readonly isHeld: () => boolean
   /** Whether it left the mailbox: taken up, withdrawn or refused. */
   isGone: boolean
 }
@@ -51,9 +53,13 @@ interface Mailbox {
   readonly agent: Agent
   readonly capacity: number
   readonly letters: PriorityQueue<Letter>
+  /** Those whose turn came while their run was paused. */
+  held: Array<Letter>
   waiting: number
   busy: number
 }
+
+const never = () => false
 
 /** Default bound on the messages that wait for one agent. */
 export const mailboxCapacity = 1_000
@@ -108,7 +114,7 @@ export class Router {
   join(agent: Agent): void {
     requireAgents([agent], (id) => this.#boxes.has(id))
     const { capacity = 1 } = agent
-    this.#boxes.set(agent.id, { agent, capacity, letters: new PriorityQueue(), waiting: 0, busy: 0 })
+    this.#boxes.set(agent.id, { agent, capacity, letters: new PriorityQueue(), held: [], waiting: 0, busy: 0 })
     const { run: _, ...facts } = agent
     this.#registry.send({ type: "agent.joined", agent: facts })
   }
@@ -119,6 +125,7 @@ export class Router {
     if (box === undefined) return false
     this.#boxes.delete(id)
     this.#registry.send({ type: "agent.left", id })
+    this.#requeue(box)
     for (let letter = box.letters.pop(); letter !== undefined; letter = box.letters.pop())
       if (!letter.isGone) letter.refused(new NoRecipient({ recipient: id }))
     return true
@@ -185,13 +192,14 @@ export class Router {
   post(
     message: AgentMessage,
     work: (agent: Agent) => PromiseLike<unknown>,
-    refused: (error: unknown) => void
+    refused: (error: unknown) => void,
+    isHeld: () => boolean = never
   ): () => void {
     const { recipient, priority = 50 } = message
     const box = this.#boxes.get(recipient)
     if (box === undefined) throw new NoRecipient({ recipient })
     if (box.waiting >= this.#bound) throw new MailboxFull({ recipient, capacity: this.#bound })
-    const letter: Letter = { message, work, refused, isGone: false, done: () => this.#finished(box) }
+    const letter: Letter = { message, work, refused, isHeld, isGone: false, done: () => this.#finished(box) }
     box.letters.push(letter, priority)
     box.waiting++
     this.#registry.send({ type: "agent.queued", id: recipient })
@@ -209,12 +217,31 @@ export class Router {
       const letter = box.letters.pop()
       if (letter === undefined) return
       if (letter.isGone) continue
+      if (letter.isHeld()) {
+        box.held.push(letter)
+        continue
+      }
       letter.isGone = true
       box.waiting--
       box.busy++
       this.#registry.send({ type: "agent.began", id: box.agent.id })
       letter.work(box.agent).then(letter.done, letter.done)
     }
+  }
+
+  /** A run goes on: what was held back for it has its turn again. */
+  resume(): void {
+    for (const box of this.#boxes.values()) {
+      if (box.held.length === 0) continue
+      this.#requeue(box)
+      this.#deliver(box)
+    }
+  }
+
+  #requeue(box: Mailbox): void {
+    const held = box.held
+    box.held = []
+    for (const letter of held) box.letters.push(letter, letter.message.priority ?? 50)
   }
 
   #finished(box: Mailbox): void {

@@ -25,7 +25,9 @@ export class Delivery implements Entry {
   readonly done: ((error?: TroupeError) => void) | undefined
   within: Within | undefined = undefined
   remember: Remember | undefined = undefined
-  /** Set for decisions about the past: only valid as the next message after these, and with this to show in lists. */
+  /** What lists show once it is written, and only then. */
+  note: RunNote | undefined = undefined
+  /** Set for decisions about the past: only valid as the next message after these. */
   decision: Decision | undefined = undefined
   constructor(live: LiveRun, message: Message, place: Place | undefined, done: Delivery["done"]) {
     this.live = live
@@ -46,7 +48,6 @@ export interface Decision {
   readonly past: Past
   /** Messages that the run had then. */
   readonly length: number
-  readonly note: RunNote
 }
 
 export interface WriterOptions {
@@ -218,8 +219,8 @@ export class Writer {
 
   #notesWith(batch: ReadonlyArray<Delivery>): ReadonlyArray<RunNote> {
     const notes = this.#dirty.size === 0 ? noNotes : this.#takeNotes()
-    const decided = batch.flatMap(({ decision }) => (decision === undefined ? [] : [decision.note]))
-    return decided.length === 0 ? notes : [...notes, ...decided]
+    const carried = batch.flatMap(({ note }) => (note === undefined ? [] : [note]))
+    return carried.length === 0 ? notes : [...notes, ...carried]
   }
 
   /** What came of an append; false when there is nothing to go on with for now. */
@@ -236,7 +237,8 @@ export class Writer {
     }
     const squashed = Cause.squash(exit.cause)
     const error = squashed instanceof TroupeError ? (squashed as JournalError) : new JournalBroken({ cause: squashed })
-    this.#giveBack(notes)
+    // what goes with a message is not said without it
+    this.#giveBack(notes.filter((note) => !batch.some((delivery) => delivery.note === note)))
     if (error._tag === "StaleOwner") {
       this.#tell(batch, error)
       this.#options.lost(error)

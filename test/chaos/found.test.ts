@@ -60,6 +60,34 @@ test("G36 a decision about a run that leaves memory meanwhile is made on the run
     ).toEqual([])
 })
 
+test("G13 work that waits in the mailbox of an agent does not begin while its run is paused", async () => {
+  expect(
+    await broken("crew", [
+      { on: "storage", write: 0, how: "io", ms: 0 },
+      { on: "operator", write: 3, how: "pause", ms: 0 }
+    ])
+  ).toEqual([])
+})
+
+test("G21 a conviction that cannot be written is worked out again, not forgotten", async () => {
+  expect(
+    await broken("pair", [
+      { on: "task", task: "b", attempt: 1, how: "exit", times: 7 },
+      { on: "storage", write: 1, how: "io", ms: 10_000 }
+    ])
+  ).toEqual([])
+})
+
+test("G21 a run that was left alone does not go on because somebody asked for it and was refused", async () => {
+  expect(
+    await broken("sleeper", [
+      { on: "storage", write: 1, how: "io", ms: 0 },
+      { on: "task", task: "a", attempt: 1, how: "exit", times: 6 },
+      { on: "crash", write: 2, when: "before" }
+    ])
+  ).toEqual([])
+})
+
 const charge = task("charge", { in: type<string>(), out: type<string>(), run: async (order) => order })
 const sleeper = workflow("sleeper", type<string>())
   .gate("approved", type<boolean>(), { within: "1h", otherwise: "fail" })
