@@ -8,6 +8,7 @@ import type { Agent } from "../engine/router.ts"
 import { suggest } from "../model/ids.ts"
 import { canonical, type Json, toJson } from "../model/json.ts"
 import { isWorkflow, type Workflow } from "../model/workflow.ts"
+import type { JournalService } from "../storage/journal.ts"
 import { simulated, simulatedAgent } from "./bodies.ts"
 import { type Case, keep, keptIn } from "./corpus.ts"
 import { Census, type Coverage } from "./coverage.ts"
@@ -45,6 +46,11 @@ export interface WorldOptions<I = any, O = any> {
   readonly snapshotEvery?: number
   /** Messages that are kept of those that a snapshot covers; all by default. */
   readonly keepMessages?: number
+  /**
+   * What is written to: another journal than the one in memory, an empty one for each execution. Each life claims it anew; one
+   * that is a file must let go of it then, as a killed process does.
+   */
+  readonly journal?: () => JournalService
   /** Steps after which an execution is taken to go round in circles; default 100,000. */
   readonly stepsMax?: number
   /** Needed only where NODE_ENV is `production`. */
@@ -309,6 +315,7 @@ export class Theatre {
       fetch,
       snapshotEvery,
       keepMessages,
+      journal: options.journal,
       stepsMax,
       always: options.always,
       finally: options.finally,

@@ -33,7 +33,7 @@ const unsure = () => new JournalBroken({ cause: broken().cause, isUnsure: true }
 const broken = () => new JournalBroken({ cause: new DOMException("the disk does not answer", "OperationError") })
 
 export class Disk {
-  readonly store: JournalService = memoryJournal({ isDurable: true })
+  readonly store: JournalService
   readonly #options: DiskOptions
   #writes = 0
   #reads = 0
@@ -41,7 +41,8 @@ export class Disk {
   #troubleUntil = 0
   #trouble: StorageFault["how"] = "io"
 
-  constructor(options: DiskOptions) {
+  constructor(options: DiskOptions, store: JournalService = memoryJournal({ isDurable: true })) {
+    this.store = store
     this.#options = options
   }
 

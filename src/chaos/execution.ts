@@ -15,7 +15,7 @@ import type { Json } from "../model/json.ts"
 import { isTerminal, type Message, type Outcome } from "../model/messages.ts"
 import type { TaskContext } from "../model/task.ts"
 import type { Workflow } from "../model/workflow.ts"
-import type { Entry, RunRecord } from "../storage/journal.ts"
+import type { Entry, JournalService, RunRecord } from "../storage/journal.ts"
 import { type Caller, callBy, jsonOf, Planned, Reply } from "./bodies.ts"
 import { draw, drawAt, fractions } from "./dice.ts"
 import { Disk } from "./disk.ts"
@@ -42,6 +42,8 @@ export interface Setup {
   readonly fetch: ((url: string, init: unknown) => unknown) | undefined
   readonly snapshotEvery: number
   readonly keepMessages: number | undefined
+  /** What is written to; the journal in memory when undefined. */
+  readonly journal: (() => JournalService) | undefined
   readonly stepsMax: number
   readonly always: ((world: World<any, any>) => unknown) | undefined
   readonly finally: ((world: World<any, any>) => unknown) | undefined
@@ -160,23 +162,26 @@ export class Running implements Caller {
       else if (fault.on === "task") this.#byAttempt.set(`${fault.task}#${fault.attempt}`, fault)
     }
     const brokenReads = new Set(plan.faults.flatMap((fault) => (fault.on === "read" ? [fault.read] : [])))
-    this.disk = new Disk({
-      faultsAt: (write) => (this.#byWrite.get(write) ?? none).filter(isOfDisk),
-      isReadBroken: (read) => {
-        this.reads = read + 1
-        return brokenReads.has(read)
+    this.disk = new Disk(
+      {
+        faultsAt: (write) => (this.#byWrite.get(write) ?? none).filter(isOfDisk),
+        isReadBroken: (read) => {
+          this.reads = read + 1
+          return brokenReads.has(read)
+        },
+        // most disks answer within the call, as a file does; some seeds have one that takes its time
+        tookMs: (write) => (plan.seed % 3 === 0 ? drawAt(plan.seed ^ 0x5bd1e995, write) % 4 : 0),
+        claimed: (life, epoch) => this.#claimed(life as Incarnation, epoch),
+        writing: (write, life) => this.#writing(write, life as Incarnation),
+        written: (entries, epoch, life) => this.#written(entries, epoch, life as Incarnation),
+        crash: (life, fault) => {
+          this.watch.audit.forgiven()
+          this.crash(life as Incarnation, fault.downMs)
+        },
+        hurt: (what) => this.hurt("storage", what)
       },
-      // most disks answer within the call, as a file does; some seeds have one that takes its time
-      tookMs: (write) => (plan.seed % 3 === 0 ? drawAt(plan.seed ^ 0x5bd1e995, write) % 4 : 0),
-      claimed: (life, epoch) => this.#claimed(life as Incarnation, epoch),
-      writing: (write, life) => this.#writing(write, life as Incarnation),
-      written: (entries, epoch, life) => this.#written(entries, epoch, life as Incarnation),
-      crash: (life, fault) => {
-        this.watch.audit.forgiven()
-        this.crash(life as Incarnation, fault.downMs)
-      },
-      hurt: (what) => this.hurt("storage", what)
-    })
+      setup.journal?.()
+    )
     this.life = this.#begin()
     for (const telling of setup.signals) this.kernel.after(telling.ms, undefined, () => send(this, telling))
   }
