@@ -3,6 +3,7 @@
  * document only names. They answer with an example of what the task is said to give, and never reach outside.
  */
 import type { Agent } from "../engine/router.ts"
+import type { ProblemCode } from "../model/errors.ts"
 import {
   type AgentIR,
   type Each,
@@ -34,6 +35,9 @@ const outside: { readonly [kind: string]: Json } = {
   http: { status: 200, headers: {}, body: null },
   module: null
 }
+
+/** What a workflow may lack: it has a stand-in. */
+export const stoodInFor: ReadonlySet<ProblemCode> = new Set(["TASK_UNKNOWN", "NO_AGENT", "KIND_NOT_ALLOWED"])
 
 /** What a planner gives that has nothing to add. */
 const nothingPlanned: Json = { tasks: [] }

@@ -466,7 +466,7 @@ describe.concurrent("troupe prove", () => {
     expect([code, json().ends, stderr]).toEqual([0, ["PLANNED", "TIMEOUT", "succeeded"], ""])
     const people = await troupe(["prove", order, "--faults", "1"])
     expect(people.stdout).toMatch(/w: proved for k = 1: \d+ states/)
-    expect(people.stderr).toContain("not called: quotes, pay, ship")
+    expect(people.stderr).toContain("not called: quotes (http), pay (shell)")
   })
   test("a budget that is used up is no proof", async () => {
     const { code, json } = await troupe(["prove", order, "--faults", "2", "--budget", "20", "--json"])

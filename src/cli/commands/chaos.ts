@@ -8,9 +8,9 @@ import { exampleOf } from "../../chaos/example.ts"
 import { storyText } from "../../chaos/failure.ts"
 import type { Family, Plan } from "../../chaos/plan.ts"
 import { planFrom } from "../../chaos/plan-file.ts"
-import { stoodIn } from "../../chaos/stand-ins.ts"
+import { stoodIn, stoodInFor } from "../../chaos/stand-ins.ts"
 import type { Line, Violation } from "../../chaos/story.ts"
-import { InvalidWorkflow, type ProblemCode, SchemaMismatch } from "../../model/errors.ts"
+import { InvalidWorkflow, SchemaMismatch } from "../../model/errors.ts"
 import { type Json, toJson } from "../../model/json.ts"
 import { jsonSchemaCheck, standardCheck } from "../../model/schemas.ts"
 import type { Workflow } from "../../model/workflow.ts"
@@ -18,9 +18,6 @@ import type { Given } from "../arguments.ts"
 import type { Command } from "../commands.ts"
 import { readFile } from "../file.ts"
 import { bold, CommandError, dim, exitCodes, green, oneLine, red, tell, tellJson } from "../output.ts"
-
-/** What is missing has a stand-in. */
-const stoodInFor: ReadonlySet<ProblemCode> = new Set(["TASK_UNKNOWN", "NO_AGENT", "KIND_NOT_ALLOWED"])
 
 /** What was found, as `--json` prints it. */
 interface Counterexample {

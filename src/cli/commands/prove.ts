@@ -6,9 +6,9 @@ import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import { ChaosMisused } from "../../chaos/errors.ts"
 import { exampleOf } from "../../chaos/example.ts"
-import { harmless } from "../../chaos/prove/document.ts"
 import { Counterexample } from "../../chaos/prove/failure.ts"
 import { type FollowOptions, type Proof, prove as proveIt } from "../../chaos/prove/prove.ts"
+import { standInAgents, standInAnswers, stoodIn, stoodInFor } from "../../chaos/stand-ins.ts"
 import { InvalidWorkflow } from "../../model/errors.ts"
 import type { Workflow } from "../../model/workflow.ts"
 import type { Given } from "../arguments.ts"
@@ -24,13 +24,11 @@ export const prove: Command = async (given) => {
   const budget = given.whole("budget", 1, 10_000_000)
   const { workflow: found, problems: all } = await readFile(given)
   // code that is not there is not called either
-  const problems = all.filter(({ severity, code }) => severity === "error" && code !== "TASK_UNKNOWN")
-  if (found === undefined || problems.length > 0) {
-    const error = new InvalidWorkflow({ workflow: given.positionals[0]!, problems })
-    throw new CommandError(error.message, "invalid", "", error)
-  }
+  const problems = all.filter(({ severity, code }) => severity === "error" && !stoodInFor.has(code))
+  if (found === undefined || problems.length > 0)
+    throw new InvalidWorkflow({ workflow: given.positionals[0]!, problems })
   const world = await worldOf(given.positionals[0]!)
-  const { workflow, answers, replaced } = harmless(found, world.agents !== undefined)
+  const { workflow, names: replaced } = stoodIn(found)
   const isJson = given.has("json")
   if (replaced.length > 0 && !isJson)
     say(
@@ -42,7 +40,8 @@ export const prove: Command = async (given) => {
   try {
     const proof = await proveIt(workflow, {
       input: inputOf(given, workflow),
-      answers,
+      agents: standInAgents(workflow.ir),
+      answers: standInAnswers(workflow.ir),
       ...world,
       ...(faults === undefined ? {} : { faults }),
       ...(budget === undefined ? {} : { statesMost: budget })
