@@ -7,7 +7,7 @@ import { loadShapes } from "../engine/attempts.ts"
 import type { Agent } from "../engine/router.ts"
 import { suggest } from "../model/ids.ts"
 import { canonical, type Json, toJson } from "../model/json.ts"
-import { isWorkflow, type Workflow } from "../model/workflow.ts"
+import type { Workflow } from "../model/workflow.ts"
 import type { JournalService } from "../storage/journal.ts"
 import { simulated, simulatedAgent } from "./bodies.ts"
 import { type Case, keep, keptIn } from "./corpus.ts"
@@ -16,6 +16,7 @@ import { ChaosFailure, ChaosMisused } from "./errors.ts"
 import { type Execution, execute, type Observer, type Setup } from "./execution.ts"
 import { failureText } from "./failure.ts"
 import { planOf, type RawPlan, rawPlan, type Survey, survey } from "./generate.ts"
+import { requireSound } from "./given.ts"
 import { replaceGlobals } from "./globals.ts"
 import { type Capability, requireAllowed } from "./guard.ts"
 import { compared } from "./oracles.ts"
@@ -282,14 +283,7 @@ export class Theatre {
     options: WorldOptions,
     watched: (families: ReadonlyArray<Family>) => Observer | undefined = () => undefined
   ) {
-    if (!isWorkflow(workflow))
-      throw new ChaosMisused({
-        what: "workflow",
-        why: "the first argument is no workflow: give one made by workflow(…) or load(…)"
-      })
-    const [problem] = workflow.problems.filter(({ severity }) => severity === "error")
-    if (problem !== undefined)
-      throw new ChaosMisused({ what: "workflow", why: `workflow '${workflow.name}' cannot run: ${problem.message}` })
+    requireSound(workflow)
     replaceGlobals()
     this.workflow = workflow
     this.#options = options

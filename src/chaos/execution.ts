@@ -2,6 +2,7 @@
  * One execution: a program that submits a run and waits for its end, through as many lives as the plan gives it. The engine is
  * the one that programs use, with its clock, its scheduler and its journal taken from the simulated world.
  */
+
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Engine } from "../engine/engine.ts"
@@ -20,6 +21,7 @@ import { type Caller, callBy, jsonOf, Planned, Reply } from "./bodies.ts"
 import { draw, drawAt, fractions } from "./dice.ts"
 import { Disk } from "./disk.ts"
 import { ChaosMisused } from "./errors.ts"
+import { isAssertion, messageOf } from "./given.ts"
 import { type Scope, within } from "./globals.ts"
 import { Kernel, Life } from "./kernel.ts"
 import { gatesOf, operate } from "./operator.ts"
@@ -693,13 +695,6 @@ export class Running implements Caller {
     }
   }
 }
-
-/** Errors of assertion libraries carry this name, or a code of their own. */
-const isAssertion = (error: unknown): boolean =>
-  error instanceof Error && (/assert/i.test(error.name) || (error as { code?: unknown }).code === "ERR_ASSERTION")
-
-const messageOf = (error: unknown): string =>
-  error instanceof Error ? `${error.name}: ${error.message}` : String(error)
 
 const none: ReadonlyArray<Fault> = []
 const isOfDisk = (fault: Fault): fault is StorageFault | Crash => fault.on === "storage" || fault.on === "crash"

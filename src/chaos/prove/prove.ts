@@ -12,9 +12,10 @@ import { type Json, toJson } from "../../model/json.ts"
 import type { Message, Outcome } from "../../model/messages.ts"
 import { definition } from "../../model/nested.ts"
 import { standardCheck } from "../../model/schemas.ts"
-import { isWorkflow, type Workflow } from "../../model/workflow.ts"
+import type { Workflow } from "../../model/workflow.ts"
 import { answerer, exclusively } from "../chaos.ts"
 import { ChaosMisused } from "../errors.ts"
+import { requireSound } from "../given.ts"
 import { replaceGlobals } from "../globals.ts"
 import { type Capability, requireAllowed } from "../guard.ts"
 import type { Call, Violation } from "../story.ts"
@@ -263,14 +264,7 @@ const summaryOf = (
 // ── what is given ──────────────────────────────────────────────────────────────────────────────────
 
 const requireWorkflow = (workflow: Workflow): void => {
-  if (!isWorkflow(workflow))
-    throw new ChaosMisused({
-      what: "workflow",
-      why: "the first argument is no workflow: give one made by workflow(…) or load(…)"
-    })
-  const [problem] = workflow.problems.filter(({ severity }) => severity === "error")
-  if (problem !== undefined)
-    throw new ChaosMisused({ what: "workflow", why: `workflow '${workflow.name}' cannot run: ${problem.message}` })
+  requireSound(workflow)
   const [outside] = allowProblems(workflow.ir, {})
   if (outside !== undefined)
     throw new ChaosMisused({

@@ -9,6 +9,7 @@ import { type Json, toJson } from "../../model/json.ts"
 import type { Message } from "../../model/messages.ts"
 import { jsonOf, Planned } from "../bodies.ts"
 import { ChaosMisused } from "../errors.ts"
+import { isAssertion, messageOf } from "../given.ts"
 import type { Call, Violation } from "../story.ts"
 import { type Seen, type World, worldOf } from "../world.ts"
 import { type Bodies, type Called, type Deed, deedOf, type Ended, start } from "./bodies.ts"
@@ -452,12 +453,5 @@ const duesOf = (run: LiveRun, before: Node | undefined, step: Step | undefined):
 /** What a body came to, to be held against what it comes to again. */
 const cameOf = (ended: Ended): string =>
   ended.isDone ? `gave ${jsonOf(ended.value)}` : `threw ${messageOf(ended.error)}`
-
-/** Errors of assertion libraries carry this name, or a code of their own. */
-const isAssertion = (error: unknown): boolean =>
-  error instanceof Error && (/assert/i.test(error.name) || (error as { code?: unknown }).code === "ERR_ASSERTION")
-
-const messageOf = (error: unknown): string =>
-  error instanceof Error ? `${error.name}: ${error.message}` : String(error)
 
 const short = (text: string): string => (text.length > 100 ? `${text.slice(0, 100)}…` : text)
