@@ -2,6 +2,7 @@
  * `chaos`: a workflow in thousands of worlds in which things go wrong. Finds an execution that breaks a promise, makes it as small
  * as it gets, and tells it.
  */
+import type * as Context from "effect/Context"
 import * as fc from "fast-check"
 import { loadShapes } from "../engine/attempts.ts"
 import type { Agent } from "../engine/router.ts"
@@ -47,6 +48,8 @@ export interface WorldOptions<I = any, O = any> {
   readonly snapshotEvery?: number
   /** Messages that are kept of those that a snapshot covers; all by default. */
   readonly keepMessages?: number
+  /** What tasks ask for whose bodies are Effects. */
+  readonly services?: Context.Context<any>
   /**
    * What is written to: another journal than the one in memory, an empty one for each execution. Each life claims it anew; one
    * that is a file must let go of it then, as a killed process does.
@@ -310,6 +313,7 @@ export class Theatre {
       snapshotEvery,
       keepMessages,
       journal: options.journal,
+      services: options.services as Context.Context<never> | undefined,
       stepsMax,
       always: options.always,
       finally: options.finally,

@@ -3,8 +3,11 @@
  * the one that programs use, with its clock, its scheduler and its journal taken from the simulated world.
  */
 
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Random from "effect/Random"
 import type { Engine } from "../engine/engine.ts"
 import { answer, reject } from "../engine/gates.ts"
 import { type Opened, openEngine } from "../engine/orchestrator.ts"
@@ -23,7 +26,7 @@ import { Disk } from "./disk.ts"
 import { ChaosMisused } from "./errors.ts"
 import { isAssertion, messageOf } from "./given.ts"
 import { type Scope, within } from "./globals.ts"
-import { Kernel, Life } from "./kernel.ts"
+import { inTime, Kernel, Life } from "./kernel.ts"
 import { gatesOf, operate } from "./operator.ts"
 import type { Crash, Fault, Plan, StorageFault, TaskFault } from "./plan.ts"
 import { send, type Telling } from "./signals.ts"
@@ -44,6 +47,8 @@ export interface Setup {
   readonly fetch: ((url: string, init: unknown) => unknown) | undefined
   readonly snapshotEvery: number
   readonly keepMessages: number | undefined
+  /** What task code asks for. */
+  readonly services: Context.Context<never> | undefined
   /** What is written to; the journal in memory when undefined. */
   readonly journal: (() => JournalService) | undefined
   readonly stepsMax: number
@@ -257,7 +262,7 @@ export class Running implements Caller {
   // ── lives ────────────────────────────────────────────────────────────────────────────────────────
 
   #begin(): Incarnation {
-    const life = new Incarnation(this.lives.length + 1, this.kernel)
+    const life = new Incarnation(this.lives.length + 1, this.kernel, this.setup.services)
     this.lives.push(life)
     this.life = life
     this.kernel.soon(life, () => this.#boot(life))
@@ -585,7 +590,7 @@ export class Running implements Caller {
       })
     else if (how !== "hang" && agentFault?.how !== "down") {
       const lateMs = how === "late" ? context.deadlineAt - life.now + 10 : ms
-      this.#do(life, call, body, (settle) => {
+      this.#do(life, call, body, context, (settle) => {
         if (how !== "lost") this.#later(life, agent, lateMs, () => settle(reply))
       })
     }
@@ -612,7 +617,13 @@ export class Running implements Caller {
   }
 
   /** Calls the code; `did` hears of its end, with how to answer. */
-  #do(life: Incarnation, call: Call, body: () => unknown, did: (settle: (reply: Reply) => void) => void): void {
+  #do(
+    life: Incarnation,
+    call: Call,
+    body: () => unknown,
+    context: TaskContext,
+    did: (settle: (reply: Reply) => void) => void
+  ): void {
     const { key, attempt, task } = call
     const scope: Scope = {
       life,
@@ -648,9 +659,13 @@ export class Running implements Caller {
       return
     }
     if (Effect.isEffect(result)) {
-      const fiber = Effect.runForkWith(life.context)(result as Effect.Effect<unknown, unknown>)
+      const fiber = within(scope, () =>
+        Effect.runForkWith(servicesOf(life, scope))(result as Effect.Effect<unknown, unknown>)
+      )
+      // the engine stops an Effect by interrupting it
+      context.signal.addEventListener("abort", () => fiber.interruptUnsafe())
       this.watch.waits(scope)
-      fiber.addObserver((exit) => (Exit.isSuccess(exit) ? given(exit.value) : failed(exit.cause)))
+      fiber.addObserver((exit) => (Exit.isSuccess(exit) ? given(exit.value) : failed(Cause.squash(exit.cause))))
     } else if (result instanceof Object && typeof (result as PromiseLike<unknown>).then === "function") {
       this.kernel.stir()
       this.watch.waits(scope)
@@ -694,6 +709,20 @@ export class Running implements Caller {
         }
     }
   }
+}
+
+/** What an Effect asks for: its services, and time and chance of the body that it is. */
+const servicesOf = (life: Incarnation, scope: Scope): Context.Context<never> => {
+  const random = {
+    nextDoubleUnsafe: scope.chance,
+    nextIntUnsafe: () =>
+      Math.floor(scope.chance() * (Number.MAX_SAFE_INTEGER - Number.MIN_SAFE_INTEGER + 1)) + Number.MIN_SAFE_INTEGER
+  }
+  return Context.add(
+    inTime(life.context, life, (step) => within(scope, step)),
+    Random.Random,
+    random
+  ) as Context.Context<never>
 }
 
 const none: ReadonlyArray<Fault> = []

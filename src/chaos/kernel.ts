@@ -149,12 +149,11 @@ export class Life {
   offset = 0
   readonly context: Context.Context<never>
 
-  constructor(number: number, kernel: Kernel) {
+  /** `services` are those that task code asks for. */
+  constructor(number: number, kernel: Kernel, services: Context.Context<never> = Context.empty()) {
     this.number = number
     this.kernel = kernel
-    this.context = Context.make(Clock.Clock, clockOf(this)).pipe(
-      Context.add(Scheduler, schedulerOf(this))
-    ) as Context.Context<never>
+    this.context = inTime(services, this, (run) => run())
   }
 
   /** What its clock shows. */
@@ -169,9 +168,19 @@ export class Life {
   }
 }
 
-const schedulerOf = (life: Life): Scheduler => {
+/** How a step of a fiber is taken: at once, or inside of something. */
+type Step = (run: () => void) => void
+
+/** Services with the clock and the scheduler of a life. */
+export const inTime = (services: Context.Context<never>, life: Life, step: Step): Context.Context<never> =>
+  services.pipe(
+    Context.add(Clock.Clock, clockOf(life, step)),
+    Context.add(Scheduler, schedulerOf(life, step))
+  ) as Context.Context<never>
+
+const schedulerOf = (life: Life, step: Step): Scheduler => {
   const dispatcher = {
-    scheduleTask: (task: () => void) => life.kernel.soon(life, task),
+    scheduleTask: (task: () => void) => life.kernel.soon(life, () => step(task)),
     flush: () => {}
   }
   return {
@@ -181,7 +190,7 @@ const schedulerOf = (life: Life): Scheduler => {
   }
 }
 
-const clockOf = (life: Life): Clock.Clock => {
+const clockOf = (life: Life, step: Step): Clock.Clock => {
   const nanos = () => BigInt(life.now) * 1_000_000n
   // whatever happens to the clock on the wall, this one only ever goes on
   const monotonic = () => BigInt(life.kernel.now) * 1_000_000n
@@ -196,7 +205,7 @@ const clockOf = (life: Life): Clock.Clock => {
       Effect.callback<void>((resume) => {
         const ms = Duration.toMillis(duration)
         if (!Number.isFinite(ms)) return
-        const event = life.kernel.after(ms, life, () => resume(Effect.void))
+        const event = life.kernel.after(ms, life, () => step(() => resume(Effect.void)))
         return Effect.sync(() => {
           event.run = undefined
         })

@@ -1,5 +1,8 @@
 import { setTimeout as wait } from "node:timers/promises"
 import { fc } from "@fast-check/vitest"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
 import { task, type, workflow } from "troupe"
 import { chaos, chaosCapability, type Plan, replay, simulate } from "troupe/chaos"
 import { afterEach, describe, expect, test } from "vitest"
@@ -75,6 +78,43 @@ describe("chaos", () => {
     expect(seen).toEqual(first)
     expect(Date.now() - since).toBeLessThan(10_000)
     expect(new Date().getUTCFullYear()).toBeLessThan(2030)
+  })
+})
+
+describe("bodies that are Effects", () => {
+  const Bank = Context.Service<{ readonly fee: number }>("Bank")
+  test("have the time, the chance and the services of the world, and are interrupted when they are told to stop", async () => {
+    const seen: Array<unknown> = []
+    let interrupted = 0
+    const pay = task("pay", {
+      in: type<null>(),
+      out: type<number>(),
+      retry: { attempts: 2, base: 10 },
+      timeout: "2h",
+      run: (_, { attempt }): any =>
+        Effect.gen(function* () {
+          const bank = yield* Bank
+          const since = Date.now()
+          yield* Effect.sleep(attempt === 1 ? "3 hours" : "1 hour")
+          seen.push(Date.now() - since, Math.random(), yield* Random.next)
+          return bank.fee
+        }).pipe(Effect.onInterrupt(() => Effect.sync(() => interrupted++)))
+    })
+    const flow = workflow("pay", type<null>())
+      .task("paid", pay, () => null)
+      .returns(($) => $.paid)
+    const services = Context.make(Bank, { fee: 7 })
+
+    const one = await simulate(flow, { services })
+    const first = seen.splice(0)
+    await simulate(flow, { services })
+
+    expect(one.outcome).toEqual({ status: "succeeded", value: 7 })
+    expect(one.violations).toEqual([])
+    expect(first[0]).toBe(3_600_000)
+    expect(seen).toEqual(first)
+    expect(interrupted).toBe(2)
+    await chaos(flow, { services, runs: 300, seed: 1 })
   })
 })
 
