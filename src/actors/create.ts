@@ -107,8 +107,9 @@ export const reportAction = (actor: AnyActorRef, type: string, params: unknown):
 const guarded = (observer: Inspect, onError: (error: unknown) => void): Observer<InspectionEvent> => ({
   next: (event) => {
     try {
-      if (typeof observer === "function") observer(event)
-      else observer.next?.(event)
+      const seen: unknown = typeof observer === "function" ? observer(event) : observer.next?.(event)
+      // an asynchronous one throws later, where nobody would catch it
+      if (seen instanceof Promise) seen.catch(onError)
     } catch (error) {
       onError(error)
     }

@@ -81,6 +81,8 @@ export interface EngineOptions {
   readonly newId: () => string
   /** Brings a run into memory whose time has come. */
   readonly onDue: (run: string) => void
+  /** Brings a run into memory that something has come for, if it is still there. */
+  readonly onCalled?: (run: string, use: (run: LiveRun) => void) => void
   /** Told about defects that no caller can be told about. */
   readonly onDefect: (error: unknown) => void
 }
@@ -388,6 +390,7 @@ export class Engine {
       const { live, message, place, seq, decision } = delivery
       try {
         live.pending--
+        live.delivered = seq + 1
         this.#told.at = message.at
         this.#told.seq = seq
         let tooLate: TroupeError | undefined
@@ -720,9 +723,12 @@ export class Engine {
   #attemptLate(attempt: Attempt, end: AttemptEnd): void {
     const { place } = attempt
     const run = place.room.owner as LiveRun
-    if (this.#isClosed || this.runs.get(run.id) !== run) return
+    if (this.#isClosed) return
     const message = lateOf(messageOf(attempt, end, this.now()), end)
-    this.writer.offer(new Delivery(run, message, place, undefined))
+    if (this.runs.get(run.id) === run) return this.writer.offer(new Delivery(run, message, place, undefined))
+    // it may have left memory meanwhile, as it does in a long pause between two attempts
+    if (this.options.journal.isDurable)
+      this.options.onCalled?.(run.id, (here) => this.writer.offer(new Delivery(here, message, undefined, undefined)))
   }
 
   #timerFired(run: LiveRun, place: Place, timer: Timer): void {

@@ -468,7 +468,8 @@ export const openEngine = (
         isIdle: drives === "nothing",
         context,
         newId: journal.isDurable ? orderedId : randomUUID,
-        onDue: (id) => recovery?.due(id)
+        onDue: (id) => recovery?.due(id),
+        onCalled: (id, use) => recovery?.call(id, use)
       })
       recovery = new Recovery(engine, decided.startsPerSecond)
       return begin({ engine, recovery }, decided, drives)
@@ -504,7 +505,7 @@ const begin = (
 
 /** What options come to, without the store. */
 interface Decided {
-  readonly settings: Omit<EngineOptions, "journal" | "claim" | "isIdle" | "context" | "newId" | "onDue">
+  readonly settings: Omit<EngineOptions, "journal" | "claim" | "isIdle" | "context" | "newId" | "onDue" | "onCalled">
   readonly startsPerSecond: number
   readonly policy: RetentionPolicy
   readonly agents: ReadonlyArray<Agent>
@@ -541,7 +542,7 @@ const decided = (options: OrchestratorOptions): Decided => {
       keepMessages: keepMessages === undefined ? undefined : positive(keepMessages, "keepMessages"),
       snapshotEvery: Math.max(1, positive(options.snapshotEvery ?? 1_000, "snapshotEvery")),
       timeScale: options.timeScale ?? 1,
-      onDefect: options.onDefect ?? ((error) => console.error("troupe:", error))
+      onDefect: options.onDefect === undefined ? complain : harmless(options.onDefect)
     },
     startsPerSecond: positive(options.startsPerSecond ?? 20_000, "startsPerSecond"),
     policy: retentionPolicy(options.retention),
@@ -588,6 +589,20 @@ export const orderedId = (): string => {
   const time = Date.now().toString(16).padStart(12, "0")
   return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(15)}`
 }
+
+const complain = (error: unknown): void => console.error("troupe:", error)
+
+/** Whoever is told about defects may have some of its own, now or later: they disturb no run. */
+const harmless =
+  (tell: (error: unknown) => unknown) =>
+  (error: unknown): void => {
+    try {
+      const told = tell(error)
+      if (told instanceof Promise) told.catch(complain)
+    } catch (another) {
+      complain(another)
+    }
+  }
 
 const positive = (value: number, option: string): number => {
   if (!(Number.isInteger(value) && value >= 0))

@@ -106,7 +106,7 @@ export const stateOf = (run: LiveRun, now: number): RunState => {
     meanTaskMs:
       board === undefined || board.observed.count === 0 ? undefined : board.observed.totalMs / board.observed.count,
     attempts: run.attempts,
-    messages: run.length,
+    messages: run.delivered,
     output: outcome?.status === "succeeded" ? outcome.value : undefined,
     error: errorOf(run),
     reason: outcome?.status === "cancelled" ? outcome.reason : undefined

@@ -106,6 +106,17 @@ export class Recovery {
     this.wake()
   }
 
+  /** Something has come for a run; nothing happens if it is gone, or cannot be read now. */
+  call(id: string, use: (run: LiveRun) => void): void {
+    const { fork, options } = this.#engine
+    fork(
+      Effect.match(this.load(id), {
+        onSuccess: (run) => this.#engine.isClosed || use(run),
+        onFailure: (error) => (error._tag === "RunNotFound" ? undefined : options.onDefect(error))
+      })
+    )
+  }
+
   /** The run that had an id before; a promise when there is one, or when the journal takes its time. */
   before(id: string): undefined | Promise<LiveRun | undefined> {
     const found = this.#journal.find(id)

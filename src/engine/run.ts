@@ -57,6 +57,8 @@ export class LiveRun {
   isFolding = false
   /** Deliveries on their way to it. */
   pending = 0
+  /** Messages that are written and delivered: what people are shown, for what is being written may come to nothing. */
+  delivered = 0
   /** Decisions about its past on their way to it: what ends meanwhile waits, for it may count no more then, or elsewhere. */
   deciding = 0
   #postponed: Array<() => void> = []
@@ -139,6 +141,7 @@ export class LiveRun {
   /** It was read from the journal, where it has so many messages. */
   restored(length: number): void {
     this.#length = length
+    this.delivered = length
     this.#isWritten = true
   }
 

@@ -69,4 +69,20 @@ describe("G10 an answer that comes after its time", () => {
     expect((await same.outcome()).status).toBe("cancelled")
     expect(await same.status()).toMatchObject({ status: "cancelled", error: undefined })
   })
+  // found with the kit: a run that rests between two attempts had left memory, and the answer was lost
+  test("and in a pause so long that the run has left memory", async () => {
+    await using orchestrator = await Orchestrator.open({ store: memoryJournal({ isDurable: true }), graceMs: 5 })
+    const again = workflow("again", type<null>())
+      .task(
+        "t",
+        deaf(60, () => 7),
+        () => null,
+        { retry: { attempts: 2, base: "1h" } }
+      )
+      .returns(($) => $.t)
+    const run = await orchestrator.submit(again, null)
+    await later(150)
+    expect(await late(run)).toMatchObject([{ task: "t", attempt: 1, outcome: "succeeded", value: 7 }])
+    expect(await run.status()).toMatchObject({ status: "waiting", waiting: ["t"] })
+  })
 })
