@@ -41,7 +41,7 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   }
 )
 
-describe("G24 of many owners", () => {
+describe("G04, G24 of many owners", () => {
   test.prop([fc.array(act, { maxLength: 30 })], { numRuns: 200, seed })(
     "none writes a message once the next one has the store, and what any of them acknowledged is there",
     async (acts) => {
@@ -108,7 +108,7 @@ describe("G24 of many owners", () => {
   )
 
   example(
-    `frozen, woken and replaced in any world, what comes out is what one alone would give (seed ${seed})`,
+    `G05 frozen, woken and replaced in any world, what comes out is what one alone would give (seed ${seed})`,
     async () => {
       const step = task("step", { in: type<number>(), out: type<number>(), run: async (n) => n + 1 })
       const flow = workflow("row", type<number>())
