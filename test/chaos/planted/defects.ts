@@ -322,7 +322,7 @@ export const defects: ReadonlyArray<Defect> = [
     like: classic,
     breaks: "G11",
     scene: "timed",
-    edits: [{ file: "engine/attempts.ts", find: "? earlier.askedAt : now()", put: "? earlier.askedAt : Date.now()" }]
+    edits: [{ file: "engine/attempts.ts", find: "? earlier.askedAt : now\n", put: "? earlier.askedAt : Date.now()\n" }]
   },
   {
     name: "a wake-up is claimed and skipped",
@@ -343,11 +343,7 @@ export const defects: ReadonlyArray<Defect> = [
     breaks: "G03",
     scene: "ten",
     edits: [
-      {
-        file: "engine/recovery.ts",
-        find: "later(engine, this.#troubleMs, () => engine.dormant.has(id) && this.due(id))",
-        put: ""
-      }
+      { file: "engine/recovery.ts", find: "      dormant.again(id, this.#engine.now() + againMs)", put: "      return" }
     ]
   },
   {
@@ -521,7 +517,7 @@ export const defects: ReadonlyArray<Defect> = [
     breaks: "G36",
     scene: "people",
     faults: ["operator", "storage"],
-    edits: [{ file: "engine/decide.ts", find: "if (!run.isGone) return { run, past }", put: "return { run, past }" }]
+    edits: [{ file: "engine/decide.ts", find: "if (!engine.remember(run)) return false", put: "" }]
   },
   {
     name: "a run that waited for its code is not blamed",
@@ -539,8 +535,8 @@ export const defects: ReadonlyArray<Defect> = [
     edits: [
       {
         file: "engine/writer.ts",
-        find: "if (error instanceof StaleOwner) this.#options.lost(error)\n        else this.#giveBack(notes)",
-        put: "this.#giveBack(notes)"
+        find: "if (!(error instanceof StaleOwner)) this.#giveBack(notes)",
+        put: "if (error !== undefined) this.#giveBack(notes)"
       }
     ]
   },
@@ -560,8 +556,8 @@ export const defects: ReadonlyArray<Defect> = [
     edits: [
       {
         file: "engine/orchestrator.ts",
-        find: "if (claim.wasClean) return engine.close()",
-        put: "return engine.close()"
+        find: "if (wasClean) return engine?.close() ?? journal.close(epoch)",
+        put: "return engine?.close() ?? journal.close(epoch)"
       }
     ]
   },
