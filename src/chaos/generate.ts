@@ -27,8 +27,8 @@ export const survey = ({ calls, messages, writes, reads }: Execution): Survey =>
   }
 }
 
-/** A fault as numbers: which family, where, how, and two lengths. */
-export type Raw = readonly [family: number, where: number, how: number, long: number, more: number]
+/** A fault as numbers: which family, where, how, two lengths, and whether it happens beside the one before. */
+export type Raw = readonly [family: number, where: number, how: number, long: number, more: number, near: number]
 
 export interface RawPlan {
   readonly seed: number
@@ -36,7 +36,7 @@ export interface RawPlan {
 }
 
 const byte = fc.nat(255)
-const raw: fc.Arbitrary<Raw> = fc.tuple(byte, fc.nat(4_095), byte, fc.nat(9), fc.nat(9))
+const raw: fc.Arbitrary<Raw> = fc.tuple(byte, fc.nat(4_095), byte, fc.nat(9), fc.nat(9), fc.nat(3))
 
 export const rawPlan = (faultsMost: number): fc.Arbitrary<RawPlan> =>
   fc.record({ seed: fc.nat(65_535), faults: fc.array(raw, { maxLength: faultsMost, size: "max" }) })
@@ -49,9 +49,11 @@ const pick = <T>(list: ReadonlyArray<T>, at: number): T => list[at % list.length
 export const planOf = ({ seed, faults }: RawPlan, there: Survey, families: ReadonlyArray<Family>): Plan => {
   const found: Array<Fault> = []
   const taken = new Set<string>()
+  let last = 0
   for (const numbers of faults) {
-    const fault = faultOf(numbers, there, families)
+    const fault = faultOf(numbers, there, families, last)
     if (fault === undefined) continue
+    if ("write" in fault) last = fault.write
     const place =
       fault.on === "task" ? `${fault.task}#${fault.attempt}` : fault.on === "crash" ? `crash ${fault.write}` : ""
     if (place !== "" && taken.has(place)) continue
@@ -62,12 +64,13 @@ export const planOf = ({ seed, faults }: RawPlan, there: Survey, families: Reado
 }
 
 const faultOf = (
-  [family, where, how, long, more]: Raw,
+  [family, where, how, long, more, near]: Raw,
   { attempts, writes, reads, agents, hasGates }: Survey,
-  families: ReadonlyArray<Family>
+  families: ReadonlyArray<Family>,
+  last: number
 ): Fault | undefined => {
-  // lives to come write as well
-  const write = where % (writes + 4)
+  // lives to come write as well; and what is rare takes two things that happen at the same time
+  const write = near < 2 ? where % (writes + 4) : last + near - 2
   const ms = lengths[long]!
   switch (pick(families, family)) {
     case "task": {

@@ -3,6 +3,7 @@
  * it can be seen whether the kit finds them. Each replaces snippets that are there exactly once. The list is data; how it gets
  * into a module is `plant.ts`.
  */
+import type { Family } from "troupe/chaos"
 import type { scenes } from "./flows.ts"
 
 export interface Edit {
@@ -22,6 +23,8 @@ export interface Defect {
   readonly breaks: string
   /** Where it shows. */
   readonly scene: keyof typeof scenes
+  /** What has to go wrong for it, where that is rare among everything that can; all of it otherwise. */
+  readonly faults?: ReadonlyArray<Family>
 }
 
 const prototype = "a prototype of this engine"
@@ -169,8 +172,8 @@ export const defects: ReadonlyArray<Defect> = [
     edits: [
       {
         file: "engine/engine.ts",
-        find: "this.writer.offer(new Delivery(run, message, undefined, done))",
-        put: "this.writer.offer(new Delivery(run, message, undefined, () => {}))\n    done()"
+        find: "const delivery = new Delivery(run, message, undefined, done)\n    // the note",
+        put: "done()\n    const delivery = new Delivery(run, message, undefined, () => {})\n    // the note"
       }
     ]
   },
@@ -191,7 +194,8 @@ export const defects: ReadonlyArray<Defect> = [
     name: "dead run revived",
     like: prototype,
     breaks: "G12",
-    scene: "pair",
+    scene: "ten",
+    faults: ["operator", "crash"],
     edits: [
       {
         file: "engine/engine.ts",
@@ -318,7 +322,7 @@ export const defects: ReadonlyArray<Defect> = [
     like: classic,
     breaks: "G11",
     scene: "timed",
-    edits: [{ file: "engine/attempts.ts", find: "? earlier.askedAt : now()", put: "? earlier.askedAt : Date.now()" }]
+    edits: [{ file: "engine/attempts.ts", find: "? earlier.askedAt : now\n", put: "? earlier.askedAt : Date.now()\n" }]
   },
   {
     name: "a wake-up is claimed and skipped",
@@ -339,11 +343,7 @@ export const defects: ReadonlyArray<Defect> = [
     breaks: "G03",
     scene: "ten",
     edits: [
-      {
-        file: "engine/recovery.ts",
-        find: "later(engine, this.#troubleMs, () => engine.dormant.has(id) && this.due(id))",
-        put: ""
-      }
+      { file: "engine/recovery.ts", find: "      dormant.again(id, this.#engine.now() + againMs)", put: "      return" }
     ]
   },
   {
@@ -494,7 +494,8 @@ export const defects: ReadonlyArray<Defect> = [
     name: "rollback lets a paused run go on",
     like: "found here by this kit",
     breaks: "G13",
-    scene: "pair",
+    scene: "ten",
+    faults: ["operator"],
     edits: [{ file: "engine/amend.ts", find: 'type === "run.paused" || type === "run.resumed"', put: "false" }]
   },
   {
@@ -514,27 +515,16 @@ export const defects: ReadonlyArray<Defect> = [
     name: "a decision is made on a run that has left memory",
     like: "found here by this kit",
     breaks: "G36",
-    scene: "sleeper",
-    edits: [{ file: "engine/decide.ts", find: "if (!run.isGone) return { run, past }", put: "return { run, past }" }]
-  },
-  {
-    name: "an attempt that was stopped ends twice",
-    like: "found here by this kit",
-    breaks: "G04",
-    scene: "pair",
-    edits: [
-      {
-        file: "engine/engine.ts",
-        find: "if (owed === undefined || owed.isAnswered === true) return",
-        put: "if (owed === undefined) return"
-      }
-    ]
+    scene: "people",
+    faults: ["operator", "storage"],
+    edits: [{ file: "engine/decide.ts", find: "if (!engine.remember(run)) return false", put: "" }]
   },
   {
     name: "a run that waited for its code is not blamed",
     like: "found here by this kit",
     breaks: "G21",
     scene: "narrow",
+    faults: ["task", "code"],
     edits: [{ file: "engine/engine.ts", find: "return Effect.ignore(this.writer.flush())", put: "return Effect.void" }]
   },
   {
@@ -545,7 +535,42 @@ export const defects: ReadonlyArray<Defect> = [
     edits: [
       {
         file: "engine/writer.ts",
-        find: "if (error instanceof StaleOwner) this.#options.lost(error)\n        else this.#giveBack(notes)",
+        find: "if (!(error instanceof StaleOwner)) this.#giveBack(notes)",
+        put: "if (error !== undefined) this.#giveBack(notes)"
+      }
+    ]
+  },
+  {
+    name: "work in a mailbox begins during a pause",
+    like: "found here by this kit",
+    breaks: "G13",
+    scene: "crew",
+    edits: [{ file: "engine/router.ts", find: "if (letter.isHeld()) {", put: "if (false) {" }]
+  },
+  {
+    name: "a conviction is forgotten by an opening that fails",
+    like: "found here by this kit",
+    breaks: "G21",
+    scene: "pair",
+    faults: ["task", "storage"],
+    edits: [
+      {
+        file: "engine/orchestrator.ts",
+        find: "if (wasClean) return engine?.close() ?? journal.close(epoch)",
+        put: "return engine?.close() ?? journal.close(epoch)"
+      }
+    ]
+  },
+  {
+    name: "a refused resume leaves its note",
+    like: "found here by this kit",
+    breaks: "G21",
+    scene: "sleeper",
+    faults: ["task", "storage", "crash"],
+    edits: [
+      {
+        file: "engine/writer.ts",
+        find: "this.#giveBack(notes.filter((note) => !batch.some((delivery) => delivery.note === note)))",
         put: "this.#giveBack(notes)"
       }
     ]
@@ -643,6 +668,7 @@ export const defects: ReadonlyArray<Defect> = [
     like: classic,
     breaks: "G01 end",
     scene: "single",
+    faults: ["task"],
     edits: [
       {
         file: "machines/task.ts",
@@ -656,6 +682,7 @@ export const defects: ReadonlyArray<Defect> = [
     like: classic,
     breaks: "G16",
     scene: "single",
+    faults: ["task"],
     edits: [
       {
         file: "machines/workflow.ts",

@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs"
 import { cpus, loadavg } from "node:os"
 import { parseArgs } from "node:util"
-import { defects } from "./defects.ts"
+import { type Defect, defects } from "./defects.ts"
 import { plant } from "./plant.ts"
 import { type Found, search } from "./search.ts"
 
@@ -13,6 +13,8 @@ const { values } = parseArgs({
     /** Leaves failures as they were found. */
     quick: { type: "boolean", default: false },
     only: { type: "string" },
+    /** Another place to look in. */
+    scene: { type: "string" },
     /** Plans with no defect planted, over all scenes. */
     none: { type: "string", default: "0" },
     first: { type: "string", default: "1" },
@@ -47,7 +49,8 @@ let missed = 0
 
 console.log("| planted defect | found | first at: median / max | faults left: median / max | caught by |")
 console.log("|---|---|---|---|---|")
-for (const defect of defects.filter(({ name }) => isChosen(name))) {
+for (const entry of defects.filter(({ name }) => isChosen(name))) {
+  const defect = values.scene === undefined ? entry : { ...entry, scene: values.scene as Defect["scene"] }
   const found: Array<Found> = []
   const before = cpuMs()
   for (let seed = first; seed < first + seeds; seed++) {

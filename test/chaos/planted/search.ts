@@ -23,8 +23,9 @@ export const search = async (
 ): Promise<Found | undefined> => {
   const { chaos, scenes } = await plant(defect)
   const { workflow, options } = scenes[defect.scene]
+  const { faults } = defect
   try {
-    await chaos(workflow, { ...options, seed, runs: budget, shrink })
+    await chaos(workflow, { ...options, seed, runs: budget, shrink, ...(faults === undefined ? {} : { faults }) })
     return undefined
   } catch (error) {
     if ((error as { _tag?: string })._tag !== "ChaosFailure") throw error
