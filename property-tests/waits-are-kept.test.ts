@@ -39,7 +39,7 @@ const broken: fc.Arbitrary<Fault> = fc.record({ on: fc.constant("read"), read: f
 describe("G11, G19 what waits", () => {
   test.prop(
     [fc.constantFrom(...lengths), fc.array(fc.oneof(crash, crash, jump, broken), { maxLength: 5 }), fc.nat(1_000)],
-    { numRuns: 120, seed }
+    { numRuns: 80, seed }
   )(
     "ends once, and not before its time, however long it is, whoever dies, and whoever sets the clock",
     async (ms, faults, chance) => {

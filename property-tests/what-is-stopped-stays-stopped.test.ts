@@ -70,7 +70,7 @@ describe(`what is stopped stays stopped (seed ${seed})`, () => {
     const { crashes } = await chaos(flow, {
       input: 1,
       seed,
-      runs: 600,
+      runs: 400,
       faultsMost: 8,
       faults: ["operator", "crash", "task", "storage"],
       ...guard(isPaused)
@@ -82,7 +82,7 @@ describe(`what is stopped stays stopped (seed ${seed})`, () => {
     const { crashes } = await chaos(flow, {
       input: 1,
       seed: seed + 1,
-      runs: 600,
+      runs: 400,
       faultsMost: 8,
       faults: ["operator", "crash", "task", "storage"],
       ...guard(isCancelled)
