@@ -9,6 +9,8 @@ import type { Fault, Plan } from "./plan.ts"
 
 /** Most executions that are spent on it. */
 const triesMost = 2_000
+/** Most steps of these executions together: what goes round in circles takes very many to show it. */
+const stepsMost = 3_000_000
 
 export const minimise = async (
   world: Theatre,
@@ -18,10 +20,12 @@ export const minimise = async (
   const promise = found.violations[0]!.promise
   let best = found
   let tries = 0
+  let steps = 0
   const { control } = await world.control(input)
   const isStill = async (plan: Plan): Promise<boolean> => {
-    if (tries++ >= triesMost) return false
+    if (tries++ >= triesMost || steps >= stepsMost) return false
     const execution = await world.judged(input, plan, control, promise === "determinism")
+    steps += execution.steps
     if (!execution.violations.some((one) => one.promise === promise)) return false
     best = execution
     return true
