@@ -581,7 +581,7 @@ export class Running implements Caller {
       this.#later(life, agent, ms, () => reply.fail(new Planned(true)))
     else if (how === "permanent") this.#later(life, agent, ms, () => reply.fail(new Planned(false)))
     else if (how === "notAnError") this.#later(life, agent, ms, () => reply.fail("no error at all"))
-    else if (how === "garbage") this.#later(life, agent, ms, () => reply.give({ not: () => "JSON" }))
+    else if (how === "garbage") this.#later(life, agent, ms, () => reply.give({ not: 10n }))
     else if (how === "cyclic") this.#later(life, agent, ms, () => reply.give(cyclic()))
     else if (how === "exit" && delivery <= (fault?.times ?? 1))
       this.#later(life, agent, ms, () => {
