@@ -128,7 +128,8 @@ export const campaign = async (options: CampaignOptions): Promise<Report> => {
     }
     await Promise.all(Array.from({ length: lanes }, lane))
   } finally {
-    rmSync(folder, { recursive: true, force: true })
+    // a process that was just killed may still be at its cache
+    rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
   }
   const ms = performance.now() - since
   return {

@@ -76,7 +76,8 @@ export const owners = async ({
     }
     await Promise.all(Array.from({ length: lanes }, lane))
   } finally {
-    rmSync(folder, { recursive: true, force: true })
+    // a process that was just killed may still be at its cache
+    rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
   }
   return { seed, pairs: done, ...total, violations, ms: performance.now() - since, load: [load, loadavg()[0]!] }
 }
@@ -205,7 +206,8 @@ const withOwner = async <T>(name: string, seed: string, work: (owned: Owned) => 
   } finally {
     one?.signal("SIGKILL")
     await one?.exit
-    rmSync(folder, { recursive: true, force: true })
+    // a process that was just killed may still be at its cache
+    rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
   }
 }
 
