@@ -20,7 +20,7 @@ const cell = ({ rows }: Coverage, task: string, state: string) =>
   rows.find((row) => row.task === task && row.state === state)
 
 test("every place of a workflow is counted against every family of faults", async () => {
-  const { coverage, executions } = await chaos(order, { ...world, runs: 1_500, coverage: true })
+  const { coverage, executions } = await chaos(order, { ...world, runs: 4_000, coverage: true })
   expect(coverage!.rows.map(({ text }) => text)).toEqual(
     expect.arrayContaining([
       "the run: is not written yet",
