@@ -11,9 +11,12 @@ import type * as Fiber from "effect/Fiber"
 /** The clock of programs that give no other. */
 export const realTime = Context.get(Context.empty() as Context.Context<never>, Clock.Clock)
 
-/** The clock of the process that only ever goes on, in milliseconds since some moment: durations that no restart outlives count on it. */
+/**
+ * The clock of the process that only ever goes on, in milliseconds since some moment: durations that no restart outlives count on
+ * it. In whole microseconds: as nanoseconds since 1970 a number is rounded, and what is due then comes a moment too late.
+ */
 export const monotonic = (clock: Clock.Clock): (() => number) =>
-  clock === realTime ? () => performance.now() : () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+  clock === realTime ? () => performance.now() : () => Number(clock.monotonicTimeNanosUnsafe() / 1_000n) / 1e3
 
 /** Something that is due at some time. */
 export abstract class Timer {

@@ -106,3 +106,15 @@ test("G01, G26 a sleeping run that cannot be read when it is due is read again l
     }
   }
 })
+
+test("G11 a call that takes a millisecond longer than it may has timed out, whenever it began", async () => {
+  const flow = workflow("slow", type<string>())
+    .task("a", charge, ($) => $.input)
+    .task("b", charge, ($) => $.a)
+    .returns(($) => $.b)
+  for (let seed = 0; seed < 30; seed++) {
+    const faults: Plan["faults"] = [{ on: "task", task: "b", attempt: 1, how: "slow", ms: 3_600_001 }]
+    const { outcome } = await replay(flow, { v: 1, seed, faults }, { input: "books" })
+    expect(outcome).toMatchObject({ status: "failed", failure: { code: "TIMEOUT" } })
+  }
+})
