@@ -7,6 +7,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Schedule from "effect/Schedule"
 import type { AnyActorRef } from "xstate"
 import { createRoot, type Inspect, isWatched } from "../actors/create.ts"
 import { WorkflowDirector, withDefaults } from "../actors/directors.ts"
@@ -287,22 +288,21 @@ export class Engine {
       if (missing.length > 0) continue
       run.workflow = bound
       run.parked = undefined
-      this.fork(
-        Effect.andThen(
-          this.saidToRun(run),
-          Effect.sync(() => this.performOwed(run))
-        )
-      )
+      this.sayItGoesOn(run, () => this.performOwed(run))
     }
   }
 
   /**
-   * A run that could not go on goes on. That is written before anything of it begins: if it kills the process, whoever opens the
-   * journal next must know that it was at work.
+   * A run that could not go on goes on. That is written before anything of it begins, however often that takes: if it kills the
+   * process, whoever opens the journal next must know that it was at work.
    */
-  saidToRun(run: LiveRun): Effect.Effect<void> {
-    this.writer.note(run)
-    return Effect.ignore(this.writer.flush())
+  sayItGoesOn(run: LiveRun, begin: () => void): void {
+    const written = Effect.suspend(() => {
+      this.writer.note(run)
+      return this.#isClosed ? Effect.void : this.writer.flush()
+    })
+    const again = Effect.retry(written, { schedule: Schedule.spaced(againMs), while: () => !this.#isClosed })
+    this.fork(Effect.ignore(Effect.andThen(again, Effect.sync(begin))))
   }
 
   /** Somebody waits for a run to end: the process goes on for it, also while nothing is at work. */
@@ -861,6 +861,8 @@ export class Engine {
   }
 }
 
+/** Between two tries to write down that a run goes on. */
+const againMs = 200
 /** A run whose next wait ends sooner stays in memory. */
 const restMs = 5_000
 

@@ -147,17 +147,18 @@ export class Recovery {
         Effect.sync(() => this.#quarantine(record, error)).pipe(Effect.andThen(Effect.fail(error)))
       ).pipe(
         Effect.tap((run) =>
-          record.status === "parked" && run.parked === undefined ? engine.saidToRun(run) : Effect.void
-        ),
-        Effect.tap((run) =>
           Effect.sync(() => {
             engine.awake(run)
             run.isSuspect = this.held.has(record.run)
             if (run.parked !== undefined || (run.outcome !== undefined && !isTerminal(record.status)))
               engine.writer.note(run)
-            engine.performOwed(run)
-            // whoever has nothing at work has nothing to wait for
-            if (run.held === undefined && run.owed === undefined) this.acquit(run)
+            const begin = () => {
+              engine.performOwed(run)
+              // whoever has nothing at work has nothing to wait for
+              if (run.held === undefined && run.owed === undefined) this.acquit(run)
+            }
+            if (record.status === "parked" && run.parked === undefined) engine.sayItGoesOn(run, begin)
+            else begin()
             this.#visits.add(run)
           })
         )

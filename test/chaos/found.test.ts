@@ -78,6 +78,17 @@ test("G21 a conviction that cannot be written is worked out again, not forgotten
   ).toEqual([])
 })
 
+test("G21 a run whose code has come begins only when that is written, also on a disk that does not write for a while", async () => {
+  expect(
+    await broken("single", [
+      { on: "code", life: 2, ms: 100 },
+      { on: "task", task: "c", attempt: 1, how: "exit", times: 6 },
+      { on: "operator", write: 0, how: "pause", ms: 100 },
+      { on: "storage", write: 3, how: "io", ms: 50 }
+    ])
+  ).toEqual([])
+})
+
 test("G21 a run that was left alone does not go on because somebody asked for it and was refused", async () => {
   expect(
     await broken("sleeper", [

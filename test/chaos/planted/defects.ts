@@ -525,7 +525,13 @@ export const defects: ReadonlyArray<Defect> = [
     breaks: "G21",
     scene: "narrow",
     faults: ["task", "code"],
-    edits: [{ file: "engine/engine.ts", find: "return Effect.ignore(this.writer.flush())", put: "return Effect.void" }]
+    edits: [
+      {
+        file: "engine/engine.ts",
+        find: "return this.#isClosed ? Effect.void : this.writer.flush()",
+        put: "return Effect.void"
+      }
+    ]
   },
   {
     name: "an old owner is not told while it only waits",
@@ -736,7 +742,7 @@ export const defects: ReadonlyArray<Defect> = [
     like: classic,
     breaks: "G22",
     scene: "ten",
-    edits: [{ file: "engine/engine.ts", find: "Effect.sync(() => this.performOwed(run))", put: "Effect.void" }]
+    edits: [{ file: "engine/engine.ts", find: "this.sayItGoesOn(run, () => this.performOwed(run))", put: "" }]
   },
   {
     name: "missing code fails the run",
