@@ -5,6 +5,7 @@
  *       ▲                │ │ └──failed────► failed
  *       ├─fired─ backingOff│
  *       │               cancel ─► aborting ─► cancelled
+ *       │                   └───► finishing: what can be undone comes to its end, so that it is known whether it must be
  *       └─requeue─ shelved: somebody decided that its failure does not count
  */
 import { pauseAfter, type Retry } from "../model/backoff.ts"
@@ -17,6 +18,8 @@ export interface TaskInput {
   /** Path of the task in its run. */
   readonly path: string
   readonly retry: Retry
+  /** An attempt that is under way when it is cancelled is not cut off: its effect would have to be undone. */
+  readonly finishes: boolean
 }
 
 export interface TaskContext extends TaskInput {
@@ -45,6 +48,7 @@ export type TaskEvent =
 export const taskMachine = setup({
   types: { context: {} as TaskContext, events: {} as TaskEvent, input: {} as TaskInput, output: {} as Outcome },
   guards: {
+    finishes: ({ context }) => context.finishes,
     isCurrent: ({ context, event }) => (event as AttemptFailed).attempt === context.attempt,
     mayTryAgain: ({ context, event }) => {
       const { attempt, failure } = event as AttemptFailed
@@ -72,6 +76,7 @@ export const taskMachine = setup({
     }),
     "attempt.start": command<{ attempt: number }>(),
     "attempt.abort": command(),
+    "attempt.finish": command(),
     "timer.start": command<{ dueAt: number }>(),
     "timer.stop": command(),
     "slot.request": command(),
@@ -82,6 +87,7 @@ export const taskMachine = setup({
   context: ({ input }) => ({
     path: input.path,
     retry: input.retry,
+    finishes: input.finishes,
     attempt: 0,
     failure: undefined,
     outcome: undefined
@@ -112,7 +118,7 @@ export const taskMachine = setup({
         ],
         shelve: { target: "shelved", actions: "slot.release" },
         complete: { target: "succeeded", actions: ["accept", "attempt.abort", "slot.release"] },
-        cancel: "aborting"
+        cancel: [{ guard: "finishes", target: "finishing" }, { target: "aborting" }]
       }
     },
     backingOff: {
@@ -133,6 +139,16 @@ export const taskMachine = setup({
       entry: "attempt.abort",
       on: {
         shelve: { target: "cancelled", actions: ["giveUp", "slot.release"] },
+        "attempt.succeeded": { guard: "isCurrent", target: "succeeded", actions: ["succeed", "slot.release"] },
+        "attempt.failed": { guard: "isCurrent", target: "cancelled", actions: ["giveUp", "slot.release"] },
+        "attempt.aborted": { guard: "isCurrent", target: "cancelled", actions: ["giveUp", "slot.release"] }
+      }
+    },
+    finishing: {
+      entry: "attempt.finish",
+      on: {
+        shelve: { target: "cancelled", actions: ["giveUp", "slot.release"] },
+        complete: { target: "succeeded", actions: ["accept", "attempt.abort", "slot.release"] },
         "attempt.succeeded": { guard: "isCurrent", target: "succeeded", actions: ["succeed", "slot.release"] },
         "attempt.failed": { guard: "isCurrent", target: "cancelled", actions: ["giveUp", "slot.release"] },
         "attempt.aborted": { guard: "isCurrent", target: "cancelled", actions: ["giveUp", "slot.release"] }

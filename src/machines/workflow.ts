@@ -5,6 +5,11 @@
  *     running ⇄ paused            running ─settled─► succeeded | failed
  *        │ └─task.failed, timer─► failing ─idle─► failed
  *        └─cancel─► cancelling ─idle─► cancelled
+ *
+ * Where something is to be undone, it is, before the end:
+ *
+ *     failing, cancelling ─idle─► undoing ─settled─► failed | cancelled
+ *                                   └─task.failed─► stuck: an undo has failed for good, and somebody has to decide
  */
 import type { Failure } from "../model/errors.ts"
 import type { Json } from "../model/json.ts"
@@ -23,13 +28,16 @@ export interface WorkflowContext extends WorkflowInput {
   /** The first failure, and the task it came from. */
   readonly failure: { readonly task: string; readonly failure: Failure } | undefined
   readonly reason: string
+  /** Somebody cancelled it, whatever happened before. */
+  readonly isCancelled: boolean
   readonly outcome: Outcome | undefined
 }
 
 export type WorkflowEvent =
   | { readonly type: "task.failed"; readonly task: string; readonly failure: Failure }
-  | { readonly type: "settled"; readonly value: Json }
-  | { readonly type: "idle" }
+  /** `undoes`: something is left that has to be undone first. */
+  | { readonly type: "settled"; readonly value: Json; readonly undoes?: boolean }
+  | { readonly type: "idle"; readonly undoes?: boolean }
   | { readonly type: "pause" }
   | { readonly type: "resume" }
   | { readonly type: "cancel"; readonly reason?: string; readonly force?: boolean }
@@ -44,11 +52,15 @@ export const workflowMachine = setup({
     events: {} as WorkflowEvent,
     input: {} as WorkflowInput,
     output: {} as Outcome,
-    tags: {} as "draining"
+    tags: {} as "draining" | "undoing" | "stuck"
   },
   guards: {
     stopsAtFailure: ({ context }) => context.onFailure === "stop",
     hasFailed: ({ context }) => context.failure !== undefined,
+    hasFailedAndUndoes: ({ context, event }) =>
+      context.failure !== undefined && (event as { undoes?: boolean }).undoes === true,
+    undoes: ({ event }) => (event as { undoes?: boolean }).undoes === true,
+    isCancelled: ({ context }) => context.isCancelled,
     isForced: ({ event }) => (event as Cancel).force === true,
     isDue: ({ context }) => context.dueAt !== undefined
   },
@@ -58,7 +70,7 @@ export const workflowMachine = setup({
         context.failure ?? { task: (event as TaskFailed).task, failure: (event as TaskFailed).failure }
     }),
     noteTimeout: assign({ failure: ({ context }) => context.failure ?? { task: "", failure: timedOut } }),
-    noteReason: assign({ reason: ({ event }) => (event as Cancel).reason ?? "" }),
+    noteReason: assign({ reason: ({ event }) => (event as Cancel).reason ?? "", isCancelled: true }),
     succeed: assign({
       outcome: ({ event }) => ({
         status: "succeeded",
@@ -75,7 +87,7 @@ export const workflowMachine = setup({
   }
 }).createMachine({
   id: "workflow",
-  context: ({ input }) => ({ ...input, failure: undefined, reason: "", outcome: undefined }),
+  context: ({ input }) => ({ ...input, failure: undefined, reason: "", isCancelled: false, outcome: undefined }),
   initial: "starting",
   states: {
     starting: {
@@ -95,6 +107,7 @@ export const workflowMachine = setup({
           { actions: "noteFailure" }
         ],
         settled: [
+          { guard: "hasFailedAndUndoes", target: "undoing" },
           { guard: "hasFailed", target: "failed", actions: "fail" },
           { target: "succeeded", actions: "succeed" }
         ],
@@ -115,6 +128,7 @@ export const workflowMachine = setup({
           { actions: "noteFailure" }
         ],
         settled: [
+          { guard: "hasFailedAndUndoes", target: "undoing" },
           { guard: "hasFailed", target: "failed", actions: "fail" },
           { target: "succeeded", actions: "succeed" }
         ],
@@ -130,7 +144,10 @@ export const workflowMachine = setup({
       tags: "draining",
       entry: "tasks.cancel",
       on: {
-        idle: { target: "failed", actions: "fail" },
+        idle: [
+          { guard: "undoes", target: "undoing" },
+          { target: "failed", actions: "fail" }
+        ],
         cancel: [
           { guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] },
           { target: "cancelling", actions: "noteReason" }
@@ -141,9 +158,27 @@ export const workflowMachine = setup({
       tags: "draining",
       entry: "tasks.cancel",
       on: {
-        idle: { target: "cancelled", actions: "giveUp" },
+        idle: [
+          { guard: "undoes", target: "undoing" },
+          { target: "cancelled", actions: "giveUp" }
+        ],
         cancel: { guard: "isForced", target: "cancelled", actions: "giveUp" }
       }
+    },
+    undoing: {
+      tags: "undoing",
+      on: {
+        settled: [
+          { guard: "isCancelled", target: "cancelled", actions: "giveUp" },
+          { target: "failed", actions: "fail" }
+        ],
+        "task.failed": "stuck",
+        cancel: { guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] }
+      }
+    },
+    stuck: {
+      tags: "stuck",
+      on: { cancel: { guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] } }
     },
     succeeded: { type: "final", entry: "timer.stop" },
     failed: { type: "final", entry: "timer.stop" },

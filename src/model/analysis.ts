@@ -14,11 +14,13 @@ import {
   type Lookup,
   type Resolved,
   reservedIn,
+  type SpecialRoot,
   scan,
   scanReferences
 } from "./mapping.ts"
 import { requirementProblems } from "./resources.ts"
 import { jsonSchemaProblems } from "./schemas.ts"
+import { undoProblems } from "./undo.ts"
 
 export interface Analysis {
   readonly ir: WorkflowIR
@@ -28,8 +30,6 @@ export interface Analysis {
   readonly lookupFor: (special: ReadonlyArray<SpecialRoot>) => Lookup
 }
 
-/** The names that mean something special at the start of a reference, in the places where they do. */
-export type SpecialRoot = "item" | "index" | "output" | "round" | "result"
 
 const known = new WeakMap<WorkflowIR, Analysis>()
 
@@ -68,6 +68,7 @@ const read = (ir: WorkflowIR): Analysis => {
   ir.tasks.forEach((task, i) => {
     if ("kind" in task && task.kind === "gate") problems.push(...gateProblems(task, `/tasks/${i}`))
   })
+  if (ir.tasks.some((task) => "undo" in task || "each" in task)) problems.push(...undoProblems(ir))
   if (problems.length === 0) problems.push(...notAwaited(ir, graph))
   return { ir, graph, problems, lookupFor: (special) => (parts) => find(parts, special)! }
 }

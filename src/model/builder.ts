@@ -19,7 +19,7 @@ import {
   type Wire
 } from "./recorder.ts"
 import { type AnySchema, type InferInput, type InferOutput, standardCheck } from "./schemas.ts"
-import { type CacheOptions, type TaskDef, type TaskOptions, workPolicy } from "./task.ts"
+import { boundUndo, type CacheOptions, type TaskDef, type TaskOptions, undoIR, workPolicy } from "./task.ts"
 import { requireValid } from "./validate.ts"
 import { makeWorkflow, type PureFunction, type Workflow } from "./workflow.ts"
 
@@ -515,11 +515,14 @@ class Draft {
   }
 
   #bind(shared: Shared, one: TaskDef | Workflow | Bound): void {
-    if (isDef(one) && (one.run === undefined || shared.code.get(one.name) === one)) return
+    if (isDef(one) && one.run !== undefined && shared.code.get(one.name) === one) return
     const named: Iterable<readonly [string, TaskDef | PureFunction | AnySchema]> = Array.isArray(one)
       ? [one as unknown as Bound]
       : isDef(one)
-        ? [[one.name, one]]
+        ? [
+            ...(one.run === undefined ? [] : [[one.name, one] as const]),
+            ...(one.undo === undefined ? [] : boundUndo(one.undo))
+          ]
         : (one as Workflow).code
     for (const [name, code] of named) {
       const before = shared.code.get(name)
@@ -569,7 +572,7 @@ const plainFields = (def: TaskDef) => {
 const plain = new WeakMap<TaskDef, { readonly work: object; readonly common: object }>()
 
 const workFields = (def: TaskDef, options: TaskOptions, subject: string): object => {
-  const { type, timeoutMs, retry, cache } = workPolicy(options, subject)
+  const { type, timeoutMs, retry, cache, pivot } = workPolicy(options, subject)
   const source =
     def.needs.length === 0 ? { task: def.name } : { needs: def.needs.length === 1 ? def.needs[0]! : def.needs }
   return {
@@ -577,7 +580,9 @@ const workFields = (def: TaskDef, options: TaskOptions, subject: string): object
     ...(type === undefined ? {} : { type }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(retry === undefined ? {} : { retry }),
-    ...(cache === undefined ? {} : { cache })
+    ...(cache === undefined ? {} : { cache }),
+    ...(def.undo === undefined ? {} : { undo: undoIR(def.undo) }),
+    ...(pivot === undefined ? {} : { pivot })
   }
 }
 
@@ -590,7 +595,7 @@ const commonFields = (options: TaskOptions, subject: string): object => {
   }
 }
 
-const optionKeys = ["timeout", "retry", "cache", "priority", "estimate", "resources", "type"] as const
+const optionKeys = ["timeout", "retry", "cache", "priority", "estimate", "resources", "type", "pivot"] as const
 const taskOptions = (options: Options): TaskOptions =>
   Object.fromEntries(optionKeys.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])))
 

@@ -16,6 +16,7 @@ import {
   type SleepTask,
   type TaskIR,
   type TaskKind,
+  type Undo,
   type Work,
   type WorkflowIR
 } from "./ir.ts"
@@ -65,6 +66,10 @@ export interface CompiledWork {
   readonly cache: { readonly ttlMs: number; readonly key: Resolver | undefined } | undefined
   readonly checkIn: Check | undefined
   readonly checkOut: Check | undefined
+  /** How a success is taken back. */
+  readonly undo: Undo | undefined
+  /** Once it has succeeded the run goes forward only. */
+  readonly isPivot: boolean
 }
 
 /** What only some kinds have. */
@@ -151,10 +156,13 @@ export const compileWorkflow = (given: Definition): CompiledWorkflow => {
 type Resolve = (mapping: Mapping | undefined) => Resolver
 type Ask = (condition: NonNullable<TaskIR["when"]>) => Test
 
-/** How mappings and conditions are compiled in the places of a task. */
-interface Tools {
+interface WorkTools {
   readonly resolve: Resolve
   readonly resolveItem: Resolve
+}
+
+/** How mappings and conditions are compiled in the places of a task. */
+interface Tools extends WorkTools {
   readonly ask: Ask
   readonly askRound: Ask
 }
@@ -185,7 +193,9 @@ const compileWork = (task: TaskIR, tools: Tools): CompiledWork | undefined => {
     task.cache !== undefined ||
     task.in !== undefined ||
     task.out !== undefined ||
-    task.type !== undefined
+    task.type !== undefined ||
+    task.undo !== undefined ||
+    task.pivot !== undefined
   ) {
     return ownWork(task, tools)
   }
@@ -196,7 +206,8 @@ const compileWork = (task: TaskIR, tools: Tools): CompiledWork | undefined => {
   return made
 }
 
-const ownWork = (task: TaskIR, { resolve, resolveItem }: Tools): CompiledWork | undefined => {
+/** @internal The work of a task, of the items of a fan-out, or of an undo. */
+export const ownWork = (task: TaskIR, { resolve, resolveItem }: WorkTools): CompiledWork | undefined => {
   const kind = kindOf(task)
   if (kind === "sleep" || kind === "gate" || kind === "use" || kind === "branch" || kind === "repeat") return undefined
   const work = (kind === "map" ? (task as { each: Each }).each : task) as Work
@@ -215,7 +226,9 @@ const ownWork = (task: TaskIR, { resolve, resolveItem }: Tools): CompiledWork | 
         : undefined,
     cache: cacheOf(work, kind === "map" ? resolveItem : resolve),
     checkIn: jsonSchemaCheck(work.in, `the input of task '${task.id}'`),
-    checkOut: jsonSchemaCheck(work.out, `the result of task '${task.id}'`)
+    checkOut: jsonSchemaCheck(work.out, `the result of task '${task.id}'`),
+    undo: work.undo,
+    isPivot: work.pivot === true
   }
 }
 

@@ -74,6 +74,16 @@ const policy = {
   out: optional(JsonSchemaDocument)
 }
 
+const undoable = {
+  undo: optional(
+    Schema.Unknown.annotate({
+      description:
+        'how a success is taken back: work (like a task without id), and "onUnknown": "ask", "undo", or "verify" with "verify": work'
+    })
+  ),
+  pivot: optional(Schema.Literal(true))
+}
+
 const common = {
   id: Id,
   name: optional(Text),
@@ -163,14 +173,27 @@ const structural = {
 type StructuralKind = keyof typeof structural
 
 const taskSchemas = {
-  ...mapValues(work, (fields) => Schema.Struct({ ...common, ...fields, expand: optional(Schema.Literal(true)) })),
+  ...mapValues(work, (fields) =>
+    Schema.Struct({ ...common, ...fields, ...undoable, expand: optional(Schema.Literal(true)) })
+  ),
   ...mapValues(structural, (fields) => Schema.Struct({ ...common, ...fields }))
 }
 const eachSchemas = {
-  ...mapValues(work, (fields) => Schema.Struct({ input: optional(Mapping), ...fields })),
+  ...mapValues(work, (fields) => Schema.Struct({ input: optional(Mapping), ...fields, ...undoable })),
   workflow: Schema.Struct({ workflow: Nested, input: optional(Mapping) })
 }
 const doesSchemas = mapValues(work, (fields) => Schema.Struct(fields))
+const verifySchemas = mapValues(work, ({ cache: _, ...fields }) =>
+  Schema.Struct({ input: optional(Mapping), ...fields })
+)
+const undoSchemas = mapValues(work, ({ cache: _, ...fields }) =>
+  Schema.Struct({
+    input: optional(Mapping),
+    ...fields,
+    onUnknown: optional(Schema.Literals(["ask", "undo", "verify"])),
+    verify: optional(Schema.Unknown)
+  })
+)
 
 const Agent = Schema.Struct({
   id: Id,
@@ -307,6 +330,7 @@ const checkTask = (task: unknown, path: string, problems: Array<Problem>): void 
   if (kind === undefined) return
   check(taskSchemas[kind], task, path, problems)
   const given = task as Record<string, unknown>
+  checkUndo(given.undo, `${path}/undo`, problems)
   if ("when" in given) problems.push(...conditionProblems(given.when, `${path}/when`))
   switch (kind) {
     case "map":
@@ -329,7 +353,20 @@ const checkEach = (each: unknown, path: string, problems: Array<Problem>): void 
     return
   }
   const kind = workKindOf(each, path, problems)
-  if (kind !== undefined) check(eachSchemas[kind], each, path, problems)
+  if (kind === undefined) return
+  check(eachSchemas[kind], each, path, problems)
+  checkUndo((each as Record<string, unknown>).undo, `${path}/undo`, problems)
+}
+
+const checkUndo = (undo: unknown, path: string, problems: Array<Problem>): void => {
+  if (undo === undefined) return
+  const kind = workKindOf(undo, path, problems)
+  if (kind === undefined) return
+  check(undoSchemas[kind], undo, path, problems)
+  const { verify } = undo as Record<string, unknown>
+  if (verify === undefined) return
+  const verifyKind = workKindOf(verify, `${path}/verify`, problems)
+  if (verifyKind !== undefined) check(verifySchemas[verifyKind], verify, `${path}/verify`, problems)
 }
 
 const checkNested = (nested: unknown, path: string, problems: Array<Problem>): void => {

@@ -170,7 +170,28 @@ export interface WorkPolicy {
   readonly in?: JsonSchema
   /** Checks its result. */
   readonly out?: JsonSchema
+  /** Takes a success back when the run fails or is cancelled. */
+  readonly undo?: Undo
+  /** Once this has succeeded the run goes forward only: what came before it is not undone any more. */
+  readonly pivot?: true
 }
+
+/**
+ * How an effect is taken back: any work. Its input may read `result` (what the task gave), `request` (what it was given), `key`
+ * (the idempotency key under which it was done) and `isUnknown`, and nothing else; without an input it gets all four. Without a
+ * `retry` it has five attempts.
+ */
+export type Undo = UndoWork & {
+  /**
+   * What happens when nobody knows whether the task did its work, because its attempt was cut off or took too long. `ask` (the
+   * default) opens a gate at `task~undo` for somebody who knows; `undo` undoes without a result; `verify` asks `verify`.
+   */
+  readonly onUnknown?: "ask" | "undo" | "verify"
+  /** Finds out what came of it: gives `null` when it was not done, else `{"result": …}`. There with `onUnknown: verify`, and only with it. */
+  readonly verify?: UndoWork
+}
+
+export type UndoWork = Work & { readonly input?: Mapping; readonly undo?: never; readonly cache?: never }
 
 /** How long the result of a success may be given again, in every run of the store. Failures are never remembered. */
 export interface CachePolicy {

@@ -2,10 +2,10 @@
 import { type Duration, milliseconds } from "./duration.ts"
 import { InvalidOption } from "./errors.ts"
 import { requireId } from "./ids.ts"
-import type { Resources, RetryPolicy, WorkPolicy } from "./ir.ts"
+import type { Resources, RetryPolicy, Undo, WorkPolicy } from "./ir.ts"
 import { limits } from "./limits.ts"
 import { builtinResources } from "./resources.ts"
-import type { AnySchema, InferInput, InferOutput } from "./schemas.ts"
+import { type AnySchema, type InferInput, type InferOutput, type } from "./schemas.ts"
 import type { InTransaction, Transaction } from "./transaction.ts"
 
 /** What the body of a task gets besides its input. */
@@ -56,6 +56,64 @@ export interface CacheOptions {
   readonly ttl: Duration
 }
 
+/** What an undo is told about the effect besides its result. */
+export interface Effect<I> {
+  /** What the task was given. */
+  readonly request: I
+  /** The idempotency key under which it was done. */
+  readonly key: string
+  /** Nobody knows whether it was done. */
+  readonly isUnknown: boolean
+}
+
+/** Takes an effect back: `result` is what the task gave. Called again until it succeeds or its attempts are spent: make it idempotent. */
+export type UndoBody<I, O> = (result: O, context: TaskContext, effect: Effect<I>) => unknown
+
+/** How a success is taken back when the run fails or is cancelled. */
+export type UndoOptions<I, O> = {
+  readonly timeout?: Duration
+  /** Default: five attempts, from 1 s on. */
+  readonly retry?: RetryOptions
+} & (
+  | {
+      readonly run: UndoBody<I, O>
+      /** What happens when an attempt was cut off and nobody knows whether it did its work: a gate asks somebody who does. */
+      readonly onUnknown?: "ask"
+      readonly verify?: never
+    }
+  | {
+      readonly run: UndoBody<I, O | undefined>
+      /** It is undone without a result. */
+      readonly onUnknown: "undo"
+      readonly verify?: never
+    }
+  | {
+      readonly run: UndoBody<I, O>
+      readonly onUnknown?: "verify"
+      /** Finds out what came of it: nothing when it was not done, else its result. */
+      readonly verify: (
+        request: I,
+        context: TaskContext,
+        effect: Effect<I>
+      ) => { readonly result: O } | undefined | PromiseLike<{ readonly result: O } | undefined>
+    }
+  | {
+      /** Capabilities of the agent that undoes it; it gets `{ result, request, key, isUnknown }`. */
+      readonly needs: string | ReadonlyArray<string>
+      readonly onUnknown?: "ask" | "undo"
+      readonly verify?: never
+    }
+)
+
+/** The undo of a task as workflows use it. */
+export interface UndoDef {
+  readonly run: TaskDef | undefined
+  readonly needs: ReadonlyArray<string>
+  readonly verify: TaskDef | undefined
+  readonly onUnknown: "ask" | "undo" | "verify"
+  readonly policy: Pick<WorkPolicy, "timeoutMs" | "retry">
+}
+
 /** Policies of a task; where a workflow uses the task it can give others. */
 export interface TaskOptions {
   /** An attempt that takes longer is aborted and counts as failed; default one hour. */
@@ -78,6 +136,8 @@ export interface TaskOptions {
   }
   /** What the work is like: decides where it runs. */
   readonly type?: "compute" | "io" | "network" | "hybrid"
+  /** Once it has succeeded the run goes forward only: what came before it is not undone any more. */
+  readonly pivot?: true
 }
 
 /** A result, or one that is worked out in the transaction that writes it. */
@@ -96,6 +156,8 @@ export interface TaskBody<IS extends AnySchema, OS extends AnySchema> {
   ) => Returned<InferInput<OS>> | PromiseLike<Returned<InferInput<OS>>>
   /** Capabilities of the agent that does the work, all of them. */
   readonly needs?: string | ReadonlyArray<string>
+  /** Takes a success back when the run fails or is cancelled: newest first, each until it succeeds. */
+  readonly undo?: UndoBody<InferOutput<IS>, InferOutput<OS>> | UndoOptions<InferOutput<IS>, InferOutput<OS>>
 }
 
 /** A task that workflows can use. `I` is what has to be wired to it, `O` what it gives. */
@@ -106,6 +168,7 @@ export interface TaskDef<N extends string = string, I = any, O = any> {
   readonly run: ((input: any, context: TaskContext) => unknown) | undefined
   readonly needs: ReadonlyArray<string>
   readonly options: TaskOptions
+  readonly undo: UndoDef | undefined
   /** Types only; never there at run time. */
   readonly _types?: { readonly input: I; readonly output: O }
 }
@@ -124,7 +187,7 @@ export const task = <const N extends string, IS extends AnySchema, OS extends An
   definition: TaskOptions & TaskBody<IS, OS>
 ): TaskDef<N, InferInput<IS>, InferOutput<OS>> => {
   requireId("task", name)
-  const { in: input, out, run, needs, ...options } = definition
+  const { in: input, out, run, needs, undo, ...options } = definition
   const list = needs === undefined ? [] : typeof needs === "string" ? [needs] : needs
   if (run !== undefined && list.length > 0)
     throw new InvalidOption({
@@ -139,8 +202,86 @@ export const task = <const N extends string, IS extends AnySchema, OS extends An
       allowed: "run (a function) or needs (a capability of an agent)"
     })
   workPolicy(options, `task '${name}'`)
-  return Object.freeze({ name, in: input, out, run, needs: Object.freeze([...list]), options: Object.freeze(options) })
+  return Object.freeze({
+    name,
+    in: input,
+    out,
+    run,
+    needs: Object.freeze([...list]),
+    options: Object.freeze(options),
+    undo: undo === undefined ? undefined : undoDef(name, undo, options)
+  })
 }
+
+const undoDef = (
+  name: string,
+  given: UndoBody<any, any> | UndoOptions<any, any>,
+  { pivot }: TaskOptions
+): UndoDef => {
+  const subject = `undo of task '${name}'`
+  if (pivot === true)
+    throw new InvalidOption({ option: subject, value: "undo", allowed: "undo or pivot, not both: a pivot is never undone" })
+  const options: UndoOptions<any, any> = typeof given === "function" ? { run: given } : given
+  const { timeout, retry, verify, onUnknown = verify === undefined ? "ask" : "verify" } = options
+  const run = "run" in options ? options.run : undefined
+  const needs = "needs" in options ? (typeof options.needs === "string" ? [options.needs] : options.needs) : []
+  if ((run === undefined) === (needs.length === 0))
+    throw new InvalidOption({ option: subject, value: needs.join(", "), allowed: "either run or needs" })
+  oneOf(onUnknown, ["ask", "undo", "verify"], `onUnknown of ${subject}`)
+  if ((onUnknown === "verify") !== (verify !== undefined))
+    throw new InvalidOption({
+      option: `onUnknown of ${subject}`,
+      value: onUnknown,
+      allowed: "'verify' with a function verify, and only with it"
+    })
+  const { timeoutMs, retry: policy } = workPolicy(
+    { ...(timeout === undefined ? {} : { timeout }), ...(retry === undefined ? {} : { retry }) },
+    subject
+  )
+  return Object.freeze({
+    needs: Object.freeze([...needs]),
+    onUnknown,
+    run:
+      run === undefined
+        ? undefined
+        : bodyOf(`${name}.undo`, (effect: Given, context) => run(effect.result as any, context, effect as any)),
+    verify:
+      verify === undefined
+        ? undefined
+        : bodyOf(`${name}.verify`, (effect: Given, context) => verify(effect.request, context, effect as any)),
+    policy: {
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      ...(policy === undefined ? {} : { retry: policy })
+    }
+  })
+}
+
+/** What the body of an undo is called with. */
+type Given = { readonly result?: unknown; readonly request?: unknown }
+
+/** What an undo gives does not matter; it need not be JSON. */
+const bodyOf = (name: string, run: (effect: Given, context: TaskContext) => unknown): TaskDef =>
+  Object.freeze({
+    name,
+    in: type<any>(),
+    out: type<any>(),
+    run,
+    needs: Object.freeze([]),
+    options: Object.freeze({}),
+    undo: undefined
+  })
+
+/** The code of an undo, by name. */
+export const boundUndo = ({ run, verify }: UndoDef): ReadonlyArray<readonly [string, TaskDef]> =>
+  [run, verify].flatMap((one) => (one === undefined ? [] : [[one.name, one] as const]))
+
+/** An undo as the IR says it. */
+export const undoIR = ({ run, needs, verify, onUnknown, policy }: UndoDef): Undo => ({
+  ...(run === undefined ? { needs: needs.length === 1 ? needs[0]! : needs } : { task: run.name }),
+  ...policy,
+  ...(onUnknown === "ask" ? {} : { onUnknown }),
+  ...(verify === undefined ? {} : { verify: { task: verify.name } })
+})
 
 /** The policies of a task as the IR says them; throws `InvalidOption` for what is out of range. */
 export const workPolicy = (
@@ -151,6 +292,7 @@ export const workPolicy = (
   ...(options.timeout === undefined ? {} : { timeoutMs: timeoutMs(options.timeout, subject) }),
   ...(options.retry === undefined ? {} : { retry: retryPolicy(options.retry, subject) }),
   ...(options.cache === undefined ? {} : { cache: { ttlMs: ttlMs(options.cache, subject) } }),
+  ...(options.pivot === undefined ? {} : { pivot: options.pivot }),
   ...(options.estimate === undefined ? {} : { estimateMs: milliseconds(options.estimate, `estimate of ${subject}`) }),
   ...(options.resources === undefined ? {} : { resources: resources(options.resources, subject) }),
   ...(options.priority === undefined
