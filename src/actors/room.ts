@@ -11,6 +11,7 @@ import type { Json } from "../model/json.ts"
 import type { Frame } from "../model/mapping.ts"
 import type { Outcome } from "../model/messages.ts"
 import { PriorityQueue } from "../model/queue.ts"
+import { Ledger } from "../model/saga.ts"
 import type { Check } from "../model/schemas.ts"
 import { Gates, type OpenGate } from "./gates.ts"
 
@@ -35,6 +36,8 @@ export class Place {
   generation = 0
   /** What the engine keeps about the attempt that is out. */
   attempt: unknown = undefined
+  /** Whether its task has had an effect, as far as anybody knows. */
+  effect: "none" | "unknown" | "done" = "none"
   constructor(room: Room, path: string, task: CompiledTask | undefined, frame: Frame, isItem = false) {
     this.room = room
     this.path = path
@@ -45,6 +48,21 @@ export class Place {
   /** The policy that the chart of a task asks for. */
   get retry(): Retry {
     return this.task!.work!.retry
+  }
+  /** Whether an attempt that is under way comes to its end when its task is cancelled. */
+  get finishes(): boolean {
+    const work = this.task?.work
+    return work !== undefined && (work.undo !== undefined || work.isPivot)
+  }
+  /** The idempotency key of what is done here: another one after somebody decided that it begins anew. */
+  get key(): string {
+    const since = Math.max(this.room.generation, this.generation)
+    return since === 0 ? `${this.room.run}/${this.path}` : `${this.room.run}/${this.path}@${since}`
+  }
+  /** What the task is given. */
+  get request(): Json | undefined {
+    const { structure, input } = this.task!
+    return this.isItem && structure.kind === "map" ? structure.itemInput(this.frame) : input(this.frame)
   }
 }
 
@@ -84,6 +102,8 @@ export class GatePlace extends Place implements OpenGate {
 export type Command =
   | { readonly type: "attempt.start"; readonly place: Place; readonly attempt: number }
   | { readonly type: "attempt.abort"; readonly place: Place }
+  /** It is not wanted any more, and may come to its end. */
+  | { readonly type: "attempt.finish"; readonly place: Place }
   | { readonly type: "timer.start"; readonly place: Place; readonly dueAt: number }
   | { readonly type: "timer.stop"; readonly place: Place }
 
@@ -109,8 +129,11 @@ export class Room {
   board: Board | undefined = undefined
   /** The decision after which everything is new: 0 before any. */
   generation = 0
+  /** The number of the message that is being delivered. */
+  seq = 0
   /** How the run ended, once it has. */
   outcome: Outcome | undefined = undefined
+  #ledger: Ledger | undefined = undefined
   readonly #slots: number
   readonly #queue = new PriorityQueue<Admission>()
   #taken = 0
@@ -141,6 +164,18 @@ export class Room {
   get gates(): Gates {
     this.#gates ??= new Gates()
     return this.#gates
+  }
+  /** What would have to be taken back. Made when it is first asked for: most runs have nothing of the kind. */
+  get ledger(): Ledger {
+    this.#ledger ??= new Ledger()
+    return this.#ledger
+  }
+  /** The same, if there is anything. */
+  get knownLedger(): Ledger | undefined {
+    return this.#ledger
+  }
+  set knownLedger(ledger: Ledger | undefined) {
+    this.#ledger = ledger
   }
   /** Its gates, if it has any. */
   get knownGates(): Gates | undefined {
@@ -183,6 +218,11 @@ export class Room {
     this.#taken = taken
     this.#held = isHeld
     for (const [admission, priority] of queue) this.#queue.push(admission, priority)
+  }
+
+  /** Nobody waits for a slot any more. */
+  dropQueue(): void {
+    this.#queue.clear()
   }
 
   /** Gives back a slot that was admitted and not used. */
@@ -244,6 +284,7 @@ export class Room {
         this.outbox.push({ type, place })
         return
       case "attempt.abort":
+      case "attempt.finish":
         this.outbox.push({ type, place })
     }
   }

@@ -137,7 +137,7 @@ export class Attempt extends Timer implements TaskContext {
     this.#attempts.timedOut(this)
   }
   get key(): string {
-    return keyOf(this.place)
+    return this.place.key
   }
   get run(): string {
     return this.place.room.run
@@ -170,12 +170,6 @@ export class Attempt extends Timer implements TaskContext {
     this.#controller ??= new AbortController()
     this.#controller.abort(reason)
   }
-}
-
-/** The idempotency key of what is done at a place: another one after somebody decided that it begins anew. */
-export const keyOf = ({ room, path, generation }: Place): string => {
-  const since = Math.max(room.generation, generation)
-  return since === 0 ? `${room.run}/${path}` : `${room.run}/${path}@${since}`
 }
 
 const checksKnown = new WeakMap<TaskDef, { readonly in: Check | undefined; readonly out: Check | undefined }>()
@@ -255,7 +249,7 @@ export class Attempts {
   #inline(attempt: Attempt, work: CompiledWork, code: Code): void {
     try {
       const { place } = attempt
-      const input = inputOf(place)
+      const input = place.request
       const value =
         work.kind === "derive"
           ? (code.get(work.code!) as PureFunction)(input)
@@ -275,7 +269,7 @@ export class Attempts {
   /** The whole of an attempt: input, checks, the work itself, the result as JSON. */
   #body(attempt: Attempt, work: CompiledWork, code: Code): Effect.Effect<Result, unknown> {
     const { place } = attempt
-    const raw = inputOf(place)
+    const raw = place.request
     if (work.cache === undefined) return this.#call(attempt, work, code, raw)
     const key = cacheKeyOf(work, place.frame, raw)!
     // a store that cannot answer has nothing to give: the work is done
@@ -417,9 +411,6 @@ export class Attempts {
     return checks
   }
 }
-
-const inputOf = ({ task, frame, isItem }: Place): Json | undefined =>
-  isItem && task!.structure.kind === "map" ? task!.structure.itemInput(frame) : task!.input(frame)
 
 /** A result in a transaction is checked there. */
 const checked = (value: unknown, check: Check | undefined): unknown =>

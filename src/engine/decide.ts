@@ -3,15 +3,17 @@
  * written only if the run is still as it was when somebody looked.
  */
 import * as Effect from "effect/Effect"
+import { undoing, verifying } from "../actors/saga.ts"
 import { AmendmentRefused, StateChanged, type TroupeError } from "../model/errors.ts"
 import type { Json } from "../model/json.ts"
 import { type Cause, type Message, type RunAmended, type RunRolledBack, said } from "../model/messages.ts"
+import type { Ledger } from "../model/saga.ts"
 import { counted } from "./amend.ts"
 import type { Engine } from "./engine.ts"
 import { type Past, type Rehearsal, withMessage } from "./past.ts"
 import { noteOf } from "./progress.ts"
 import type { Recovery } from "./recovery.ts"
-import type { LiveRun } from "./run.ts"
+import type { End, LiveRun } from "./run.ts"
 import { Delivery } from "./writer.ts"
 
 export interface DecisionOptions extends Cause {
@@ -34,11 +36,11 @@ export const retry = (
   task: string | undefined,
   options: DecisionOptions
 ) =>
-  decide({ engine, recovery }, run, options, ({ ends }, at) => {
-    const failures = ends.filter(({ status }) => status !== "cancelled")
+  decide({ engine, recovery }, run, options, ({ ends, ledger }, at) => {
+    const failures = failuresOf(ends, ledger)
     const chosen = failures.filter((end) => task === undefined || end.task === task)
-    if (chosen.length === 0) throw refusal(run, task, failures)
-    return amended(at, [...chosen, ...ends.filter(({ status }) => status === "cancelled")], {}, options)
+    if (chosen.length === 0) throw refusal(run, task, failures, ledger)
+    return amended(at, withStopped(chosen, ends, ledger), {}, options)
   })
 
 /** A failed task, or one that is at work, gets this result. */
@@ -49,18 +51,17 @@ export const skip = (
   value: Json,
   options: DecisionOptions
 ) =>
-  decide({ engine, recovery }, run, options, ({ ends, owed }, at) => {
-    const failures = ends.filter(({ status }) => status === "failed")
+  decide({ engine, recovery }, run, options, ({ ends, owed, ledger }, at) => {
+    const failures = failuresOf(ends, ledger).filter(({ status }) => status === "failed")
     const chosen = failures.filter((end) => end.task === task)
     const place = owed.find(task)
-    if (chosen.length === 0 && place?.task?.work === undefined) throw refusal(run, task, failures)
-    const forget = chosen.length === 0 ? [] : [...chosen, ...ends.filter(({ status }) => status === "cancelled")]
-    return amended(at, forget, { [task]: value }, options)
+    if (chosen.length === 0 && place?.task?.work === undefined) throw refusal(run, task, failures, ledger)
+    return amended(at, chosen.length === 0 ? [] : withStopped(chosen, ends, ledger), { [task]: value }, options)
   })
 
 /** Back to where the run was after message `to`: what came later stays in the history and counts no more. */
 export const rollback = ({ engine, recovery }: Deciding, run: LiveRun, to: number, options: DecisionOptions) =>
-  decide({ engine, recovery }, run, options, (_, at, { history, snapshot }) => {
+  decide({ engine, recovery }, run, options, ({ ledger }, at, { history, snapshot }) => {
     const last = counted(history.messages, snapshot?.seq)
       .filter(({ seq }) => seq <= to)
       .at(-1)
@@ -68,6 +69,11 @@ export const rollback = ({ engine, recovery }: Deciding, run: LiveRun, to: numbe
       throw new AmendmentRefused({
         run: run.id,
         reason: `message ${to} is none that counts; "troupe events ${run.id}" lists them`
+      })
+    if (ledger?.reaches(to) === true)
+      throw new AmendmentRefused({
+        run: run.id,
+        reason: `what it had done by message ${to} has been undone since: start it anew with another id`
       })
     return { type: "run.rolledBack", at, to, ...said(options) } satisfies RunRolledBack
   })
@@ -85,7 +91,27 @@ const amended = (
   ...said(options)
 })
 
-const refusal = (run: LiveRun, task: string | undefined, failures: ReadonlyArray<{ readonly task: string }>) => {
+/** What can be decided about: once a run undoes what it has done, only how that went. */
+const failuresOf = (ends: ReadonlyArray<End>, ledger: Ledger | undefined): ReadonlyArray<End> =>
+  ends.filter(({ status, task }) => status !== "cancelled" && (ledger?.hasBegun !== true || isOfUndo(task)))
+
+/** With a failure goes what was stopped because of it; nothing is because of an undo. */
+const withStopped = (chosen: ReadonlyArray<End>, ends: ReadonlyArray<End>, ledger: Ledger | undefined) =>
+  ledger?.hasBegun === true ? chosen : [...chosen, ...ends.filter(({ status }) => status === "cancelled")]
+
+const isOfUndo = (task: string) => task.endsWith(undoing) || task.endsWith(verifying)
+
+const refusal = (
+  run: LiveRun,
+  task: string | undefined,
+  failures: ReadonlyArray<{ readonly task: string }>,
+  ledger: Ledger | undefined
+) => {
+  if (ledger?.hasBegun === true && failures.length === 0)
+    return new AmendmentRefused({
+      run: run.id,
+      reason: "it undoes what it has done: only an undo that has failed for good can be decided about"
+    })
   const failed = [...new Set(failures.map((one) => `'${one.task}'`))].slice(0, 10).join(", ")
   return new AmendmentRefused({
     run: run.id,

@@ -13,6 +13,7 @@ import { createRoot, type Inspect, isWatched } from "../actors/create.ts"
 import { WorkflowDirector, withDefaults } from "../actors/directors.ts"
 import { registryLogic } from "../actors/registry.ts"
 import { type Command, GatePlace, Place, Room } from "../actors/room.ts"
+import { noteAttempt, undoFailureOf } from "../actors/saga.ts"
 import { type ScopeInput, scopeLogic } from "../actors/scope.ts"
 import { supervisor } from "../actors/supervisor.ts"
 import { compile } from "../machines/compile.ts"
@@ -21,6 +22,7 @@ import type { Balance } from "../model/agents.ts"
 import { Board } from "../model/board.ts"
 import { compileWorkflow } from "../model/compile.ts"
 import {
+  CompensationFailed,
   IdempotencyMismatch,
   JournalDiverged,
   LimitExceeded,
@@ -39,7 +41,7 @@ import { JournalCorrupt, type JournalError } from "../storage/errors.ts"
 import type { Claim, History, JournalService, Snapshot } from "../storage/journal.ts"
 import { counted } from "./amend.ts"
 import { lateOf, messageOf, withinOf } from "./answers.ts"
-import { type Attempt, type AttemptEnd, Attempts, keyOf } from "./attempts.ts"
+import { type Attempt, type AttemptEnd, Attempts } from "./attempts.ts"
 import type { Allow } from "./builtin.ts"
 import { Dormants } from "./dormant.ts"
 import { deliverSaying, isSaying } from "./gates.ts"
@@ -423,6 +425,7 @@ export class Engine {
     const { room } = run
     let tooLate: TroupeError | undefined
     room.now = message.at
+    room.seq = this.#told.seq
     run.updatedAt = message.at
     // it was on its way when the run ended: it stays in the history and changes nothing
     if (run.outcome !== undefined) {
@@ -442,6 +445,7 @@ export class Engine {
       case "attempt.succeeded":
       case "attempt.failed":
       case "attempt.aborted":
+        noteAttempt(place!, message)
         place!.actor?.send(message)
         break
       case "gate.answered":
@@ -488,12 +492,25 @@ export class Engine {
     this.#perform(run)
     if (room.outcome !== undefined && run.outcome === undefined) this.#finish(run, room.outcome)
     else if (run.outcome === undefined) {
+      if (room.knownLedger !== undefined) this.#lookAtUndo(run)
       // what is on its way may be meant for somebody who is not in a snapshot any more
       if (this.#told.seq >= run.snapshotAt && !run.isFolding && run.pending === 0)
         this.snapshots.keep(run, this.#told.seq + 1)
       if (run.timers !== noTimers || room.hasOpenGates) this.mayLeave(run)
     }
     run.calmDown()
+  }
+
+  /** An undo has failed for good: whoever waits for the run is told, and somebody has to decide. */
+  #lookAtUndo(run: LiveRun): void {
+    const failed = undoFailureOf(run.room)
+    if (failed === undefined) run.stuck = undefined
+    else if (run.stuck === undefined) {
+      run.stuck = new CompensationFailed({ run: run.id, ...failed, left: run.room.ledger.left })
+      if (run.isFolding || run.isRehearsal) return
+      this.writer.note(run)
+      run.tellStuck()
+    }
   }
 
   #open(run: LiveRun): void {
@@ -529,7 +546,8 @@ export class Engine {
       owed.take(command, this.#told.at, this.#told.epoch)
     }
     if (run.isFolding) return
-    for (const command of outbox) if (command.type === "attempt.abort") this.#answerAbort(run, command.place)
+    for (const { type, place } of outbox)
+      if (type === "attempt.abort" || type === "attempt.finish") this.#answerAbort(run, place)
   }
 
   #answerAbort(run: LiveRun, { path }: Place): void {
@@ -588,7 +606,7 @@ export class Engine {
     const { owed = new Owed(), ends, parked } = dry
     dry.room.leave()
     this.root.send({ type: "supervisor.stop", id: dry.id })
-    return { run: dry, ends, problem: parked, owed }
+    return { run: dry, ends, problem: parked, owed, ledger: dry.room.knownLedger }
   }
 
   /** The walk with nothing performed, over the messages that count. */
@@ -656,7 +674,7 @@ export class Engine {
     this.#fold(run, history, snapshot)
     for (const [path, attempt] of out) {
       const owed = run.owed?.attempts.get(path)
-      if (owed === undefined || owed.attempt !== attempt.attempt || keyOf(owed.place) !== attempt.key) {
+      if (owed === undefined || owed.attempt !== attempt.attempt || owed.place.key !== attempt.key) {
         run.back(attempt)
         this.attempts.abandon(attempt, aborted)
         continue
@@ -665,7 +683,8 @@ export class Engine {
       run.owed!.attempts.delete(path)
       attempt.place = owed.place
       owed.place.attempt = attempt
-      if (owed.isAborting) this.attempts.abort(attempt, aborted)
+      // what may come to its end does so, here as everywhere
+      if (owed.isAborting && !owed.mayFinish) this.attempts.abort(attempt, aborted)
     }
     this.performOwed(run)
     if (run.outcome === undefined) this.writer.note(run)
@@ -689,6 +708,10 @@ export class Engine {
       case "attempt.abort":
         if (place.attempt !== undefined) this.attempts.abort(place.attempt as Attempt, aborted)
         else this.#answerAbort(run, place)
+        return
+      case "attempt.finish":
+        // one of an earlier life that was not called again is not called for this
+        if (place.attempt === undefined) this.#answerAbort(run, place)
         return
       case "timer.start":
         this.#startTimer(run, place, command.dueAt)

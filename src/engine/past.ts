@@ -2,6 +2,7 @@
 import { GatePlace, type Place } from "../actors/room.ts"
 import type { TroupeError } from "../model/errors.ts"
 import type { Message, Outcome } from "../model/messages.ts"
+import type { Ledger } from "../model/saga.ts"
 import type { History, Snapshot } from "../storage/journal.ts"
 import type { Owed } from "./owed.ts"
 import type { End, LiveRun } from "./run.ts"
@@ -30,6 +31,8 @@ export interface Rehearsal {
   readonly ends: ReadonlyArray<End>
   /** Why it cannot be. */
   readonly problem: TroupeError | undefined
+  /** What it would have to undo. */
+  readonly ledger: Ledger | undefined
   /** What it would be owed at the end. */
   readonly owed: Owed
 }

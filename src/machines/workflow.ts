@@ -30,6 +30,8 @@ export interface WorkflowContext extends WorkflowInput {
   readonly reason: string
   /** Somebody cancelled it, whatever happened before. */
   readonly isCancelled: boolean
+  /** The undo that has failed for good. */
+  readonly undoFailure: { readonly task: string; readonly failure: Failure } | undefined
   readonly outcome: Outcome | undefined
 }
 
@@ -69,6 +71,9 @@ export const workflowMachine = setup({
       failure: ({ context, event }) =>
         context.failure ?? { task: (event as TaskFailed).task, failure: (event as TaskFailed).failure }
     }),
+    noteUndoFailure: assign({
+      undoFailure: ({ event }) => ({ task: (event as TaskFailed).task, failure: (event as TaskFailed).failure })
+    }),
     noteTimeout: assign({ failure: ({ context }) => context.failure ?? { task: "", failure: timedOut } }),
     noteReason: assign({ reason: ({ event }) => (event as Cancel).reason ?? "", isCancelled: true }),
     succeed: assign({
@@ -87,7 +92,14 @@ export const workflowMachine = setup({
   }
 }).createMachine({
   id: "workflow",
-  context: ({ input }) => ({ ...input, failure: undefined, reason: "", isCancelled: false, outcome: undefined }),
+  context: ({ input }) => ({
+    ...input,
+    failure: undefined,
+    reason: "",
+    isCancelled: false,
+    undoFailure: undefined,
+    outcome: undefined
+  }),
   initial: "starting",
   states: {
     starting: {
@@ -172,7 +184,7 @@ export const workflowMachine = setup({
           { guard: "isCancelled", target: "cancelled", actions: "giveUp" },
           { target: "failed", actions: "fail" }
         ],
-        "task.failed": "stuck",
+        "task.failed": { target: "stuck", actions: "noteUndoFailure" },
         cancel: { guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] }
       }
     },

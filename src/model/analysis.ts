@@ -30,7 +30,6 @@ export interface Analysis {
   readonly lookupFor: (special: ReadonlyArray<SpecialRoot>) => Lookup
 }
 
-
 const known = new WeakMap<WorkflowIR, Analysis>()
 
 /** The analysis of a workflow; remembered as long as the workflow lives. */

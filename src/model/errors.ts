@@ -505,6 +505,37 @@ export class RunPoisoned extends TroupeError {
   }
 }
 
+/** What a run has done could not be taken back: it is parked until somebody decides. */
+export class CompensationFailed extends TroupeError {
+  readonly _tag = "CompensationFailed"
+  readonly code = "COMPENSATION_FAILED"
+  readonly run: string
+  /** Path of the undo that failed, like `charge~undo`. */
+  readonly task: string
+  readonly failure: Failure
+  /** Tasks that are still to be undone, in the order in which they will be; the first is the one that failed. */
+  readonly left: ReadonlyArray<string>
+  constructor({
+    run,
+    task,
+    failure,
+    left
+  }: {
+    run: string
+    task: string
+    failure: Failure
+    left: ReadonlyArray<string>
+  }) {
+    super(
+      `run '${run}' could not undo what it has done: '${task}' failed for good (${failure.message}), and ${left.length === 1 ? "nothing else is" : `${left.length - 1} more ${left.length === 2 ? "is" : "are"}`} left to undo after it; mend the cause and let it try again with run.retry('${task}') or "troupe retry ${run} --task ${task}", or take it back by hand and say so with run.skip('${task}', null)`
+    )
+    this.run = run
+    this.task = task
+    this.failure = failure
+    this.left = left
+  }
+}
+
 /** The code of a run is not here: the run is parked, and goes on when it is. */
 export class VersionUnavailable extends TroupeError {
   readonly _tag = "VersionUnavailable"

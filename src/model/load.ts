@@ -118,10 +118,7 @@ export const bindingProblems = (ir: WorkflowIR, code: Code, path = ""): Readonly
     })
   }
   ir.tasks.forEach((task, i) => {
-    need(
-      codeNameOf(task),
-      `/tasks/${i}${"each" in task ? "/each" : ""}/${kindOf(task) === "gate" ? "check" : "task"}`
-    )
+    need(codeNameOf(task), `/tasks/${i}${"each" in task ? "/each" : ""}/${kindOf(task) === "gate" ? "check" : "task"}`)
     const undo = undoOf(task)
     if (undo === undefined) return
     need(undoCodeOf(undo.undo), `/tasks/${i}${undo.under}/task`)

@@ -22,6 +22,8 @@ export interface Effected {
   readonly result: Json | undefined
   /** Whether it was done at all is not known. */
   readonly isUnknown: boolean
+  /** If it was done, nothing is undone any more. */
+  readonly isPivot?: true
 }
 
 export type UndoStatus = "open" | "undone" | "notDone"
@@ -30,8 +32,7 @@ export type UndoStatus = "open" | "undone" | "notDone"
 export class Ledger {
   #effects: Array<Effected> = []
   #status: Array<UndoStatus> = []
-  /** Effects that a pivot made final. */
-  #kept = 0
+  #hasBegun = false
 
   get size(): number {
     return this.#effects.length
@@ -50,9 +51,16 @@ export class Ledger {
       .map(({ task }) => task)
       .reverse()
   }
-  /** Whether anything was taken back that happened up to a message. */
-  hasUndone(seq: number): boolean {
-    return this.#effects.some((effect, i) => effect.seq <= seq && this.#status[i] !== "open")
+  /** Whether it has begun. */
+  get hasBegun(): boolean {
+    return this.#hasBegun
+  }
+  /** Whether anything was taken back, or is about to be, that happened up to a message. */
+  reaches(seq: number): boolean {
+    const next = this.next()
+    return (
+      this.#hasBegun && this.#effects.some((one, i) => one.seq <= seq && (i === next || this.#status[i] !== "open"))
+    )
   }
 
   add(effect: Effected): void {
@@ -62,11 +70,14 @@ export class Ledger {
 
   /** From here on the run goes forward only: what was done until now stays. */
   pass(): void {
-    this.#kept += this.#effects.length
     this.#effects = []
     this.#status = []
   }
 
+  /** The run has ended, and what it did is taken back. */
+  begin(): void {
+    this.#hasBegun = true
+  }
   /** The newest effect that is left, or nothing. */
   next(): number | undefined {
     const at = this.#status.lastIndexOf("open")
@@ -82,21 +93,15 @@ export class Ledger {
   resolve(index: number, result: Json): void {
     this.#effects[index] = { ...this.#effects[index]!, result, isUnknown: false }
   }
-  /** The effect of a task whose outcome is not known. */
-  unknownOf(task: string, key: string): number | undefined {
-    const at = this.#effects.findLastIndex((one) => one.isUnknown && one.task === task && one.key === key)
-    return at === -1 || this.#status[at] !== "open" ? undefined : at
-  }
-
   freeze(): Json {
-    return [this.#effects, this.#status, this.#kept] as unknown as Json
+    return [this.#effects, this.#status, this.#hasBegun] as unknown as Json
   }
   static thaw(frozen: Json): Ledger {
     const ledger = new Ledger()
-    const [effects, status, kept] = frozen as unknown as [Array<Effected>, Array<UndoStatus>, number]
+    const [effects, status, hasBegun] = frozen as unknown as [Array<Effected>, Array<UndoStatus>, boolean]
     ledger.#effects = [...effects]
     ledger.#status = [...status]
-    ledger.#kept = kept
+    ledger.#hasBegun = hasBegun
     return ledger
   }
 }

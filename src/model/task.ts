@@ -213,14 +213,14 @@ export const task = <const N extends string, IS extends AnySchema, OS extends An
   })
 }
 
-const undoDef = (
-  name: string,
-  given: UndoBody<any, any> | UndoOptions<any, any>,
-  { pivot }: TaskOptions
-): UndoDef => {
+const undoDef = (name: string, given: UndoBody<any, any> | UndoOptions<any, any>, { pivot }: TaskOptions): UndoDef => {
   const subject = `undo of task '${name}'`
   if (pivot === true)
-    throw new InvalidOption({ option: subject, value: "undo", allowed: "undo or pivot, not both: a pivot is never undone" })
+    throw new InvalidOption({
+      option: subject,
+      value: "undo",
+      allowed: "undo or pivot, not both: a pivot is never undone"
+    })
   const options: UndoOptions<any, any> = typeof given === "function" ? { run: given } : given
   const { timeout, retry, verify, onUnknown = verify === undefined ? "ask" : "verify" } = options
   const run = "run" in options ? options.run : undefined
