@@ -21,6 +21,7 @@ const machines = {
     machine: taskMachine,
     input: fc.record({
       path: fc.string(),
+      finishes: fc.boolean(),
       retry: fc.record({
         attempts: fc.integer({ min: 1, max: 3 }),
         backoff: fc.constantFrom("fixed", "exponential"),
@@ -69,7 +70,8 @@ const machines = {
     events: [
       ...plain("pause", "resume", "idle", "timer.fired", "unknown"),
       fc.record({ type: fc.constant("task.failed"), task: fc.string(), failure }),
-      fc.record({ type: fc.constant("settled"), value: fc.jsonValue() }),
+      fc.record({ type: fc.constant("settled"), value: fc.jsonValue(), undoes: fc.boolean() }),
+      fc.record({ type: fc.constant("idle"), undoes: fc.boolean() }),
       fc.record({ type: fc.constant("cancel"), reason: fc.string(), force: fc.boolean() })
     ]
   },

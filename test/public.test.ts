@@ -9,6 +9,7 @@ test("names of troupe", async () => {
       "AmendmentRefused",
       "AttemptTimedOut",
       "ChartUnsupported",
+      "CompensationFailed",
       "Deadlock",
       "FragmentRefused",
       "GateClosed",

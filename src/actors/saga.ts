@@ -9,8 +9,7 @@ import type { Structure } from "../model/compile.ts"
 import type { Json } from "../model/json.ts"
 import type { AttemptAborted, AttemptFailed, AttemptSucceeded, Outcome } from "../model/messages.ts"
 import type { Ledger } from "../model/saga.ts"
-import { jsonSchemaCheck } from "../model/schemas.ts"
-import { frameOf, undoTask, verdict, verifyTask } from "../model/undo-task.ts"
+import { askTask, frameOf, undoTask, verifyTask } from "../model/undo-task.ts"
 import { GatePlace, Place, type Room } from "./room.ts"
 import type { Child, Director, Recalled, Scope, ScopeSnapshot } from "./scope.ts"
 
@@ -126,22 +125,13 @@ export class SagaDirector implements Director {
     if (what === undoing) return new Place(scope.room, path, undoTask(undo), frame)
     if (undo.onUnknown === "verify") return new Place(scope.room, path, verifyTask(undo.verify!), frame)
     const asked = Object.freeze({ task, request: request ?? null, key })
-    return new GatePlace(scope.room, path, verifyTask({ kind: "noop" }), frame, askingFor(asked))
+    const ask = askTask(() => asked)
+    return new GatePlace(scope.room, path, ask, frame, ask.structure as GateStructure)
   }
 }
 
 /** Before whatever else is ready. */
 const undoPriority = 100
-
-/** A gate for somebody who knows what came of an attempt: null when it was not done, else its result. */
-const askingFor = (asked: Json): GateStructure => ({
-  kind: "gate",
-  show: () => asked,
-  withinMs: undefined,
-  otherwise: undefined,
-  signal: undefined,
-  checkOut: jsonSchemaCheck(verdict, 'the answer (null: it was not done; {"result": …}: it was)')
-})
 
 /** The undo that has failed for good, while nobody has decided about it. */
 export const undoFailureOf = ({ root }: Room): WorkflowContext["undoFailure"] => {

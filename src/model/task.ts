@@ -69,41 +69,51 @@ export interface Effect<I> {
 /** Takes an effect back: `result` is what the task gave. Called again until it succeeds or its attempts are spent: make it idempotent. */
 export type UndoBody<I, O> = (result: O, context: TaskContext, effect: Effect<I>) => unknown
 
+/** An undo that says nothing more. The keys that it has not are named so that the compiler can tell it from the others. */
+export type UndoAlone<I, O> = UndoBody<I, O> & { readonly [K in keyof UndoByAgent]?: undefined }
+
 /** How a success is taken back when the run fails or is cancelled. */
-export type UndoOptions<I, O> = {
+export type UndoOptions<I, O> = UndoWhenKnown<I, O> | UndoAnyway<I, O> | UndoVerified<I, O> | UndoByAgent
+
+export interface UndoAttempts {
+  /** An attempt that takes longer is aborted and counts as failed; default one hour. */
   readonly timeout?: Duration
   /** Default: five attempts, from 1 s on. */
   readonly retry?: RetryOptions
-} & (
-  | {
-      readonly run: UndoBody<I, O>
-      /** What happens when an attempt was cut off and nobody knows whether it did its work: a gate asks somebody who does. */
-      readonly onUnknown?: "ask"
-      readonly verify?: never
-    }
-  | {
-      readonly run: UndoBody<I, O | undefined>
-      /** It is undone without a result. */
-      readonly onUnknown: "undo"
-      readonly verify?: never
-    }
-  | {
-      readonly run: UndoBody<I, O>
-      readonly onUnknown?: "verify"
-      /** Finds out what came of it: nothing when it was not done, else its result. */
-      readonly verify: (
-        request: I,
-        context: TaskContext,
-        effect: Effect<I>
-      ) => { readonly result: O } | undefined | PromiseLike<{ readonly result: O } | undefined>
-    }
-  | {
-      /** Capabilities of the agent that undoes it; it gets `{ result, request, key, isUnknown }`. */
-      readonly needs: string | ReadonlyArray<string>
-      readonly onUnknown?: "ask" | "undo"
-      readonly verify?: never
-    }
-)
+}
+
+/** Where nobody knows whether an attempt did its work, because it was cut off, a gate asks somebody who does. */
+export interface UndoWhenKnown<I, O> extends UndoAttempts {
+  readonly run: UndoBody<I, O>
+  readonly onUnknown?: "ask"
+  readonly verify?: undefined
+  readonly needs?: undefined
+}
+
+/** Where nobody knows whether an attempt did its work, it is undone without a result. */
+export interface UndoAnyway<I, O> extends UndoAttempts {
+  readonly run: UndoBody<I, O | undefined>
+  readonly onUnknown: "undo"
+  readonly verify?: undefined
+  readonly needs?: undefined
+}
+
+/** Where nobody knows whether an attempt did its work, `verify` finds out: it gives nothing when it was not done, else its result. */
+export interface UndoVerified<I, O> extends UndoAttempts {
+  readonly run: UndoBody<I, O>
+  readonly onUnknown?: "verify"
+  readonly verify: (request: I, context: TaskContext, effect: Effect<I>) => Verdict<O> | PromiseLike<Verdict<O>>
+  readonly needs?: undefined
+}
+export type Verdict<O> = { readonly result: O } | null | undefined
+
+/** An agent with these capabilities undoes it; it gets `{ result, request, key, isUnknown }`. */
+export interface UndoByAgent extends UndoAttempts {
+  readonly run?: undefined
+  readonly needs: string | ReadonlyArray<string>
+  readonly onUnknown?: "ask" | "undo"
+  readonly verify?: undefined
+}
 
 /** The undo of a task as workflows use it. */
 export interface UndoDef {
@@ -157,7 +167,7 @@ export interface TaskBody<IS extends AnySchema, OS extends AnySchema> {
   /** Capabilities of the agent that does the work, all of them. */
   readonly needs?: string | ReadonlyArray<string>
   /** Takes a success back when the run fails or is cancelled: newest first, each until it succeeds. */
-  readonly undo?: UndoBody<InferOutput<IS>, InferOutput<OS>> | UndoOptions<InferOutput<IS>, InferOutput<OS>>
+  readonly undo?: UndoAlone<InferOutput<IS>, InferOutput<OS>> | UndoOptions<InferOutput<IS>, InferOutput<OS>>
 }
 
 /** A task that workflows can use. `I` is what has to be wired to it, `O` what it gives. */
@@ -223,8 +233,8 @@ const undoDef = (name: string, given: UndoBody<any, any> | UndoOptions<any, any>
     })
   const options: UndoOptions<any, any> = typeof given === "function" ? { run: given } : given
   const { timeout, retry, verify, onUnknown = verify === undefined ? "ask" : "verify" } = options
-  const run = "run" in options ? options.run : undefined
-  const needs = "needs" in options ? (typeof options.needs === "string" ? [options.needs] : options.needs) : []
+  const { run, needs: needed = [] } = options
+  const needs = typeof needed === "string" ? [needed] : needed
   if ((run === undefined) === (needs.length === 0))
     throw new InvalidOption({ option: subject, value: needs.join(", "), allowed: "either run or needs" })
   oneOf(onUnknown, ["ask", "undo", "verify"], `onUnknown of ${subject}`)

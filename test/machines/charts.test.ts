@@ -17,26 +17,23 @@ const retry = { attempts: 2, backoff: "fixed", baseMs: 10, capMs: 10, jitter: 0 
 
 describe("@xstate/graph can walk every machine, and every state can be reached", () => {
   const task = { path: "t", retry, finishes: false }
+  const taskEvents = [
+    { type: "start" },
+    { type: "cancel" },
+    { type: "timer.fired", at: 1, task: "t" },
+    { type: "shelve" },
+    { type: "requeue" },
+    { type: "complete", value: 1 },
+    { type: "attempt.aborted", at: 1, task: "t", attempt: 1 },
+    ...[1, 2].flatMap((attempt) => [
+      { type: "attempt.succeeded", at: 1, task: "t", attempt, value: 1 },
+      { type: "attempt.failed", at: 1, task: "t", attempt, failure: failure(true) },
+      { type: "attempt.failed", at: 1, task: "t", attempt, failure: failure(false) }
+    ])
+  ]
   const machines = [
-    [
-      "task",
-      taskMachine,
-      task,
-      [
-        { type: "start" },
-        { type: "cancel" },
-        { type: "timer.fired", at: 1, task: "t" },
-        { type: "shelve" },
-        { type: "requeue" },
-        { type: "complete", value: 1 },
-        { type: "attempt.aborted", at: 1, task: "t", attempt: 1 },
-        ...[1, 2].flatMap((attempt) => [
-          { type: "attempt.succeeded", at: 1, task: "t", attempt, value: 1 },
-          { type: "attempt.failed", at: 1, task: "t", attempt, failure: failure(true) },
-          { type: "attempt.failed", at: 1, task: "t", attempt, failure: failure(false) }
-        ])
-      ]
-    ],
+    ["task", taskMachine, task, taskEvents],
+    ["task with an effect", taskMachine, { ...task, finishes: true }, taskEvents],
     ["sleep", sleepMachine, { dueAt: 5 }, [{ type: "timer.fired" }, { type: "cancel" }]],
     ...[undefined, 1].map(
       (otherwise) =>
@@ -64,6 +61,7 @@ describe("@xstate/graph can walk every machine, and every state can be reached",
         { type: "pause" },
         { type: "resume" },
         { type: "idle" },
+        { type: "idle", undoes: true },
         { type: "timer.fired" },
         { type: "settled", value: 1 },
         { type: "cancel" },
@@ -84,8 +82,13 @@ describe("@xstate/graph can walk every machine, and every state can be reached",
       [{ type: "assigned" }, { type: "released" }, { type: "drain" }, { type: "leave" }]
     ]
   ] as const
-  /** What happens when nobody answers in time is decided when the gate opens. */
-  const without: Record<string, ReadonlyArray<string>> = { gate: ["defaulted"], "gate with a default": ["timedOut"] }
+  /** What is decided once, when it begins: what happens when nobody answers in time, and whether an attempt is cut off. */
+  const without: Record<string, ReadonlyArray<string>> = {
+    gate: ["defaulted"],
+    "gate with a default": ["timedOut"],
+    task: ["finishing"],
+    "task with an effect": ["aborting"]
+  }
   test.each(machines)("%s", (label, machine: any, input, events) => {
     const paths = getShortestPaths(machine, {
       input,
