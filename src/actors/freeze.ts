@@ -185,7 +185,7 @@ export const thaw = (
   room.generation = frozen.generation
   const director = new WorkflowDirector(board)
   if (frozen.ledger !== undefined) room.knownLedger = Ledger.thaw(deepFreeze(frozen.ledger))
-  const isUndoing = frozen.root.state === "undoing" || frozen.root.state === "stuck"
+  const isUndoing = undoStates.has(frozen.root.state)
   spawn(scopeLogic, thawing.scope(frozen.root, place, isUndoing ? new SagaDirector(director, room.ledger) : director))
   const queue = frozen.queue.map(([path, index, priority]): readonly [Admission, number] => {
     const here = thawing.places.get(path)!
@@ -202,6 +202,8 @@ export const thaw = (
   const timers = [...thawing.timers].sort((a, b) => (order.get(a.path) ?? -1) - (order.get(b.path) ?? -1))
   return { attempts: thawing.attempts, timers }
 }
+
+const undoStates: ReadonlySet<string> = new Set(["undoing", "undoPaused", "stuck"])
 
 class Thawing implements Thawed {
   readonly places = new Map<string, Place>()

@@ -10,6 +10,7 @@ import { definition } from "../model/nested.ts"
 import type { Incarnation, Setup } from "./execution.ts"
 import { refuted, type Spot, spotOf } from "./model.ts"
 import type { Plan } from "./plan.ts"
+import { isOfUndo } from "./sagas.ts"
 import type { Call } from "./story.ts"
 
 /** Kills of one attempt without a message in between, after which it must be left alone. */
@@ -203,7 +204,7 @@ export class Audit {
     if (life.isStale) return
     const { task, attempt, delivery, key, agent } = call
     const id = `${task}#${attempt}`
-    if (this.#cancelledIn !== undefined && life.epoch > this.#cancelledIn)
+    if (this.#cancelledIn !== undefined && life.epoch > this.#cancelledIn && !isOfUndo(task))
       this.#broken("G12", `${id} is called in a life that found the run cancelled`)
     if (this.#pausedIn !== undefined && life.epoch > this.#pausedIn)
       this.#broken("G13", `${id} is called in a life that found the run paused`)

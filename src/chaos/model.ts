@@ -266,6 +266,8 @@ export const spotOf = (compiled: CompiledWorkflow, path: string): Spot | undefin
 }
 
 const locate = (root: CompiledWorkflow, path: string): Spot | undefined => {
+  // what is undone has no place in the definition
+  if (path.includes("~")) return undefined
   const found = below(root, "", path, undefined)
   return found.length === 1 ? found[0] : undefined
 }

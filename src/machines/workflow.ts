@@ -9,6 +9,7 @@
  * Where something is to be undone, it is, before the end:
  *
  *     failing, cancelling ─idle─► undoing ─settled─► failed | cancelled
+ *                                 ⇅ undoPaused
  *                                   └─task.failed─► stuck: an undo has failed for good, and somebody has to decide
  */
 import type { Failure } from "../model/errors.ts"
@@ -30,6 +31,8 @@ export interface WorkflowContext extends WorkflowInput {
   readonly reason: string
   /** Somebody cancelled it, whatever happened before. */
   readonly isCancelled: boolean
+  /** Somebody paused it: nothing begins, no undo either. */
+  readonly isPaused: boolean
   /** The undo that has failed for good. */
   readonly undoFailure: { readonly task: string; readonly failure: Failure } | undefined
   readonly outcome: Outcome | undefined
@@ -62,6 +65,9 @@ export const workflowMachine = setup({
     hasFailedAndUndoes: ({ context, event }) =>
       context.failure !== undefined && (event as { undoes?: boolean }).undoes === true,
     undoes: ({ event }) => (event as { undoes?: boolean }).undoes === true,
+    undoesLater: ({ context, event }) => context.isPaused && (event as { undoes?: boolean }).undoes === true,
+    hasFailedAndUndoesLater: ({ context, event }) =>
+      context.isPaused && context.failure !== undefined && (event as { undoes?: boolean }).undoes === true,
     isCancelled: ({ context }) => context.isCancelled,
     isForced: ({ event }) => (event as Cancel).force === true,
     isDue: ({ context }) => context.dueAt !== undefined
@@ -75,7 +81,9 @@ export const workflowMachine = setup({
       undoFailure: ({ event }) => ({ task: (event as TaskFailed).task, failure: (event as TaskFailed).failure })
     }),
     noteTimeout: assign({ failure: ({ context }) => context.failure ?? { task: "", failure: timedOut } }),
-    noteReason: assign({ reason: ({ event }) => (event as Cancel).reason ?? "", isCancelled: true }),
+    noteReason: assign({ reason: ({ event }) => (event as Cancel).reason ?? "", isCancelled: true, isPaused: false }),
+    notePause: assign({ isPaused: true }),
+    noteResume: assign({ isPaused: false }),
     succeed: assign({
       outcome: ({ event }) => ({
         status: "succeeded",
@@ -97,6 +105,7 @@ export const workflowMachine = setup({
     failure: undefined,
     reason: "",
     isCancelled: false,
+    isPaused: false,
     undoFailure: undefined,
     outcome: undefined
   }),
@@ -119,12 +128,13 @@ export const workflowMachine = setup({
           { actions: "noteFailure" }
         ],
         settled: [
+          { guard: "hasFailedAndUndoesLater", target: "undoPaused" },
           { guard: "hasFailedAndUndoes", target: "undoing" },
           { guard: "hasFailed", target: "failed", actions: "fail" },
           { target: "succeeded", actions: "succeed" }
         ],
         "timer.fired": { target: "failing", actions: "noteTimeout" },
-        pause: "paused",
+        pause: { target: "paused", actions: "notePause" },
         cancel: [
           { guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] },
           { target: "cancelling", actions: "noteReason" }
@@ -140,12 +150,13 @@ export const workflowMachine = setup({
           { actions: "noteFailure" }
         ],
         settled: [
+          { guard: "hasFailedAndUndoesLater", target: "undoPaused" },
           { guard: "hasFailedAndUndoes", target: "undoing" },
           { guard: "hasFailed", target: "failed", actions: "fail" },
           { target: "succeeded", actions: "succeed" }
         ],
         "timer.fired": { target: "failing", actions: "noteTimeout" },
-        resume: "running",
+        resume: { target: "running", actions: "noteResume" },
         cancel: [
           { guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] },
           { target: "cancelling", actions: "noteReason" }
@@ -156,7 +167,10 @@ export const workflowMachine = setup({
       tags: "draining",
       entry: "tasks.cancel",
       on: {
+        pause: { actions: "notePause" },
+        resume: { actions: "noteResume" },
         idle: [
+          { guard: "undoesLater", target: "undoPaused" },
           { guard: "undoes", target: "undoing" },
           { target: "failed", actions: "fail" }
         ],
@@ -170,7 +184,10 @@ export const workflowMachine = setup({
       tags: "draining",
       entry: "tasks.cancel",
       on: {
+        pause: { actions: "notePause" },
+        resume: { actions: "noteResume" },
         idle: [
+          { guard: "undoesLater", target: "undoPaused" },
           { guard: "undoes", target: "undoing" },
           { target: "cancelled", actions: "giveUp" }
         ],
@@ -185,6 +202,21 @@ export const workflowMachine = setup({
           { target: "failed", actions: "fail" }
         ],
         "task.failed": { target: "stuck", actions: "noteUndoFailure" },
+        pause: { target: "undoPaused", actions: "notePause" },
+        cancel: { guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] }
+      }
+    },
+    undoPaused: {
+      tags: "undoing",
+      entry: "slots.hold",
+      exit: "slots.open",
+      on: {
+        settled: [
+          { guard: "isCancelled", target: "cancelled", actions: "giveUp" },
+          { target: "failed", actions: "fail" }
+        ],
+        "task.failed": { target: "stuck", actions: "noteUndoFailure" },
+        resume: { target: "undoing", actions: "noteResume" },
         cancel: { guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] }
       }
     },
