@@ -118,6 +118,7 @@ export class Audit {
         break
       case "run.cancelled":
         this.#cancelledIn ??= epoch
+        this.#pausedIn = undefined
     }
   }
 

@@ -45,11 +45,11 @@ export const undoneWrongly = (
   outcome: Outcome
 ): string | undefined => {
   if (!undoes(workflow)) return undefined
+  // whoever takes the end by force, or decides about the past, takes on what was done
+  if (messages.some((message) => isDecision(message))) return undefined
   const undone = keysUndone(calls)
   if (outcome.status === "succeeded")
     return undone.length === 0 ? undefined : `the run succeeded, and the effect under ${undone[0]} was undone`
-  // whoever takes the end by force, or decides about the past, takes on what was done
-  if (messages.some((message) => isDecision(message))) return undefined
   const known = knownEffects(workflow, messages)
   // somebody may have done it by hand
   const byHand = new Set(messages.flatMap((message) => (message.type === "run.amended" ? givenTo(message) : [])))

@@ -83,6 +83,10 @@ export class Watch {
       case "run.rolledBack":
         this.decided()
         break
+      case "run.cancelled":
+        // what is undone then is not held up
+        this.#isPaused = false
+        break
       case "run.resumed":
         // it may have been on its way for long
         this.resuming()
