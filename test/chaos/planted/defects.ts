@@ -5,6 +5,7 @@
  */
 import type { Family } from "troupe/chaos"
 import type { scenes } from "./flows.ts"
+import { sagaDefects } from "./saga-defects.ts"
 
 export interface Edit {
   /** Below `src`. */
@@ -93,8 +94,8 @@ export const defects: ReadonlyArray<Defect> = [
     edits: [
       {
         file: "engine/attempts.ts",
-        find: "return keyOf(this.place)",
-        put: "return `${keyOf(this.place)}#${this.attempt}`"
+        find: "return this.place.key",
+        put: "return `${this.place.key}#${this.attempt}`"
       }
     ]
   },
@@ -789,5 +790,6 @@ export const defects: ReadonlyArray<Defect> = [
     breaks: "G04",
     scene: "crew",
     edits: [{ file: "engine/router.ts", find: "      if (letter.isGone) continue\n", put: "" }]
-  }
+  },
+  ...sagaDefects
 ]
