@@ -98,7 +98,7 @@ export const whyTrips = (
   { calls, failures, slow }: Seen
 ): TripReason | undefined => {
   if (rule.failures !== null && inARow >= rule.failures) return "failures"
-  // a division, because 0.1 × 30 is more than 3
+  // a division, because 0.07 × 100 is more than 7
   if (calls < rule.minimum || calls === 0) return undefined
   if (rule.failureRate !== null && failures / calls >= rule.failureRate) return "failureRate"
   return rule.slowRate !== null && slow / calls >= rule.slowRate ? "slowRate" : undefined

@@ -189,6 +189,14 @@ describe("Circuit breaker", () => {
       await succeed()
       expect(breaker.state).toBe("open")
     })
+    test("seven failures of a hundred calls are 0.07: shares are exact", async () => {
+      const { breaker, fail, succeed } = world({ failureRate: 0.07, minimum: 100 })
+      await fail(7)
+      await succeed(92)
+      expect(breaker.state).toBe("closed")
+      await succeed()
+      expect(breaker.state).toBe("open")
+    })
     test("the oldest call makes place for the newest", async () => {
       const { breaker, fail, succeed } = world({ failureRate: 0.5, window: { calls: 4 } })
       for (let i = 0; i < 20; i++) {
@@ -634,8 +642,11 @@ describe("Circuit breaker", () => {
       expect(await breaker.execute(async () => Promise.reject(new Down()))).toBe("second best")
     })
     test("it does not answer for an error that counts as nothing", async () => {
-      const { fail } = world({ ignore: ["NotFound"], fallback: () => "instead" })
-      await fail(1, new NotFound())
+      const { breaker, fail } = world({ ignore: ["NotFound"], fallback: () => "instead" })
+      const error = new NotFound()
+      await fail(1, error)
+      const { signal } = new AbortController()
+      expect(await breaker.execute(() => Promise.reject(error), { signal }).catch((seen) => seen)).toBe(error)
     })
   })
 
