@@ -607,8 +607,9 @@ export class CircuitOpen extends TroupeError {
   readonly state: "open" | "halfOpen" | "forcedOpen"
   /** When it lets a trial through, in milliseconds since 1970; null when that depends on an answer or on somebody. */
   readonly retryAt: number | null
-  constructor({ breaker, state, retryAt }: { breaker: string; state: CircuitOpen["state"]; retryAt: number | null }) {
-    super(`circuit breaker '${breaker}' ${refusalOf[state](retryAt)}`)
+  /** `cause`: the last failure that counted, where it is known. */
+  constructor({ breaker, state, retryAt, cause }: Pick<CircuitOpen, "breaker" | "state" | "retryAt" | "cause">) {
+    super(`circuit breaker '${breaker}' ${refusalOf[state](retryAt)}`, cause === undefined ? undefined : { cause })
     this.breaker = breaker
     this.state = state
     this.retryAt = retryAt

@@ -123,6 +123,8 @@ export class Breaker<F = never> {
   /** What ends ordinary calls of this period, made once: a healthy call makes no closure. Undefined where a call needs its own. */
   #ends: { readonly ok: (value: any) => any; readonly bad: (error: unknown) => any } | undefined
   #known: BreakerStatus
+  /** The last error that counted, for those who are refused because of it. */
+  #cause: unknown
 
   constructor(settings: BreakerSettings<F>) {
     const {
@@ -262,7 +264,12 @@ export class Breaker<F = never> {
       this.#totals.refused++
       tell("refused", false)
       const { retryAt } = this.#desk.facts
-      const error = new CircuitOpen({ breaker: this.name, state: this.state as CircuitOpen["state"], retryAt })
+      const error = new CircuitOpen({
+        breaker: this.name,
+        state: this.state as CircuitOpen["state"],
+        retryAt,
+        cause: this.#cause
+      })
       return this.#fallBack(error, fallback)
     }
     const ok = (value: T): T => {
@@ -325,7 +332,9 @@ export class Breaker<F = never> {
     if (signal?.aborted && (signal.reason as { name?: unknown } | undefined)?.name !== "TimeoutError") return "ignored"
     if (this.#hasLists && !countsAsFailure(this.#desk.rule, namesOf(error))) return "ignored"
     const { isFailure } = this.#settings
-    return isFailure === undefined || this.#ask(isFailure, error) ? "failed" : "ignored"
+    if (isFailure !== undefined && !this.#ask(isFailure, error)) return "ignored"
+    this.#cause = error
+    return "failed"
   }
 
   #isFailureResult(value: unknown): boolean {
@@ -368,6 +377,8 @@ export class Breaker<F = never> {
     const { facts, status } = this.#desk
     const from = this.#known
     this.#known = status
+    // nobody is refused because of it any more, and it may hold much
+    if (status === "closed" || status === "forcedClosed") this.#cause = undefined
     const { why, since, retryAt } = facts
     this.#tell(this.#onTransition, { breaker: this.name, from, to: status, why, at: since, retryAt })
   }

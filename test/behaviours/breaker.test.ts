@@ -8,7 +8,7 @@ import {
   type CallReport
 } from "troupe/machines"
 import { describe, expect, test } from "vitest"
-import { CircuitOpen } from "../../src/index.ts"
+import { CircuitOpen, limits } from "../../src/index.ts"
 
 class Down extends Error {}
 class NotFound extends Error {
@@ -307,6 +307,14 @@ describe("Circuit breaker", () => {
       )
       expect(breaker.metrics().totals).toMatchObject({ calls: 102, failed: 2, refused: 100 })
     })
+    test("a refusal carries the last failure as its cause, for those who look into it", async () => {
+      const { fail, refused } = world({ failures: 2, ignore: ["NotFound"] })
+      const last = new Down("the last one")
+      await fail(1, new Down("the first one"))
+      await fail(1, new NotFound())
+      await fail(1, last)
+      expect((await refused()).cause).toBe(last)
+    })
     test("it stays open until its time is over, and opens once only", async () => {
       const { refused, tick, changes } = await open()
       tick(9_999)
@@ -319,6 +327,16 @@ describe("Circuit breaker", () => {
       expect(breaker.state).toBe("open")
       await succeed()
       expect(changes.map(({ to }) => to)).toEqual(["open", "halfOpen", "closed"])
+    })
+    test("without a clock of its own it goes by the time of day", async () => {
+      const one = breaker({ failures: 1, reset: "30ms" })
+      const since = Date.now()
+      await one.execute(() => Promise.reject(new Down())).catch(() => {})
+      const { retryAt } = await one.execute(() => "no").catch((error) => error)
+      expect(retryAt - since).toBeGreaterThanOrEqual(25)
+      expect(retryAt - Date.now()).toBeLessThanOrEqual(35)
+      await new Promise((resolve) => setTimeout(resolve, 40))
+      expect(await one.execute(() => "fine")).toBe("fine")
     })
     test("a clock that is set back keeps it open for twice its time at most", async () => {
       const { refused, tick, succeed } = await open()
@@ -631,10 +649,15 @@ describe("Circuit breaker", () => {
         expect(await breaker.execute(async () => Promise.reject(new Down())).catch((error) => error)).toBe("nope")
       }
     })
-    test("a call may bring its own", async () => {
-      const { breaker } = world({ fallback: () => "general" })
+    test("a call may bring its own, and the type of the answer says what may come", async () => {
+      const plain: number = await breaker().execute(async () => 1, { signal: new AbortController().signal })
+      const either: number | string = await breaker({ fallback: () => "x" }).execute(async () => 1)
+      const own: number | boolean = await breaker().execute(async () => 1, { fallback: () => true })
+      expect([plain, either, own]).toEqual([1, 1, 1])
+      const { breaker: general } = world({ fallback: () => "general" })
       const down = async () => Promise.reject(new Down())
-      expect(await breaker.execute(down, { fallback: () => "special" })).toBe("special")
+      expect(await general.execute(down, { fallback: () => "special" })).toBe("special")
+      expect(await general.execute(down)).toBe("general")
     })
     test("it may be another breaker", async () => {
       const second = world({ failures: 1 })
@@ -948,6 +971,15 @@ describe("Circuit breaker", () => {
       [{ resetMs: 5 }, /^the setting 'resetMs' of breaker 'bank' .*reset/],
       [{ name: "../etc" }, /breaker id/]
     ]
+    test("as much as a limit allows is taken", () => {
+      for (const settings of [
+        { failures: limits.breakerCalls, successes: limits.breakerCalls, trials: limits.breakerTrials, factor: 1_000 },
+        { failureRate: 1, window: { calls: limits.breakerWindow }, minimum: limits.breakerWindow },
+        { failureRate: 1, window: { time: limits.durationMs }, minimum: limits.breakerCalls },
+        { slowRate: 1, slow: 0, reset: limits.durationMs, cap: limits.durationMs, trialWait: 1 }
+      ])
+        expect(breaker(settings).state).toBe("closed")
+    })
     test("an impossible policy is refused when the breaker is made, with the setting and what is allowed", () => {
       for (const [settings, says] of refusals)
         expect(() => breaker({ name: "bank", ...settings } as never), JSON.stringify(settings)).toThrow(says)
