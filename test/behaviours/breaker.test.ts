@@ -622,6 +622,7 @@ describe("Circuit breaker", () => {
       const before = calls()
       const reason = await breaker.execute(() => "no", { signal: AbortSignal.abort("enough") }).catch((error) => error)
       expect([reason, calls(), breaker.state]).toEqual(["enough", before, "open"])
+      expect(breaker.metrics().totals.calls).toBe(2)
       await succeed()
     })
   })
@@ -859,6 +860,22 @@ describe("Circuit breaker", () => {
       expect(seen).toContain("@xstate.microstep call.failed")
       expect(seen).toContain("@xstate.action breaker.changed")
       expect(breaker.actor.getSnapshot()).toMatchObject({ value: "open", status: "active" })
+    })
+    test("an observer that calls the breaker in the middle of a change is refused, and takes no place of a trial", async () => {
+      const answers: Array<Promise<unknown>> = []
+      const made = await halfOpen({
+        trials: 2,
+        inspect: (event: any) => {
+          if (event.type === "@xstate.microstep" && event.event.type === "call.asked" && answers.length === 0)
+            answers.push(made.breaker.execute(() => "no").catch((error) => error._tag))
+        }
+      })
+      const trial = made.out()
+      expect(made.breaker.metrics().trialsOut).toBe(1)
+      const second = made.out()
+      await made.refused()
+      await Promise.all([trial(), second()])
+      expect([await answers[0], made.breaker.state]).toEqual(["CircuitOpen", "closed"])
     })
     test("an observer that throws harms nobody", async () => {
       const told: Array<unknown> = []
