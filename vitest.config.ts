@@ -9,7 +9,8 @@ export default defineConfig({
       { find: /^troupe$/, replacement: source("index.ts") },
       { find: /^troupe\/chaos\/vitest$/, replacement: source("chaos/vitest.ts") },
       { find: /^troupe\/effect$/, replacement: source("effect.ts") },
-      { find: /^troupe\/(machines|actors|storage|chaos)$/, replacement: source("$1/index.ts") }
+      { find: /^troupe\/machines$/, replacement: source("machines.ts") },
+      { find: /^troupe\/(actors|storage|chaos)$/, replacement: source("$1/index.ts") }
     ]
   },
   test: {

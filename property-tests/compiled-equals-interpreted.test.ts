@@ -3,6 +3,7 @@ import { describe, expect } from "vitest"
 import { initialTransition, transition } from "xstate"
 import {
   agentMachine,
+  breakerMachine,
   compile,
   gateMachine,
   orchestratorMachine,
@@ -10,11 +11,23 @@ import {
   taskMachine,
   workflowMachine
 } from "../src/machines/index.ts"
+import { breakerRule } from "../src/model/breaker.ts"
 
 const failure = fc.record({ tag: fc.constant("E"), message: fc.string(), retryable: fc.boolean() })
 const at = fc.nat(1_000)
 const attempt = fc.integer({ min: 1, max: 3 })
 const plain = (...types: ReadonlyArray<string>) => types.map((type) => fc.constant({ type }))
+
+const period = fc.integer({ min: 1, max: 4 })
+const ended = (type: string) =>
+  fc.record({
+    type: fc.constant(type),
+    at,
+    period,
+    trial: fc.nat(3),
+    slow: fc.boolean(),
+    seen: fc.record({ calls: fc.nat(6), failures: fc.nat(6), slow: fc.nat(6) })
+  })
 
 const machines = {
   task: {
@@ -84,6 +97,31 @@ const machines = {
     machine: agentMachine,
     input: fc.record({ agent: fc.string(), capacity: fc.integer({ min: 1, max: 3 }) }),
     events: plain("assigned", "released", "drain", "leave")
+  },
+  breaker: {
+    machine: breakerMachine,
+    input: fc.record({
+      rule: fc
+        .record({
+          failures: fc.integer({ min: 1, max: 3 }),
+          failureRate: fc.constantFrom(0.5, 1),
+          slowRate: fc.constantFrom(0.5, 1),
+          minimum: fc.integer({ min: 1, max: 5 }),
+          resetMs: fc.integer({ min: 1, max: 300 }),
+          successes: fc.integer({ min: 1, max: 2 }),
+          trials: fc.integer({ min: 1, max: 2 }),
+          trialWaitMs: fc.integer({ min: 1, max: 500 })
+        })
+        .map((policy) => breakerRule({ ...policy, slowMs: 1 })),
+      at
+    }),
+    events: [
+      // asked more often than the rest, so that trials are out when something happens
+      ...[1, 2, 3].map(() => fc.record({ type: fc.constant("call.asked"), at })),
+      ...["call.succeeded", "call.failed", "call.failed", "call.ignored"].map(ended),
+      ...["force.open", "force.close", "reset"].map((type) => fc.record({ type: fc.constant(type), at })),
+      fc.record({ type: fc.constant("release"), at, period })
+    ]
   }
 }
 

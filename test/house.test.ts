@@ -26,9 +26,10 @@ const arrows: Record<string, ReadonlyArray<string>> = {
   actors: ["actors", "machines", "model"],
   storage: ["storage", "model"],
   engine: ["engine", "actors", "machines", "storage", "model"],
+  resilience: ["resilience", "actors", "machines", "model"],
   chaos: ["chaos", "engine", "storage", "model"],
   cli: ["cli", "chaos", "engine", "storage", "model"],
-  "(top)": ["engine", "actors", "machines", "storage", "model"]
+  "(top)": ["engine", "resilience", "actors", "machines", "storage", "model"]
 }
 
 describe("the house", () => {

@@ -9,6 +9,7 @@ test("names of troupe", async () => {
       "AmendmentRefused",
       "AttemptTimedOut",
       "ChartUnsupported",
+      "CircuitOpen",
       "CompensationFailed",
       "Deadlock",
       "FragmentRefused",
@@ -88,14 +89,21 @@ test("names of troupe/effect", async () => {
   `)
 })
 test("names of troupe/machines", async () => {
-  expect(await names(import("../src/machines/index.ts"))).toMatchInlineSnapshot(`
+  expect(await names(import("../src/machines.ts"))).toMatchInlineSnapshot(`
     [
+      "Breaker",
+      "BreakerDesk",
       "ChartSnapshot",
       "agentMachine",
+      "breaker",
+      "breakerMachine",
+      "breakerPolicy",
+      "breakerRule",
       "command",
       "compile",
       "gateMachine",
       "orchestratorMachine",
+      "plainLife",
       "sleepMachine",
       "taskMachine",
       "workflowMachine",

@@ -1,5 +1,23 @@
 /** The statecharts, each of which opens in any XState tool, and the compiler that makes tables of them. */
 export { type AgentContext, type AgentEvent, agentMachine } from "./agent.ts"
+export {
+  type BreakerContext,
+  type BreakerEvent,
+  type BreakerFacts,
+  type BreakerInput,
+  type BreakerReason,
+  type BreakerStatus,
+  breakerMachine
+} from "./breaker.ts"
+export {
+  BreakerDesk,
+  type BreakerLife,
+  type BreakerState,
+  type CallEnd,
+  type MakeLife,
+  type Permit,
+  plainLife
+} from "./breaker-desk.ts"
 export { type Chart, ChartSnapshot, compile, type Emit } from "./compile.ts"
 export { type GateContext, type GateEvent, type GateInput, gateMachine } from "./gate.ts"
 export { command } from "./machine.ts"

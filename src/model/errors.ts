@@ -630,6 +630,34 @@ export class StatementRefused extends TroupeError {
   }
 }
 
+/** A circuit breaker let a call not through, to spare what has failed too often. Nothing was called. */
+export class CircuitOpen extends TroupeError {
+  readonly _tag = "CircuitOpen"
+  readonly code = "CIRCUIT_OPEN"
+  readonly breaker: string
+  readonly state: "open" | "halfOpen" | "forcedOpen"
+  /** When it lets a trial through, in milliseconds since 1970; null when that depends on an answer or on somebody. */
+  readonly retryAt: number | null
+  /** `cause`: the last failure that counted, where it is known. */
+  constructor({ breaker, state, retryAt, cause }: Pick<CircuitOpen, "breaker" | "state" | "retryAt" | "cause">) {
+    super(`circuit breaker '${breaker}' ${refusalOf[state](retryAt)}`, cause === undefined ? undefined : { cause })
+    this.breaker = breaker
+    this.state = state
+    this.retryAt = retryAt
+  }
+}
+
+const refusalOf: Record<CircuitOpen["state"], (retryAt: number | null) => string> = {
+  open: (retryAt) =>
+    `is open${retryAt === null ? "" : ` until ${isoOf(retryAt)}`}: what it guards has failed too often; call again after that, or give a fallback`,
+  halfOpen: () =>
+    "is trying whether it works again, and has no place for another trial: call again in a moment, or give a fallback",
+  forcedOpen: () => "is kept open by hand: release it, or give a fallback"
+}
+
+/** Years beyond those of a Date are no reason to fail. */
+const isoOf = (at: number) => (Math.abs(at) <= 8.64e15 ? new Date(at).toISOString() : `${at} ms`)
+
 /** A statechart uses a feature that compiled charts do not have. */
 export class ChartUnsupported extends TroupeError {
   readonly _tag = "ChartUnsupported"

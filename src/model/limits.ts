@@ -24,6 +24,12 @@ export const limits = {
   attempts: 10_000,
   /** Signals and early answers of one run that wait for their gate. */
   signals: 1_000,
+  /** Failures in a row, or successful trials, that a breaker may count to; and the calls that it may wait for before rates count. */
+  breakerCalls: 1_000_000,
+  /** Calls that the window of a breaker remembers one by one. */
+  breakerWindow: 100_000,
+  /** Trial calls of a breaker at once. */
+  breakerTrials: 1_000,
   /** Longest wait, in milliseconds: ten years and a bit. */
   durationMs: 3_660 * 24 * 3_600_000
 } as const

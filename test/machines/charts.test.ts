@@ -3,6 +3,7 @@ import { initialTransition, setup, transition } from "xstate"
 import { getShortestPaths } from "xstate/graph"
 import {
   agentMachine,
+  breakerMachine,
   compile,
   gateMachine,
   orchestratorMachine,
@@ -11,6 +12,7 @@ import {
   workflowMachine
 } from "../../src/machines/index.ts"
 import { assign, command } from "../../src/machines/machine.ts"
+import { breakerRule, nothingSeen } from "../../src/model/breaker.ts"
 
 const failure = (retryable: boolean) => ({ tag: "E", message: "m", retryable })
 const retry = { attempts: 2, backoff: "fixed", baseMs: 10, capMs: 10, jitter: 0 } as const
@@ -80,6 +82,21 @@ describe("@xstate/graph can walk every machine, and every state can be reached",
       agentMachine,
       { agent: "a", capacity: 2 },
       [{ type: "assigned" }, { type: "released" }, { type: "drain" }, { type: "leave" }]
+    ],
+    [
+      "breaker",
+      breakerMachine,
+      { rule: breakerRule({ failures: 2, successes: 2, resetMs: 1 }), at: 0 },
+      [
+        { type: "call.asked", at: 9 },
+        ...["call.failed", "call.succeeded", "call.ignored"].flatMap((type) =>
+          [1, 2, 3].map((period) => ({ type, at: 5, period, trial: 1, slow: false, seen: nothingSeen }))
+        ),
+        { type: "force.open", at: 5 },
+        { type: "force.close", at: 5 },
+        { type: "release", at: 5, period: 2 },
+        { type: "reset", at: 5 }
+      ]
     ]
   ] as const
   /** What is decided once, when it begins: what happens when nobody answers in time, and whether an attempt is cut off. */
@@ -106,7 +123,18 @@ describe("@xstate/graph can walk every machine, and every state can be reached",
   })
   const bounded = (context: any) => ({
     ...context,
-    ...(typeof context?.runs === "number" ? { runs: Math.min(context.runs, 2) } : {})
+    ...(typeof context?.runs === "number" ? { runs: Math.min(context.runs, 2) } : {}),
+    // a breaker counts its periods and trials for ever
+    ...(typeof context?.period === "number"
+      ? {
+          period: Math.min(context.period, 4),
+          opened: Math.min(context.opened, 2),
+          holds: Math.min(context.holds, 2),
+          trial: 0,
+          trials: context.trials.length,
+          retryAt: 0
+        }
+      : {})
   })
 })
 
