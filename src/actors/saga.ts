@@ -8,14 +8,10 @@ import type { WorkflowContext } from "../machines/workflow.ts"
 import type { Structure } from "../model/compile.ts"
 import type { Json } from "../model/json.ts"
 import type { AttemptAborted, AttemptFailed, AttemptSucceeded, Outcome } from "../model/messages.ts"
-import type { Ledger } from "../model/saga.ts"
+import { type Ledger, undoing, verifying } from "../model/saga.ts"
 import { askTask, frameOf, undoTask, verifyTask } from "../model/undo-task.ts"
 import { GatePlace, Place, type Room } from "./room.ts"
 import type { Child, Director, Recalled, Scope, ScopeSnapshot } from "./scope.ts"
-
-/** Not possible in ids: these are places of the engine's own. */
-export const undoing = "~undo"
-export const verifying = "~verify"
 
 /** What an attempt that ended like this leaves behind: its body may have gone on, unheard. */
 const cutOff: ReadonlySet<string> = new Set(["AttemptTimedOut"])

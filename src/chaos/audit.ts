@@ -7,10 +7,10 @@ import { type CompiledTask, type CompiledWorkflow, compileWorkflow } from "../mo
 import type { Frame } from "../model/mapping.ts"
 import type { AttemptFailed, Message, Outcome } from "../model/messages.ts"
 import { definition } from "../model/nested.ts"
+import { isOfUndo } from "../model/saga.ts"
 import type { Incarnation, Setup } from "./execution.ts"
 import { refuted, type Spot, spotOf } from "./model.ts"
 import type { Plan } from "./plan.ts"
-import { isOfUndo } from "./sagas.ts"
 import type { Call } from "./story.ts"
 
 /** Kills of one attempt without a message in between, after which it must be left alone. */

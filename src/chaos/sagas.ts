@@ -2,17 +2,14 @@
  * What was undone, held against what was done: worked out from the bodies that came to their end and from the messages, never from
  * what the engine believes (G14).
  */
-import { undoing, verifying } from "../actors/saga.ts"
 import { compileWorkflow } from "../model/compile.ts"
 import type { Json } from "../model/json.ts"
 import type { Message, Outcome, RunAmended } from "../model/messages.ts"
 import { definition } from "../model/nested.ts"
+import { isOfUndo, undoing } from "../model/saga.ts"
 import type { Workflow } from "../model/workflow.ts"
 import { counting, spotOf } from "./model.ts"
 import type { Call } from "./story.ts"
-
-/** Whether a path is one of the engine's own, where something is taken back. */
-export const isOfUndo = (task: string): boolean => task.endsWith(undoing) || task.endsWith(verifying)
 
 /** Whether anything in a workflow can be undone. */
 export const undoes = (workflow: Workflow): boolean => {

@@ -3,11 +3,10 @@
  * written only if the run is still as it was when somebody looked.
  */
 import * as Effect from "effect/Effect"
-import { undoing, verifying } from "../actors/saga.ts"
 import { AmendmentRefused, StateChanged, type TroupeError } from "../model/errors.ts"
 import type { Json } from "../model/json.ts"
 import { type Cause, type Message, type RunAmended, type RunRolledBack, said } from "../model/messages.ts"
-import type { Ledger } from "../model/saga.ts"
+import { isOfUndo, type Ledger } from "../model/saga.ts"
 import { counted } from "./amend.ts"
 import type { Engine } from "./engine.ts"
 import { type Past, type Rehearsal, withMessage } from "./past.ts"
@@ -98,8 +97,6 @@ const failuresOf = (ends: ReadonlyArray<End>, ledger: Ledger | undefined): Reado
 /** With a failure goes what was stopped because of it; nothing is because of an undo. */
 const withStopped = (chosen: ReadonlyArray<End>, ends: ReadonlyArray<End>, ledger: Ledger | undefined) =>
   ledger?.hasBegun === true ? chosen : [...chosen, ...ends.filter(({ status }) => status === "cancelled")]
-
-const isOfUndo = (task: string) => task.endsWith(undoing) || task.endsWith(verifying)
 
 const refusal = (
   run: LiveRun,

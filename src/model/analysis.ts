@@ -7,7 +7,7 @@ import { cycleText, type DependencyGraph, dependencyGraph, findCycle } from "./d
 import type { Problem, ProblemCode } from "./errors.ts"
 import { gateProblems, notAwaited } from "./gates.ts"
 import { isId, segments, suggest } from "./ids.ts"
-import type { Each, Mapping, Reference, TaskIR, WorkflowIR } from "./ir.ts"
+import type { Each, Reference, TaskIR, WorkflowIR } from "./ir.ts"
 import {
   type DataPart,
   escapePointer,
@@ -21,6 +21,7 @@ import {
 import { requirementProblems } from "./resources.ts"
 import { jsonSchemaProblems } from "./schemas.ts"
 import { undoProblems } from "./undo.ts"
+import { workSettings } from "./work-settings.ts"
 
 export interface Analysis {
   readonly ir: WorkflowIR
@@ -293,17 +294,6 @@ const readEach = (each: Each, look: Look): void => {
   if ("cache" in each) scan(each.cache?.key, look(["item", "index"], "/each/cache/key"))
   if ("kind" in each && (each.kind === "shell" || each.kind === "http"))
     scan(workSettings(each), look(["item", "index"], "/each"))
-}
-
-/** The settings of a built-in kind that may contain references. */
-export const workSettings = (work: object): Mapping => {
-  const { argv, url, headers, body } = work as Record<string, Mapping>
-  return {
-    ...(argv === undefined ? {} : { argv }),
-    ...(url === undefined ? {} : { url }),
-    ...(headers === undefined ? {} : { headers }),
-    ...(body === undefined ? {} : { body })
-  }
 }
 
 const readReference = (

@@ -2,7 +2,7 @@
  * A workflow made ready to run: names become numbers, mappings and conditions become functions. Done once per definition and
  * remembered; a run then only keeps what changes (`board.ts`).
  */
-import { analyse, needsOf, workSettings } from "./analysis.ts"
+import { analyse, needsOf } from "./analysis.ts"
 import { type Retry, retryOf } from "./backoff.ts"
 import { type Test, test } from "./condition.ts"
 import { type DependencyGraph, indegrees } from "./dependencies.ts"
@@ -25,6 +25,7 @@ import { codeNameOf } from "./load.ts"
 import { type Missing, type Resolver, resolver } from "./mapping.ts"
 import { type Definition, nestedOf, resolveNested } from "./nested.ts"
 import { type Check, jsonSchemaCheck } from "./schemas.ts"
+import { workSettings } from "./work-settings.ts"
 
 export interface CompiledWorkflow {
   readonly definition: Definition

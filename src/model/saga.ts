@@ -7,6 +7,13 @@
 import type { Undo } from "./ir.ts"
 import type { Json } from "./json.ts"
 
+/** What is added to the path of a task where its effect is taken back, or asked about. `~` is not possible in ids. */
+export const undoing = "~undo"
+export const verifying = "~verify"
+
+/** Whether a path is one of these. */
+export const isOfUndo = (path: string): boolean => path.endsWith(undoing) || path.endsWith(verifying)
+
 /** One effect that can be taken back. */
 export interface Effected {
   /** Path of the task. */

@@ -2,11 +2,11 @@
  * What can be wrong with an undo before anything runs. It reads nothing but the effect that it takes back: what the task was given
  * and gave, and under which key.
  */
-import { workSettings } from "./analysis.ts"
 import type { Problem } from "./errors.ts"
 import { segments } from "./ids.ts"
 import type { Each, TaskIR, Undo, UndoWork, Work, WorkflowIR } from "./ir.ts"
 import { type SpecialRoot, scan } from "./mapping.ts"
+import { workSettings } from "./work-settings.ts"
 
 /** What an undo may read. */
 export const undoRoots = ["result", "request", "key", "isUnknown"] as const satisfies ReadonlyArray<SpecialRoot>
