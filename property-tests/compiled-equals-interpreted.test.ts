@@ -81,7 +81,7 @@ const machines = {
       dueAt: fc.option(at, { nil: undefined })
     }),
     events: [
-      ...plain("pause", "resume", "idle", "timer.fired", "unknown"),
+      ...plain("pause", "resume", "idle", "again", "timer.fired", "unknown"),
       fc.record({ type: fc.constant("task.failed"), task: fc.string(), failure }),
       fc.record({ type: fc.constant("settled"), value: fc.jsonValue(), undoes: fc.boolean() }),
       fc.record({ type: fc.constant("idle"), undoes: fc.boolean() }),

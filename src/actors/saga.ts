@@ -7,7 +7,7 @@
 import type { WorkflowContext } from "../machines/workflow.ts"
 import type { Structure } from "../model/compile.ts"
 import type { Json } from "../model/json.ts"
-import type { AttemptAborted, AttemptFailed, AttemptSucceeded, Outcome } from "../model/messages.ts"
+import type { AttemptAborted, AttemptFailed, AttemptSucceeded, Outcome, RunAmended } from "../model/messages.ts"
 import { type Ledger, undoing, verifying } from "../model/saga.ts"
 import { askTask, frameOf, undoTask, verifyTask } from "../model/undo-task.ts"
 import { GatePlace, Place, type Room } from "./room.ts"
@@ -82,10 +82,7 @@ export class SagaDirector implements Director {
   settled(scope: Scope, { id, index }: Child, outcome: Outcome): void {
     if (outcome.status === "failed") return scope.fail(outcome)
     if (outcome.status === "cancelled") return
-    if (id.endsWith(undoing)) this.#ledger.settle(index, "undone")
-    else if (outcome.value === null) this.#ledger.settle(index, "notDone")
-    else if (this.#ledger.at(index).isPivot === true) this.#ledger.pass()
-    else this.#ledger.resolve(index, (outcome.value as { readonly result: Json }).result)
+    settle(this.#ledger, index, id, outcome.value)
     this.open(scope)
   }
 
@@ -118,8 +115,11 @@ export class SagaDirector implements Director {
     const { undo, task, request, key } = effect
     const path = task + what
     const frame = frameOf(effect)
-    if (what === undoing) return new Place(scope.room, path, undoTask(undo), frame)
-    if (undo.onUnknown === "verify") return new Place(scope.room, path, verifyTask(undo.verify!), frame)
+    if (what === undoing || undo.onUnknown === "verify") {
+      const place = new Place(scope.room, path, what === undoing ? undoTask(undo) : verifyTask(undo.verify!), frame)
+      place.generation = effect.again ?? 0
+      return place
+    }
     const asked = Object.freeze({ task, request: request ?? null, key })
     const ask = askTask(() => asked)
     return new GatePlace(scope.room, path, ask, frame, ask.structure as GateStructure)
@@ -128,6 +128,25 @@ export class SagaDirector implements Director {
 
 /** Before whatever else is ready. */
 const undoPriority = 100
+
+/** What came of an undo, or of the question whether there is anything to undo. */
+const settle = (ledger: Ledger, index: number, id: string, value: Json): void => {
+  if (id.endsWith(undoing)) ledger.settle(index, "undone")
+  else if (value === null) ledger.settle(index, "notDone")
+  else if (ledger.at(index).isPivot === true) ledger.pass()
+  else ledger.resolve(index, (value as { readonly result?: Json }).result ?? null)
+}
+
+/** Somebody decided about the undo that has failed for good: it is tried again, or was done by hand. */
+export const decideUndo = (room: Room, { again, give }: RunAmended, seq: number): void => {
+  const failed = undoFailureOf(room)
+  const index = room.knownLedger?.next()
+  if (failed === undefined || index === undefined) return
+  if (Object.hasOwn(give, failed.task)) settle(room.ledger, index, failed.task, give[failed.task]!)
+  else if (again === failed.task) room.ledger.tryAgain(index, seq)
+  else return
+  room.root!.send({ type: "again" })
+}
 
 /** The undo that has failed for good, while nobody has decided about it. */
 export const undoFailureOf = ({ root }: Room): WorkflowContext["undoFailure"] => {

@@ -340,7 +340,7 @@ const stepScope = (before: Snapshot, scope: Scope, event: WorkflowEvent, actor: 
     scope.room.dropQueue()
     scope.queued = 0
     scope.room.ledger.begin()
-    scope.director = new SagaDirector(scope.director, scope.room.ledger)
+    if (!(scope.director instanceof SagaDirector)) scope.director = new SagaDirector(scope.director, scope.room.ledger)
     return direct(after, scope, actor, open)
   }
   return after

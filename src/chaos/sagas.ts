@@ -6,7 +6,7 @@ import { compileWorkflow } from "../model/compile.ts"
 import type { Json } from "../model/json.ts"
 import type { Message, Outcome, RunAmended } from "../model/messages.ts"
 import { definition } from "../model/nested.ts"
-import { isOfUndo, undoing } from "../model/saga.ts"
+import { isOfUndo, undoing, verifying } from "../model/saga.ts"
 import type { Workflow } from "../model/workflow.ts"
 import { counting, spotOf } from "./model.ts"
 import type { Call } from "./story.ts"
@@ -77,7 +77,7 @@ const isDecision = (message: Message): boolean =>
   message.type === "run.rolledBack" ||
   (message.type === "run.cancelled" && message.force) ||
   (message.type === "run.amended" && Object.keys(message.give).some((task) => !isOfUndo(task))) ||
-  (message.type === "run.amended" && Object.keys(message.give).length === 0 && message.forget.length > 0)
+  (message.type === "run.amended" && message.forget.length > 0)
 
 /** Effects that are known by their messages, in order; and those that a pivot has made final. */
 const knownEffects = (workflow: Workflow, messages: ReadonlyArray<Message>) => {
@@ -85,6 +85,12 @@ const knownEffects = (workflow: Workflow, messages: ReadonlyArray<Message>) => {
   let done: Array<string> = []
   const final: Array<string> = []
   for (const message of counting(messages)) {
+    if (message.type === "gate.answered" && message.value !== null && message.task.endsWith(verifying)) {
+      const asked = message.task.slice(0, -verifying.length)
+      if (spotOf(compiled, asked)?.task.work?.isPivot !== true) continue
+      final.push(...done)
+      done = []
+    }
     if (message.type !== "attempt.succeeded" || message.cached === true) continue
     const work = spotOf(compiled, message.task)?.task.work
     if (work?.isPivot === true) {

@@ -6,13 +6,13 @@ import * as Effect from "effect/Effect"
 import { AmendmentRefused, StateChanged, type TroupeError } from "../model/errors.ts"
 import type { Json } from "../model/json.ts"
 import { type Cause, type Message, type RunAmended, type RunRolledBack, said } from "../model/messages.ts"
-import { isOfUndo, type Ledger } from "../model/saga.ts"
+import type { Ledger } from "../model/saga.ts"
 import { counted } from "./amend.ts"
 import type { Engine } from "./engine.ts"
 import { type Past, type Rehearsal, withMessage } from "./past.ts"
 import { noteOf } from "./progress.ts"
 import type { Recovery } from "./recovery.ts"
-import type { End, LiveRun } from "./run.ts"
+import type { LiveRun } from "./run.ts"
 import { Delivery } from "./writer.ts"
 
 export interface DecisionOptions extends Cause {
@@ -35,11 +35,13 @@ export const retry = (
   task: string | undefined,
   options: DecisionOptions
 ) =>
-  decide({ engine, recovery }, run, options, ({ ends, ledger }, at) => {
-    const failures = failuresOf(ends, ledger)
+  decide({ engine, recovery }, run, options, ({ ends, ledger, stuck }, at) => {
+    if (stuck !== undefined && (task ?? stuck.task) === stuck.task)
+      return { ...amended(at, [], {}, options), again: stuck.task }
+    const failures = ledger?.hasBegun === true ? [] : ends.filter(({ status }) => status !== "cancelled")
     const chosen = failures.filter((end) => task === undefined || end.task === task)
     if (chosen.length === 0) throw refusal(run, task, failures, ledger)
-    return amended(at, withStopped(chosen, ends, ledger), {}, options)
+    return amended(at, [...chosen, ...ends.filter(({ status }) => status === "cancelled")], {}, options)
   })
 
 /** A failed task, or one that is at work, gets this result. */
@@ -50,12 +52,14 @@ export const skip = (
   value: Json,
   options: DecisionOptions
 ) =>
-  decide({ engine, recovery }, run, options, ({ ends, owed, ledger }, at) => {
-    const failures = failuresOf(ends, ledger).filter(({ status }) => status === "failed")
+  decide({ engine, recovery }, run, options, ({ ends, owed, ledger, stuck }, at) => {
+    if (stuck?.task === task) return amended(at, [], { [task]: value }, options)
+    const failures = ledger?.hasBegun === true ? [] : ends.filter(({ status }) => status === "failed")
     const chosen = failures.filter((end) => end.task === task)
     const place = owed.find(task)
     if (chosen.length === 0 && place?.task?.work === undefined) throw refusal(run, task, failures, ledger)
-    return amended(at, chosen.length === 0 ? [] : withStopped(chosen, ends, ledger), { [task]: value }, options)
+    const forget = chosen.length === 0 ? [] : [...chosen, ...ends.filter(({ status }) => status === "cancelled")]
+    return amended(at, forget, { [task]: value }, options)
   })
 
 /** Back to where the run was after message `to`: what came later stays in the history and counts no more. */
@@ -89,14 +93,6 @@ const amended = (
   give,
   ...said(options)
 })
-
-/** What can be decided about: once a run undoes what it has done, only how that went. */
-const failuresOf = (ends: ReadonlyArray<End>, ledger: Ledger | undefined): ReadonlyArray<End> =>
-  ends.filter(({ status, task }) => status !== "cancelled" && (ledger?.hasBegun !== true || isOfUndo(task)))
-
-/** With a failure goes what was stopped because of it; nothing is because of an undo. */
-const withStopped = (chosen: ReadonlyArray<End>, ends: ReadonlyArray<End>, ledger: Ledger | undefined) =>
-  ledger?.hasBegun === true ? chosen : [...chosen, ...ends.filter(({ status }) => status === "cancelled")]
 
 const refusal = (
   run: LiveRun,

@@ -13,7 +13,7 @@ import { createRoot, type Inspect, isWatched } from "../actors/create.ts"
 import { WorkflowDirector, withDefaults } from "../actors/directors.ts"
 import { registryLogic } from "../actors/registry.ts"
 import { type Command, GatePlace, Place, Room } from "../actors/room.ts"
-import { noteAttempt, undoFailureOf } from "../actors/saga.ts"
+import { decideUndo, noteAttempt, undoFailureOf } from "../actors/saga.ts"
 import { type ScopeInput, scopeLogic } from "../actors/scope.ts"
 import { supervisor } from "../actors/supervisor.ts"
 import { compile } from "../machines/compile.ts"
@@ -606,7 +606,7 @@ export class Engine {
     const { owed = new Owed(), ends, parked } = dry
     dry.room.leave()
     this.root.send({ type: "supervisor.stop", id: dry.id })
-    return { run: dry, ends, problem: parked, owed, ledger: dry.room.knownLedger }
+    return { run: dry, ends, problem: parked, owed, ledger: dry.room.knownLedger, stuck: dry.stuck }
   }
 
   /** The walk with nothing performed, over the messages that count. */
@@ -619,6 +619,7 @@ export class Engine {
     const from = snapshot?.seq ?? 0
     try {
       if (snapshot !== undefined) this.snapshots.thaw(run, snapshot, owed)
+      if (run.room.knownLedger !== undefined) this.#lookAtUndo(run)
       for (const { seq, message, forgottenBy } of counted(messages, from)) {
         told.at = message.at
         told.seq = seq
@@ -630,7 +631,10 @@ export class Engine {
           this.#rest(run)
           continue
         }
-        if (message.type === "run.amended") shelf.decide(message, seq, owed)
+        if (message.type === "run.amended") {
+          shelf.decide(message, seq, owed)
+          decideUndo(run.room, message, seq)
+        }
         if (message.type === "run.imported") owed.arrive(message.deliveries)
         if (message.type === "run.rolledBack") {
           run.room.generation = seq

@@ -31,6 +31,8 @@ export interface Rehearsal {
   readonly ends: ReadonlyArray<End>
   /** Why it cannot be. */
   readonly problem: TroupeError | undefined
+  /** The undo that has failed for good. */
+  readonly stuck: { readonly task: string } | undefined
   /** What it would have to undo. */
   readonly ledger: Ledger | undefined
   /** What it would be owed at the end. */

@@ -47,6 +47,8 @@ export type WorkflowEvent =
   | { readonly type: "resume" }
   | { readonly type: "cancel"; readonly reason?: string; readonly force?: boolean }
   | { readonly type: "timer.fired" }
+  /** Somebody has decided about an undo that had failed for good. */
+  | { readonly type: "again" }
 
 type TaskFailed = Extract<WorkflowEvent, { type: "task.failed" }>
 type Cancel = Extract<WorkflowEvent, { type: "cancel" }>
@@ -69,6 +71,7 @@ export const workflowMachine = setup({
     hasFailedAndUndoesLater: ({ context, event }) =>
       context.isPaused && context.failure !== undefined && (event as { undoes?: boolean }).undoes === true,
     isCancelled: ({ context }) => context.isCancelled,
+    isPaused: ({ context }) => context.isPaused,
     isForced: ({ event }) => (event as Cancel).force === true,
     isDue: ({ context }) => context.dueAt !== undefined
   },
@@ -222,7 +225,12 @@ export const workflowMachine = setup({
     },
     stuck: {
       tags: "stuck",
-      on: { cancel: { guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] } }
+      on: {
+        pause: { actions: "notePause" },
+        resume: { actions: "noteResume" },
+        again: [{ guard: "isPaused", target: "undoPaused" }, { target: "undoing" }],
+        cancel: { guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] }
+      }
     },
     succeeded: { type: "final", entry: "timer.stop" },
     failed: { type: "final", entry: "timer.stop" },

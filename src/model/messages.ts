@@ -123,6 +123,8 @@ export interface RunAmended extends Cause {
   readonly forget: ReadonlyArray<number>
   /** Results given by hand, by the path of the task; the others begin anew. */
   readonly give: { readonly [task: string]: Json }
+  /** Path of an undo that had failed for good and is tried again. */
+  readonly again?: string
 }
 
 /** Back to where the run was after message `to`: what was written since stays in the history and counts no more. */

@@ -29,6 +29,8 @@ export interface Effected {
   readonly result: Json | undefined
   /** Whether it was done at all is not known. */
   readonly isUnknown: boolean
+  /** The decision after which its undo is tried again. */
+  readonly again?: number
   /** If it was done, nothing is undone any more. */
   readonly isPivot?: true
 }
@@ -95,6 +97,10 @@ export class Ledger {
   }
   settle(index: number, status: Exclude<UndoStatus, "open">): void {
     this.#status[index] = status
+  }
+  /** Its undo is tried again, under another key. */
+  tryAgain(index: number, seq: number): void {
+    this.#effects[index] = { ...this.#effects[index]!, again: seq }
   }
   /** It is known by now what came of an attempt. */
   resolve(index: number, result: Json): void {

@@ -98,6 +98,19 @@ export const sagaDefects: ReadonlyArray<Defect> = [
     ]
   },
   {
+    name: "nobody can decide about an undo that failed before the snapshot",
+    like: "found here by this kit",
+    breaks: "G14",
+    scene: "tripKept",
+    edits: [
+      {
+        file: "engine/engine.ts",
+        find: "      if (run.room.knownLedger !== undefined) this.#lookAtUndo(run)\n",
+        put: ""
+      }
+    ]
+  },
+  {
     name: "undos begin while the run is paused",
     like: "found here by this kit",
     breaks: "G13",
