@@ -62,12 +62,16 @@ const leaves = {
   task: {
     logic: taskLogic,
     chart: compile(taskMachine),
-    keep: ({ attempt, failure }: any): Json => (failure === undefined ? [attempt] : [attempt, failure]),
-    facts: (kept: any, { path, retry }: Place) => ({
+    keep: ({ attempt, failure, times }: any): Json =>
+      times !== undefined ? [attempt, failure ?? null, times] : failure === undefined ? [attempt] : [attempt, failure],
+    facts: (kept: any, { path, retry, seed, limits }: Place) => ({
       path,
       retry,
+      seed,
+      limits,
       attempt: kept[0],
-      failure: kept[1],
+      failure: kept[1] ?? undefined,
+      times: kept[2],
       outcome: undefined
     })
   },

@@ -4,8 +4,9 @@
  */
 import type { ActorRef, AnyActorRef } from "xstate"
 import type { Retry } from "../model/backoff.ts"
-import type { Board } from "../model/board.ts"
+import { Board } from "../model/board.ts"
 import type { CompiledTask, Structure } from "../model/compile.ts"
+import type { TimeLimits } from "../model/deadlines.ts"
 import type { GateEnd } from "../model/errors.ts"
 import type { Json } from "../model/json.ts"
 import type { Frame } from "../model/mapping.ts"
@@ -45,6 +46,19 @@ export class Place {
   /** The policy that the chart of a task asks for. */
   get retry(): Retry {
     return this.task!.work!.retry
+  }
+  get limits(): TimeLimits | undefined {
+    return this.task!.work!.limits
+  }
+  get seed(): string {
+    return `${this.room.seed}/${this.path}`
+  }
+  /** A slot was granted. */
+  begin(): void {
+    this.holdsSlot = true
+    if (!this.isItem && this.frame instanceof Board && this.task?.structure.kind === "leaf")
+      this.frame.mark(this.task.index, "running")
+    this.actor!.send({ type: "start", at: this.room.now } as never)
   }
 }
 
@@ -98,6 +112,8 @@ export interface Admission {
 
 export class Room {
   readonly run: string
+  /** What chance is derived from: another run has other pauses, one that is folded again the same. */
+  seed: string
   /** The time of the message that is being delivered, in milliseconds since 1970. */
   now = 0
   /** Commands of the current step, in order. */
@@ -122,6 +138,7 @@ export class Room {
 
   constructor(run: string, slots: number, timeScale = 1) {
     this.run = run
+    this.seed = run
     this.#slots = slots
     this.timeScale = timeScale
   }
@@ -164,12 +181,11 @@ export class Room {
     while (this.#taken < this.#slots && !this.#held) {
       const next = this.#queue.pop()
       if (next === undefined) return
+      // whoever has ended meanwhile would keep the slot for ever
+      if ((next.place?.actor ?? next.parent).getSnapshot().status !== "active") continue
       this.#taken++
       if (next.place === undefined) next.parent.send({ type: "admitted", index: next.index })
-      else {
-        next.place.holdsSlot = true
-        next.place.actor!.send({ type: "start" })
-      }
+      else next.place.begin()
     }
   }
 
@@ -236,6 +252,8 @@ export class Room {
         this.gates.closed(place.path, params.became!)
         return
       case "timer.start":
+        // a time that never comes is not waited for
+        if (params.dueAt === Number.POSITIVE_INFINITY) return this.command("timer.stop", params, place)
         place.dueAt = params.dueAt
         this.outbox.push({ type, place, dueAt: params.dueAt })
         return

@@ -3,6 +3,7 @@
  * long waits last. Reads messages and calls; never asks the engine. A decision of people makes the past begin anew: what cannot
  * be told from the trace any more is then let pass.
  */
+import type { Retry } from "../model/backoff.ts"
 import { type CompiledTask, type CompiledWorkflow, compileWorkflow } from "../model/compile.ts"
 import type { Frame } from "../model/mapping.ts"
 import type { AttemptFailed, Message, Outcome } from "../model/messages.ts"
@@ -165,7 +166,7 @@ export class Audit {
     const { task, isPart, prefix } = spot
     const failure = this.#failures.get(`${path}#${this.#attemptsOf(path)}`)
     if (failure !== undefined && task.work !== undefined) {
-      const [least, most] = pauseOf(task.work.retry, failure.attempt)
+      const [least, most] = pauseOf(task.work.retry, failure)
       return [failure.at + least, failure.at + most, this.#wroteAt.get(path) ?? 0]
     }
     if (task.structure.kind !== "sleep" || isPart || prefix !== "") return undefined
@@ -242,7 +243,7 @@ export class Audit {
     if (failure === undefined) return
     if (!failure.failure.retryable)
       this.#broken("G09", `${task}#${attempt} is called, and attempt ${attempt - 1} failed for good`)
-    const [least] = pauseOf(spot.task.work!.retry, attempt - 1)
+    const [least] = pauseOf(spot.task.work!.retry, failure)
     if (!this.#has("clock") && life.now < failure.at + least)
       this.#broken("G09", `${task}#${attempt} is called ${failure.at + least - life.now} ms before its pause is over`)
   }
@@ -317,13 +318,29 @@ export class Audit {
   }
 }
 
-/** The shortest and the longest pause after an attempt, worked out anew. */
-const pauseOf = (
-  { backoff, baseMs, capMs, jitter }: { backoff: string; baseMs: number; capMs: number; jitter: number },
+/** The shortest and the longest pause after a failure, worked out anew. */
+const pauseOf = (retry: Retry, { attempt, failure }: AttemptFailed): readonly [number, number] => {
+  const [least, most] = spreadOf(retry, attempt)
+  const { retryAfterMs = 0 } = failure
+  return [Math.max(Math.floor(least), retryAfterMs), Math.max(Math.ceil(most), retryAfterMs)]
+}
+
+const spreadOf = (
+  { backoff, baseMs, capMs, jitter, factor = backoff === "decorrelated" ? 3 : 2 }: Retry,
   attempt: number
 ): readonly [number, number] => {
-  const middle = Math.min(capMs, backoff === "fixed" ? baseMs : baseMs * 2 ** (attempt - 1))
-  return [Math.floor(middle * (1 - jitter)), Math.ceil(Math.min(capMs, middle * (1 + jitter)))]
+  if (backoff === "decorrelated") return [Math.min(baseMs, capMs), Math.min(capMs, baseMs * factor ** attempt)]
+  const middle = Math.min(capMs, backoff === "fixed" ? baseMs : baseMs * factor ** (attempt - 1))
+  switch (jitter) {
+    case "none":
+      return [middle, middle]
+    case "full":
+      return [0, middle]
+    case "equal":
+      return [middle / 2, middle]
+    default:
+      return [middle * (1 - jitter), Math.min(capMs, middle * (1 + jitter))]
+  }
 }
 
 const befores = new WeakMap<CompiledTask, ReadonlyArray<CompiledTask>>()

@@ -17,6 +17,7 @@ import {
   scan,
   scanReferences
 } from "./mapping.ts"
+import { hasPolicy, policyProblems } from "./policies.ts"
 import { requirementProblems } from "./resources.ts"
 import { jsonSchemaProblems } from "./schemas.ts"
 
@@ -67,6 +68,7 @@ const read = (ir: WorkflowIR): Analysis => {
   checkSchemas(ir, problems)
   ir.tasks.forEach((task, i) => {
     if ("kind" in task && task.kind === "gate") problems.push(...gateProblems(task, `/tasks/${i}`))
+    if (hasPolicy(task)) problems.push(...policyProblems(task, `/tasks/${i}`, ir.config))
   })
   if (problems.length === 0) problems.push(...notAwaited(ir, graph))
   return { ir, graph, problems, lookupFor: (special) => (parts) => find(parts, special)! }

@@ -18,7 +18,7 @@ const failure = (retryable: boolean) => ({ tag: "E", message: "m", retryable })
 const retry = { attempts: 2, backoff: "fixed", baseMs: 10, capMs: 10, jitter: 0 } as const
 
 describe("@xstate/graph can walk every machine, and every state can be reached", () => {
-  const task = { path: "t", retry }
+  const task = { path: "t", retry, seed: "r/t", limits: undefined }
   const machines = [
     [
       "task",
@@ -137,7 +137,8 @@ describe("@xstate/graph can walk every machine, and every state can be reached",
 
 describe("F08 legal transitions of a task", () => {
   const at = (snapshot: any, event: object) => transition(taskMachine, snapshot, event as never)
-  const started = () => at(initialTransition(taskMachine, { path: "t", retry })[0], { type: "start" })[0]
+  const started = () =>
+    at(initialTransition(taskMachine, { path: "t", retry, seed: "r/t", limits: undefined })[0], { type: "start" })[0]
   const failed = (attempt: number, retryable = true) => ({
     type: "attempt.failed",
     at: 100,
