@@ -255,8 +255,7 @@ export const taskMachine = setup({
           { guard: "isOverdue", target: "failed", actions: ["overrun", "attempt.abort", "slot.release"] },
           { guard: "isTimed", actions: untilDone }
         ],
-        // it may still be out: what ended it was the time of the task
-        shelve: { target: "shelved", actions: ["attempt.abort", "slot.release", "timer.stop"] },
+        shelve: { target: "shelved", actions: ["slot.release", "timer.stop"] },
         complete: { target: "succeeded", actions: ["accept", "attempt.abort", "slot.release", "timer.stop"] },
         cancel: { target: "aborting", actions: "timer.stop" }
       }
