@@ -188,9 +188,19 @@ describe.each([
   )
 
   test.runIf(isWhole)("which leaves nothing of the attempt that its time ended", async () => {
+    let calls = 0
+    const counted = task("counted", {
+      in: type<null>(),
+      out: type<number>(),
+      within: "1s",
+      run: () => {
+        calls++
+        return never()
+      }
+    })
     const hog = task("hog", { in: type<null>(), out: type<number>(), run: never })
     const flow = workflow("anew", type<null>(), { concurrency: 1, onFailure: "continue" })
-      .task("t", stuck, () => null)
+      .task("t", counted, () => null)
       .task("hog", hog, () => null)
       .returns(($) => [$.hog, $.t])
     const world = await lives([flow], { graceMs: 1 })
@@ -199,6 +209,8 @@ describe.each([
     await (await world.run()).retry("t")
     await world.clock.advance(500)
     const messages = await (await world.run()).history()
+    // whoever is at work has the only slot
+    expect(calls).toBe(1)
     expect(messages.at(-1)).toMatchObject({ type: "run.amended" })
     expect(messages.filter((one) => one.type === "attempt.aborted")).toEqual([])
     await world.close()
