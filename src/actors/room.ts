@@ -110,6 +110,8 @@ export interface Admission {
   readonly place: Place | undefined
 }
 
+const isAlive = ({ place, parent }: Admission): boolean => (place?.actor ?? parent).getSnapshot().status === "active"
+
 export class Room {
   readonly run: string
   /** What chance is derived from: another run has other pauses, one that is folded again the same. */
@@ -182,7 +184,7 @@ export class Room {
       const next = this.#queue.pop()
       if (next === undefined) return
       // whoever has ended meanwhile would keep the slot for ever
-      if ((next.place?.actor ?? next.parent).getSnapshot().status !== "active") continue
+      if (!isAlive(next)) continue
       this.#taken++
       if (next.place === undefined) next.parent.send({ type: "admitted", index: next.index })
       else next.place.begin()
@@ -191,7 +193,7 @@ export class Room {
 
   /** What waits for a slot, with its priority. */
   get queue(): ReadonlyArray<readonly [Admission, number]> {
-    return this.#queue.toArray()
+    return this.#queue.toArray().filter(([admission]) => isAlive(admission))
   }
 
   /** Goes on from a snapshot: slots that are taken, what waits for one, and whether any are given. */

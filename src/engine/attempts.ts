@@ -234,7 +234,10 @@ export class Attempts {
     }
     guards.add(attempt)
     if (work.limits !== undefined) this.#awaitStart(attempt, work.limits)
-    const fiber = this.#fork(Effect.suspend(() => this.#body(attempt, work, code)))
+    // the time of its task ran out while nobody was there: that is told in a moment, and its body is not called any more
+    const isPast = earlier !== undefined && attempt.deadlineAt <= now
+    const fiber = this.#fork(isPast ? Effect.never : Effect.suspend(() => this.#body(attempt, work, code)))
+    attempt.isStructured = isPast
     attempt.fiber = fiber
     fiber.addObserver((exit) => this.#exited(attempt, exit, code))
     return attempt

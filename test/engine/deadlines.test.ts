@@ -427,6 +427,23 @@ describe("J03 heartbeat: the longest silence", () => {
   })
 })
 
+test("a run comes back from a snapshot in which somebody who has ended still stood in the queue", async () => {
+  // retries-are-bounded, seed 666973: startWithin 1 ms, one slot, a snapshot after every message
+  const hog = task("hog", { in: type<null>(), out: type<number>(), timeout: "10s", run: never })
+  const soon = task("soon", { in: type<null>(), out: type<number>(), startWithin: "1s", run: async () => 1 })
+  const flow = workflow("queued", type<null>(), { concurrency: 1, onFailure: "continue" })
+    .task("hog", hog, () => null)
+    .task("t", soon, () => null)
+    .returns(($) => $.t)
+  const world = await lives([flow], { snapshotEvery: 1, keepMessages: 0 })
+  await world.submit(flow)
+  await world.clock.advance(1_000)
+  await world.down(10)
+  expect((await (await world.run()).status()).status).toBe("running")
+  expect(await (await world.run()).tasks()).toEqual({ hog: "running", t: "failed" })
+  await world.close()
+})
+
 describe("slots come back", () => {
   // found while slots were given to tasks whose time runs: whoever had ended in the queue was given one, and kept it
   const fails = task("fails", {
