@@ -66,12 +66,11 @@ const doneAt = ({ limits, times }: Facts): number =>
 /** When the last attempt may begin. */
 const triesUntil = ({ limits, times, attempt }: Facts): number =>
   limits === undefined || times === undefined ? never : tryBy(limits, times, attempt)
+/** When its present attempt must begin. */
+const beginsBy = ({ limits, times }: Facts): number =>
+  limits === undefined || times === undefined ? never : startBy(limits, times)
 /** How long it may stay ready. */
-const readyUntil = (context: Facts): number => {
-  const { limits, times } = context
-  if (limits === undefined || times === undefined) return never
-  return Math.min(startBy(limits, times), doneBy(limits, times), tryBy(limits, times, context.attempt))
-}
+const readyUntil = (context: Facts): number => Math.min(beginsBy(context), doneAt(context), triesUntil(context))
 const pauseUntil = ({ retry, attempt, seed }: Facts, { at, failure }: AttemptFailed): number =>
   at + pauseAfter(retry, attempt, seed, failure.retryAfterMs)
 /** Whether a further attempt could begin before it is too late for one, or for all. */
@@ -125,12 +124,11 @@ export const taskMachine = setup({
     isUntimed: ({ context }) => context.limits === undefined,
     isTimed: ({ context }) => context.limits !== undefined,
     isTooLate: ({ context, event }) => (event as Timed).at > readyUntil(context),
-    isOverdue: ({ context, event }) => context.limits !== undefined && (event as Timed).at >= doneAt(context),
-    isNotBegun: ({ context, event }) =>
-      context.limits !== undefined && (event as Timed).at >= startBy(context.limits, context.times!),
-    isOutOfTries: ({ context, event }) => context.limits !== undefined && (event as Timed).at >= triesUntil(context),
-    mustNotResume: ({ context, event }) => context.limits !== undefined && (event as Timed).at > triesUntil(context),
-    isEarly: ({ context, event }) => context.limits !== undefined && (event as Timed).at < context.times!.resumeAt
+    isOverdue: ({ context, event }) => (event as Timed).at >= doneAt(context),
+    isNotBegun: ({ context, event }) => (event as Timed).at >= beginsBy(context),
+    isOutOfTries: ({ context, event }) => (event as Timed).at >= triesUntil(context),
+    mustNotResume: ({ context, event }) => (event as Timed).at > triesUntil(context),
+    isEarly: ({ context, event }) => (event as Timed).at < context.times!.resumeAt
   },
   actions: {
     countAttempt: assign({ attempt: ({ context }) => context.attempt + 1 }),
