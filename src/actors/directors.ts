@@ -6,6 +6,7 @@
 import type { WorkflowInput } from "../machines/workflow.ts"
 import { Board, type FrozenBoard } from "../model/board.ts"
 import { type CompiledTask, type CompiledWorkflow, compileWorkflow, type Structure } from "../model/compile.ts"
+import { isTimedFromReady } from "../model/deadlines.ts"
 import { FragmentRefused, InvalidOption, LimitExceeded, toFailure } from "../model/errors.ts"
 import type { Fragment, WorkflowIR } from "../model/ir.ts"
 import { deepFreeze, isPlainRecord, type Json } from "../model/json.ts"
@@ -156,10 +157,15 @@ export class WorkflowDirector implements Director {
       if (task.when !== undefined && !task.when(board)) board.settle(task.index, "skipped", undefined)
       else if (task.structure.kind === "leaf") {
         board.mark(task.index, "ready")
-        scope.enqueue(task.index, task.priority)
+        if (isTimedFromReady(task.work?.limits)) this.#queue(scope, task)
+        else scope.enqueue(task.index, task.priority)
       } else this.#startStructure(scope, task, task.structure)
     }
     agenda.length = 0
+  }
+
+  #queue(scope: Scope, task: CompiledTask): void {
+    scope.queueTask(task.id, task.index, new Place(scope.room, scope.pathOf(task.id), task, this.board))
   }
 
   #startStructure(scope: Scope, task: CompiledTask, structure: Exclude<Structure, { kind: "leaf" }>): void {
@@ -320,8 +326,11 @@ export class FanoutDirector implements Director {
   }
 
   admitted(scope: Scope, index: number): void {
-    const id = `[${index}]`
-    scope.startTask(id, index, new Place(scope.room, scope.place.path + id, this.#task, this.#frame(index), true))
+    scope.startTask(`[${index}]`, index, this.#place(scope, index))
+  }
+
+  #place(scope: Scope, index: number): Place {
+    return new Place(scope.room, `${scope.place.path}[${index}]`, this.#task, this.#frame(index), true)
   }
 
   settled(scope: Scope, { index }: Child, outcome: Outcome): void {
@@ -349,7 +358,9 @@ export class FanoutDirector implements Director {
   #startNext(scope: Scope): void {
     const index = this.#next++
     const { nested, itemInput } = this.#structure
-    if (nested === undefined) scope.enqueue(index, this.#task.priority)
+    if (nested === undefined && isTimedFromReady(this.#task.work?.limits))
+      scope.queueTask(`[${index}]`, index, this.#place(scope, index))
+    else if (nested === undefined) scope.enqueue(index, this.#task.priority)
     else
       startWorkflow(scope, `[${index}]`, index, `${scope.place.path}[${index}]`, nested, itemInput(this.#frame(index)))
   }
@@ -481,11 +492,16 @@ export class ExpandDirector implements Director {
   }
 
   open(scope: Scope): void {
-    scope.enqueue(0, this.#task.priority)
+    if (isTimedFromReady(this.#task.work?.limits)) scope.queueTask(plannerId, 0, this.#place(scope))
+    else scope.enqueue(0, this.#task.priority)
   }
 
   admitted(scope: Scope): void {
-    scope.startTask(plannerId, 0, new Place(scope.room, scope.place.path + plannerId, this.#task, this.#board))
+    scope.startTask(plannerId, 0, this.#place(scope))
+  }
+
+  #place(scope: Scope): Place {
+    return new Place(scope.room, scope.place.path + plannerId, this.#task, this.#board)
   }
 
   settled(scope: Scope, child: Child, outcome: Outcome): void {

@@ -67,13 +67,17 @@ const leaves = {
   task: {
     logic: taskLogic,
     chart: compile(taskMachine),
-    keep: ({ attempt, failure }: any): Json => (failure === undefined ? [attempt] : [attempt, failure]),
-    facts: (kept: any, { path, retry, finishes }: Place) => ({
+    keep: ({ attempt, failure, times }: any): Json =>
+      times !== undefined ? [attempt, failure ?? null, times] : failure === undefined ? [attempt] : [attempt, failure],
+    facts: (kept: any, { path, retry, finishes, seed, limits }: Place) => ({
       path,
       retry,
       finishes,
+      seed,
+      limits,
       attempt: kept[0],
-      failure: kept[1],
+      failure: kept[1] ?? undefined,
+      times: kept[2],
       outcome: undefined
     })
   },

@@ -4,8 +4,9 @@
  */
 import type { ActorRef, AnyActorRef } from "xstate"
 import type { Retry } from "../model/backoff.ts"
-import type { Board } from "../model/board.ts"
+import { Board } from "../model/board.ts"
 import type { CompiledTask, Structure } from "../model/compile.ts"
+import type { TimeLimits } from "../model/deadlines.ts"
 import type { GateEnd } from "../model/errors.ts"
 import type { Json } from "../model/json.ts"
 import type { Frame } from "../model/mapping.ts"
@@ -64,6 +65,19 @@ export class Place {
     const { structure, input } = this.task!
     return this.isItem && structure.kind === "map" ? structure.itemInput(this.frame) : input(this.frame)
   }
+  get limits(): TimeLimits | undefined {
+    return this.task!.work!.limits
+  }
+  get seed(): string {
+    return `${this.room.seed}/${this.path}`
+  }
+  /** A slot was granted. */
+  begin(): void {
+    this.holdsSlot = true
+    if (!this.isItem && this.frame instanceof Board && this.task?.structure.kind === "leaf")
+      this.frame.mark(this.task.index, "running")
+    this.actor!.send({ type: "start", at: this.room.now } as never)
+  }
 }
 
 /** The place of a gate: also what it shows, and what stands for an answer when nobody gives one. */
@@ -116,8 +130,12 @@ export interface Admission {
   readonly place: Place | undefined
 }
 
+const isAlive = ({ place, parent }: Admission): boolean => (place?.actor ?? parent).getSnapshot().status === "active"
+
 export class Room {
   readonly run: string
+  /** What chance is derived from: another run has other pauses, one that is folded again the same. */
+  seed: string
   /** The time of the message that is being delivered, in milliseconds since 1970. */
   now = 0
   /** Commands of the current step, in order. */
@@ -145,6 +163,7 @@ export class Room {
 
   constructor(run: string, slots: number, timeScale = 1) {
     this.run = run
+    this.seed = run
     this.#slots = slots
     this.timeScale = timeScale
   }
@@ -199,18 +218,17 @@ export class Room {
     while (this.#taken < this.#slots && !this.#held) {
       const next = this.#queue.pop()
       if (next === undefined) return
+      // whoever has ended meanwhile would keep the slot for ever
+      if (!isAlive(next)) continue
       this.#taken++
       if (next.place === undefined) next.parent.send({ type: "admitted", index: next.index })
-      else {
-        next.place.holdsSlot = true
-        next.place.actor!.send({ type: "start" })
-      }
+      else next.place.begin()
     }
   }
 
   /** What waits for a slot, with its priority. */
   get queue(): ReadonlyArray<readonly [Admission, number]> {
-    return this.#queue.toArray()
+    return this.#queue.toArray().filter(([admission]) => isAlive(admission))
   }
 
   /** Goes on from a snapshot: slots that are taken, what waits for one, and whether any are given. */
@@ -276,6 +294,8 @@ export class Room {
         this.gates.closed(place.path, params.became!)
         return
       case "timer.start":
+        // a time that never comes is not waited for
+        if (params.dueAt === Number.POSITIVE_INFINITY) return this.command("timer.stop", params, place)
         place.dueAt = params.dueAt
         this.outbox.push({ type, place, dueAt: params.dueAt })
         return

@@ -14,7 +14,7 @@ import { GatePlace, Place, type Room } from "./room.ts"
 import type { Child, Director, Recalled, Scope, ScopeSnapshot } from "./scope.ts"
 
 /** What an attempt that ended like this leaves behind: its body may have gone on, unheard. */
-const cutOff: ReadonlySet<string> = new Set(["AttemptTimedOut"])
+const cutOff: ReadonlySet<string> = new Set(["AttemptTimedOut", "HeartbeatMissed"])
 
 /** Notes whether the attempt of a task has had an effect. */
 export const noteAttempt = (place: Place, message: AttemptSucceeded | AttemptFailed | AttemptAborted): void => {
@@ -24,6 +24,17 @@ export const noteAttempt = (place: Place, message: AttemptSucceeded | AttemptFai
     if (message.cached !== true) place.effect = "done"
   } else if (message.type === "attempt.aborted" || cutOff.has(message.failure.tag)) place.effect = "unknown"
 }
+
+/** The time of a task may be over while its attempt is out: nobody knows then what that one has done. */
+export const noteTimer = (place: Place, fire: () => void): void => {
+  const isOut = place.finishes && outStates.has(place.actor?.getSnapshot().value)
+  const before = place.effect
+  if (isOut) place.effect = "unknown"
+  fire()
+  // it only said how late it is
+  if (isOut && place.actor?.getSnapshot().status === "active") place.effect = before
+}
+const outStates: ReadonlySet<string> = new Set(["attempting", "finishing"])
 
 /** A task is final: what it has done is written down. */
 export const noteEffect = (place: Place, outcome: Outcome): void => {

@@ -115,7 +115,15 @@ export class Scope {
     place.holdsSlot = true
     const actor = createChild(taskLogic, this.self, id, place, "task")
     this.#adopt(id, index, place, actor)
-    actor.send(start)
+    actor.send(place.limits === undefined ? start : { type: "start", at: this.room.now })
+  }
+
+  /** Queues a task whose time runs already: its actor lives while it waits for a slot. */
+  queueTask(id: string, index: number, place: Place): void {
+    if (this.isDraining) return
+    const actor = createChild(taskLogic, this.self, id, place, "task")
+    this.#adopt(id, index, place, actor)
+    actor.send({ type: "queue", at: this.room.now })
   }
 
   /** Starts a wait. */
@@ -160,7 +168,8 @@ export class Scope {
     return failure
   }
 }
-const start = { type: "start" }
+/** Where nothing is limited, nobody asks when. */
+const start = { type: "start", at: 0 }
 const cancel = { type: "cancel" }
 const begin = { type: "begin" }
 

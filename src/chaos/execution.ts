@@ -589,9 +589,11 @@ export class Running implements Caller {
     if (fault !== undefined) this.hurt("task", `${task}#${attempt}: ${fault.how}`)
     // what an undo answers does not matter
     const how = task.endsWith(undoing) && (fault?.how === "garbage" || fault?.how === "cyclic") ? undefined : fault?.how
-    const ms = tookMs + (fault?.ms ?? 0) + (agentFault?.how === "slow" ? (agentFault.ms ?? 1_000) : 0)
+    const ms =
+      tookMs + (how === "later" ? 0 : (fault?.ms ?? 0)) + (agentFault?.how === "slow" ? (agentFault.ms ?? 1_000) : 0)
     if (how === "throw" || agentFault?.how === "errors")
       this.#later(life, agent, ms, () => reply.fail(new Planned(true)))
+    else if (how === "later") this.#later(life, agent, ms, () => reply.fail(new Planned(true, fault?.ms ?? 1_000)))
     else if (how === "permanent") this.#later(life, agent, ms, () => reply.fail(new Planned(false)))
     else if (how === "notAnError") this.#later(life, agent, ms, () => reply.fail("no error at all"))
     else if (how === "garbage") this.#later(life, agent, ms, () => reply.give({ not: 10n }))

@@ -3,10 +3,11 @@
  * tasks. It shares the mappings of definitions with the engine and nothing else: no actors, no boards, no time. Where it does
  * not know (tasks that a planner gives, mappings that fail), it says so, and allows everything.
  */
+import type { Retry } from "../model/backoff.ts"
 import { type CompiledTask, type CompiledWorkflow, compileWorkflow } from "../model/compile.ts"
 import { canonical, isPlainRecord, type Json } from "../model/json.ts"
 import type { Frame } from "../model/mapping.ts"
-import type { Message, Outcome } from "../model/messages.ts"
+import type { AttemptFailed, Message, Outcome } from "../model/messages.ts"
 import { definition } from "../model/nested.ts"
 import type { Workflow } from "../model/workflow.ts"
 
@@ -28,6 +29,8 @@ interface Written {
   readonly values: Map<string, Json>
   /** Tasks that have used up their attempts, or may not be tried again. */
   readonly failed: Set<string>
+  /** Tasks whose time may be over: whether it is depends on clocks, which this model has not. */
+  readonly doubtful: Set<string>
   readonly fired: Set<string>
   readonly answers: Map<string, Message>
   readonly signals: Map<string, Array<Json>>
@@ -91,24 +94,27 @@ const read = (compiled: CompiledWorkflow, messages: ReadonlyArray<Message>): Wri
   const written: Written = {
     values: new Map(),
     failed: new Set(),
+    doubtful: new Set(),
     fired: new Set(),
     answers: new Map(),
     signals: new Map()
   }
-  const { values, failed, fired, answers, signals } = written
+  const { values, failed, doubtful, fired, answers, signals } = written
   for (const message of messages)
     switch (message.type) {
       case "attempt.succeeded":
         values.set(message.task, message.value)
         break
       case "attempt.failed": {
-        const { retryable } = message.failure
-        if (!retryable || message.attempt >= (spotOf(compiled, message.task)?.task.work?.retry.attempts ?? 1))
-          failed.add(message.task)
+        const work = spotOf(compiled, message.task)?.task.work
+        doubtful.delete(message.task)
+        if (message.refused !== undefined || !mayFollow(message, work?.retry)) failed.add(message.task)
+        else if (work?.limits !== undefined) doubtful.add(message.task)
         break
       }
       case "timer.fired":
         fired.add(message.task)
+        if (spotOf(compiled, message.task)?.task.work?.limits !== undefined) doubtful.add(message.task)
         break
       case "gate.answered":
       case "gate.rejected":
@@ -121,6 +127,14 @@ const read = (compiled: CompiledWorkflow, messages: ReadonlyArray<Message>): Wri
         for (const [task, value] of Object.entries(message.give)) values.set(task, value)
     }
   return written
+}
+
+/** Whether another attempt may follow, by the policy and what the failure says. */
+export const mayFollow = ({ attempt, failure }: AttemptFailed, retry: Retry | undefined): boolean => {
+  if (!failure.retryable || attempt >= (retry?.attempts ?? 1)) return false
+  const names = [failure.tag, failure.code]
+  if (retry!.on !== undefined && !retry!.on.some((name) => names.includes(name))) return false
+  return !(retry!.notOn ?? []).some((name) => names.includes(name))
 }
 
 /** A workflow: its tasks in an order in which each comes after what it waits for. */
@@ -179,8 +193,14 @@ const firstOf = (by: ReadonlyArray<string>, { failed }: Written): ReadonlyArray<
 const withDefaults = ({ ir }: CompiledWorkflow, input: Json | undefined): Json | undefined =>
   ir.defaults === undefined ? input : isPlainRecord(input) ? { ...ir.defaults, ...input } : (input ?? ir.defaults)
 
-const leaf = (path: string, { values, failed }: Written): Came =>
-  values.has(path) ? { is: "done", value: values.get(path) } : failed.has(path) ? { is: "failed", by: [path] } : open
+const leaf = (path: string, { values, failed, doubtful }: Written): Came =>
+  values.has(path)
+    ? { is: "done", value: values.get(path) }
+    : failed.has(path)
+      ? { is: "failed", by: [path] }
+      : doubtful.has(path)
+        ? unknown
+        : open
 
 const one = (task: CompiledTask, frame: Frame, path: string, written: Written): Came => {
   const { structure } = task

@@ -113,7 +113,7 @@ const deadlines = new WeakMap<Workflow, boolean>()
 const hasDeadline = (workflow: Workflow): boolean => {
   let known = deadlines.get(workflow)
   if (known === undefined) {
-    known = /"(?:timeoutMs|withinMs)":/.test(JSON.stringify(workflow.ir))
+    known = /"(?:timeoutMs|withinMs|startWithinMs|heartbeatMs)":/.test(JSON.stringify(workflow.ir))
     deadlines.set(workflow, known)
   }
   return known

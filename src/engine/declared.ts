@@ -33,6 +33,7 @@ const contextOf = (context: Parameters<Agent["run"]>[1]) => ({
   delivery: context.delivery,
   fencingToken: context.fencingToken,
   signal: context.signal,
+  heartbeat: context.heartbeat,
   deadlineAt: context.deadlineAt,
   agent: context.agent,
   tx: context.tx

@@ -13,7 +13,7 @@ import { createRoot, type Inspect, isWatched } from "../actors/create.ts"
 import { WorkflowDirector, withDefaults } from "../actors/directors.ts"
 import { registryLogic } from "../actors/registry.ts"
 import { type Command, GatePlace, Place, Room } from "../actors/room.ts"
-import { decideUndo, noteAttempt, undoFailureOf } from "../actors/saga.ts"
+import { decideUndo, noteAttempt, noteTimer, undoFailureOf } from "../actors/saga.ts"
 import { type ScopeInput, scopeLogic } from "../actors/scope.ts"
 import { supervisor } from "../actors/supervisor.ts"
 import { compile } from "../machines/compile.ts"
@@ -29,6 +29,7 @@ import {
   OrchestratorClosed,
   RunNotFound,
   RunPoisoned,
+  TaskTimedOut,
   TroupeError,
   toFailure,
   VersionUnavailable
@@ -49,11 +50,13 @@ import { Library } from "./library.ts"
 import { Owed } from "./owed.ts"
 import { noteEnd, type Past, type Rehearsal, withMessage } from "./past.ts"
 import { noteOf } from "./progress.ts"
+import { RetryBudgets, type retryBudgets } from "./retry-budget.ts"
 import { Router } from "./router.ts"
 import { LiveRun, noTimers } from "./run.ts"
 import { Shelf } from "./shelf.ts"
 import { Snapshots } from "./snapshots.ts"
 import { monotonic, type Timer, Timers } from "./timers.ts"
+import { Verdicts } from "./verdicts.ts"
 import { Delivery, Writer } from "./writer.ts"
 
 export interface EngineOptions {
@@ -73,6 +76,8 @@ export interface EngineOptions {
   /** Messages of finished runs that are remembered. */
   readonly retainMessages: number
   readonly mailboxMax: number
+  /** How many retries there may be, by capability, or by name of the code. */
+  readonly retryBudgets?: ReturnType<typeof retryBudgets>
   readonly graceMs: number
   /** Messages between two snapshots of a run, at least. */
   readonly snapshotEvery: number
@@ -114,6 +119,7 @@ export class Engine {
   readonly library = new Library()
   readonly writer: Writer
   readonly snapshots: Snapshots
+  readonly #verdicts: Verdicts
   readonly #told: Told = { at: 0, seq: 0, epoch: 0 }
   #isClosed = false
   #waiting = 0
@@ -129,6 +135,7 @@ export class Engine {
     this.timers = new Timers(this.now, options.context)
     const ticks = monotonic(this.#clock)
     this.#guards = new Timers(ticks, options.context)
+    this.#verdicts = new Verdicts(new RetryBudgets(options.retryBudgets ?? new Map(), ticks), options.onDefect)
     this.dormant = new Dormants(this.timers, options.onDue)
     this.root = createRoot(
       supervisor({
@@ -440,7 +447,7 @@ export class Engine {
         break
       case "timer.fired":
         place!.dueAt = 0
-        place!.actor?.send(message)
+        noteTimer(place!, () => place!.actor?.send(message))
         break
       case "attempt.succeeded":
       case "attempt.failed":
@@ -600,6 +607,7 @@ export class Engine {
   /** What would become of a run with this history, without touching it: how its tasks ended, or why it cannot be. */
   rehearse(run: Pick<LiveRun, "id" | "workflow" | "input" | "submittedAt">, { history, snapshot }: Past): Rehearsal {
     const dry = this.#make(`${run.id}~`, run.workflow, run.input, run.submittedAt)
+    dry.room.seed = run.id
     dry.ends = []
     dry.isRehearsal = true
     this.#fold(dry, history, snapshot)
@@ -626,7 +634,7 @@ export class Engine {
         told.epoch = epochs[seq - from] ?? 0
         if (forgottenBy !== undefined) {
           const place = this.#placeOf(run, owed, message)
-          if (place === undefined || (message.type === "timer.fired" && !(place instanceof GatePlace))) continue
+          if (place === undefined || (message.type === "timer.fired" && isOfScope(place))) continue
           shelf.put(place, forgottenBy)
           this.#rest(run)
           continue
@@ -705,12 +713,13 @@ export class Engine {
     switch (command.type) {
       case "attempt.start": {
         run.attempts++
+        this.#verdicts.began(command)
         const attempt = this.attempts.start(place, command.attempt, run.workflow.code)
         if (!attempt.isOver) run.send(attempt)
         return
       }
       case "attempt.abort":
-        if (place.attempt !== undefined) this.attempts.abort(place.attempt as Attempt, aborted)
+        if (place.attempt !== undefined) this.attempts.abort(place.attempt as Attempt, reasonOf(place))
         else this.#answerAbort(run, place)
         return
       case "attempt.finish":
@@ -727,6 +736,7 @@ export class Engine {
 
   #startTimer(run: LiveRun, place: Place, dueAt: number): void {
     if (run.timers === noTimers) run.timers = new Map()
+    else this.#stopTimer(run, place)
     const timer = this.timers.start(dueAt, () => this.#timerFired(run, place, timer))
     ;(run.timers as Map<Place, Timer>).set(place, timer)
   }
@@ -738,9 +748,11 @@ export class Engine {
     run.back(attempt)
     const at = this.now()
     const message = messageOf(attempt, end, at)
+    const judged = (one: Message) => this.#verdicts.on(attempt, one, run.workflow.code)
     const isWanted = place.attempt === attempt && place.actor?.getSnapshot().status === "active"
-    const delivery = new Delivery(run, isWanted ? message : lateOf(message, end), place, undefined)
-    if (isWanted && end.type === "attempt.within") delivery.within = withinOf(delivery, attempt, end.perform, at)
+    const delivery = new Delivery(run, isWanted ? judged(message) : lateOf(message, end), place, undefined)
+    if (isWanted && end.type === "attempt.within")
+      delivery.within = withinOf(delivery, attempt, end.perform, at, judged)
     if (end.type === "attempt.succeeded" && attempt.cacheKey !== undefined)
       delivery.remember = { key: attempt.cacheKey, expiresAt: at + place.task!.work!.cache!.ttlMs }
     this.writer.offer(delivery)
@@ -763,7 +775,9 @@ export class Engine {
     // it was started anew meanwhile
     if (run.timers.get(place) !== timer) return
     ;(run.timers as Map<Place, Timer>).delete(place)
-    this.writer.offer(new Delivery(run, { type: "timer.fired", at: this.now(), task: place.path }, place, undefined))
+    // it is due, even if somebody has set the clock back since it woke
+    const at = Math.max(this.now(), timer.dueAt)
+    this.writer.offer(new Delivery(run, { type: "timer.fired", at, task: place.path }, place, undefined))
   }
 
   #stopTimer(run: LiveRun, place: Place): void {
@@ -890,6 +904,14 @@ export class Engine {
 
 /** Between two tries to write down that a run goes on. */
 const againMs = 200
+
+/** Why an attempt is stopped: the time of its task is over, or somebody has no use for it any more. */
+const reasonOf = ({ actor, task, path }: Place): unknown => {
+  const { output } = (actor?.getSnapshot() ?? {}) as { readonly output?: Outcome }
+  const withinMs = task?.work?.limits?.withinMs
+  return output?.status === "failed" && withinMs !== undefined ? new TaskTimedOut({ task: path, withinMs }) : aborted
+}
+
 /** A run whose next wait ends sooner stays in memory. */
 const restMs = 5_000
 
@@ -902,6 +924,9 @@ interface Told {
 
 /** Not a possible id of a run. */
 const registryId = "@registry"
+
+/** A workflow, or whatever else has children: its end follows from theirs. */
+const isOfScope = (place: Place): boolean => !(place instanceof GatePlace) && place.task?.work === undefined
 
 const aborted = new DOMException("the attempt was cancelled", "AbortError")
 

@@ -87,6 +87,11 @@ export class Owed {
     }
   }
 
+  /** What is at work at a place is nobody's any more: the task begins anew. */
+  forget(path: string): void {
+    this.attempts.delete(path)
+  }
+
   /** The run came from another store, where these were delivered so often already. */
   arrive(deliveries: { readonly [task: string]: number }): void {
     for (const [path, count] of Object.entries(deliveries)) {

@@ -46,7 +46,8 @@ export const noteEnd = (ends: Array<End>, message: Message, place: Place | undef
   const status = snapshot.status === "done" ? snapshot.output?.status : undefined
   if (message.type === "timer.fired") {
     if (place.actor !== undefined && "scope" in snapshot) ends.push({ seq, task: place.path, status: "timeout" })
-    else if (place instanceof GatePlace && status === "failed") ends.push({ seq, task: place.path, status })
+    else if ((place instanceof GatePlace || place.task?.work !== undefined) && status === "failed")
+      ends.push({ seq, task: place.path, status })
     return
   }
   if (status === "failed" || status === "cancelled") ends.push({ seq, task: place.path, status })

@@ -20,6 +20,8 @@ export class Shelf {
       this.#places.delete(path)
       beginsAnew(place)
       place.generation = seq
+      // what its time ended may have been out until now
+      owed.forget(path)
       if (Object.hasOwn(give, path)) place.actor?.send({ type: "complete", value: give[path] } as never)
       else {
         place.actor?.send({ type: "requeue", at } as never)

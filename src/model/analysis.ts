@@ -18,6 +18,7 @@ import {
   scan,
   scanReferences
 } from "./mapping.ts"
+import { hasPolicy, policyProblems } from "./policies.ts"
 import { requirementProblems } from "./resources.ts"
 import { jsonSchemaProblems } from "./schemas.ts"
 import { undoProblems } from "./undo.ts"
@@ -67,6 +68,7 @@ const read = (ir: WorkflowIR): Analysis => {
   checkSchemas(ir, problems)
   ir.tasks.forEach((task, i) => {
     if ("kind" in task && task.kind === "gate") problems.push(...gateProblems(task, `/tasks/${i}`))
+    if (hasPolicy(task)) problems.push(...policyProblems(task, `/tasks/${i}`, ir.config))
   })
   if (ir.tasks.some((task) => "undo" in task || "each" in task)) problems.push(...undoProblems(ir))
   if (problems.length === 0) problems.push(...notAwaited(ir, graph))

@@ -572,13 +572,22 @@ const plainFields = (def: TaskDef) => {
 const plain = new WeakMap<TaskDef, { readonly work: object; readonly common: object }>()
 
 const workFields = (def: TaskDef, options: TaskOptions, subject: string): object => {
-  const { type, timeoutMs, retry, cache, pivot } = workPolicy(options, subject)
+  if (options.retry?.when !== undefined && options.retry !== def.options.retry)
+    throw new InvalidOption({
+      option: `retry.when of ${subject}`,
+      value: options.retry.when,
+      allowed: "none: a workflow is data; give it to task()"
+    })
+  const { type, timeoutMs, startWithinMs, heartbeatMs, withinMs, retry, cache, pivot } = workPolicy(options, subject)
   const source =
     def.needs.length === 0 ? { task: def.name } : { needs: def.needs.length === 1 ? def.needs[0]! : def.needs }
   return {
     ...source,
     ...(type === undefined ? {} : { type }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(startWithinMs === undefined ? {} : { startWithinMs }),
+    ...(heartbeatMs === undefined ? {} : { heartbeatMs }),
+    ...(withinMs === undefined ? {} : { withinMs }),
     ...(retry === undefined ? {} : { retry }),
     ...(cache === undefined ? {} : { cache }),
     ...(def.undo === undefined ? {} : { undo: undoIR(def.undo) }),
@@ -587,7 +596,15 @@ const workFields = (def: TaskDef, options: TaskOptions, subject: string): object
 }
 
 const commonFields = (options: TaskOptions, subject: string): object => {
-  const { estimateMs, resources, priority } = workPolicy(options, subject)
+  const { estimate, resources: needed, priority: given } = options
+  const { estimateMs, resources, priority } = workPolicy(
+    {
+      ...(estimate === undefined ? {} : { estimate }),
+      ...(needed === undefined ? {} : { resources: needed }),
+      ...(given === undefined ? {} : { priority: given })
+    },
+    subject
+  )
   return {
     ...(estimateMs === undefined ? {} : { estimateMs }),
     ...(resources === undefined ? {} : { resources }),
@@ -595,7 +612,19 @@ const commonFields = (options: TaskOptions, subject: string): object => {
   }
 }
 
-const optionKeys = ["timeout", "retry", "cache", "priority", "estimate", "resources", "type", "pivot"] as const
+const optionKeys = [
+  "timeout",
+  "startWithin",
+  "heartbeat",
+  "within",
+  "retry",
+  "cache",
+  "priority",
+  "estimate",
+  "resources",
+  "type",
+  "pivot"
+] as const
 const taskOptions = (options: Options): TaskOptions =>
   Object.fromEntries(optionKeys.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])))
 

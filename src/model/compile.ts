@@ -5,6 +5,7 @@
 import { analyse, needsOf } from "./analysis.ts"
 import { type Retry, retryOf } from "./backoff.ts"
 import { type Test, test } from "./condition.ts"
+import { type TimeLimits, timeLimitsOf } from "./deadlines.ts"
 import { type DependencyGraph, indegrees } from "./dependencies.ts"
 import {
   type Each,
@@ -61,6 +62,10 @@ export interface CompiledWork {
   readonly needs: ReadonlyArray<string>
   readonly retry: Retry
   readonly timeoutMs: number
+  /** Longest silence of the body; undefined where nobody listens. */
+  readonly heartbeatMs: number | undefined
+  /** How long the task may wait and take in all; undefined where nobody says. */
+  readonly limits: TimeLimits | undefined
   /** Settings with references (`argv`, `url`, `body` …), put together at the time of the attempt. */
   readonly settings: Resolver | undefined
   /** How long a value may be given again, and what it depends on: the input when there is no key. */
@@ -191,6 +196,8 @@ const compileWork = (task: TaskIR, tools: Tools): CompiledWork | undefined => {
     "expand" in task ||
     task.retry !== undefined ||
     task.timeoutMs !== undefined ||
+    timeLimitsOf(task) !== undefined ||
+    task.heartbeatMs !== undefined ||
     task.cache !== undefined ||
     task.in !== undefined ||
     task.out !== undefined ||
@@ -221,6 +228,8 @@ export const ownWork = (task: TaskIR, { resolve, resolveItem }: WorkTools): Comp
     needs: needsOf(task),
     retry: retryOf(work.retry),
     timeoutMs: work.timeoutMs ?? defaults.timeoutMs,
+    heartbeatMs: work.heartbeatMs,
+    limits: timeLimitsOf(work),
     settings:
       workKind === "shell" || workKind === "http"
         ? (kind === "map" ? resolveItem : resolve)(workSettings(work))

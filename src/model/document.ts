@@ -59,15 +59,27 @@ const Inventory = Schema.Struct({ ...amounts, workers: optional(Schema.Array(Sch
 
 const Retry = Schema.Struct({
   attempts: PositiveInt(limits.attempts),
-  backoff: optional(Schema.Literals(["fixed", "exponential"])),
+  backoff: optional(Schema.Literals(["fixed", "exponential", "decorrelated"])),
   baseMs: optional(Milliseconds),
   capMs: optional(Milliseconds),
-  jitter: optional(Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 })))
+  factor: optional(Schema.Finite.check(Schema.isBetween({ minimum: 1, maximum: 1_000 }))),
+  jitter: optional(
+    Schema.Union([
+      Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 })),
+      Schema.Literals(["full", "equal", "none"])
+    ])
+  ),
+  on: optional(Schema.NonEmptyArray(Text)),
+  notOn: optional(Schema.NonEmptyArray(Text)),
+  withinMs: optional(PositiveMilliseconds)
 })
 
 const policy = {
   type: optional(Schema.Literals(["compute", "io", "network", "hybrid"])),
   timeoutMs: optional(PositiveMilliseconds),
+  startWithinMs: optional(PositiveMilliseconds),
+  heartbeatMs: optional(PositiveMilliseconds),
+  withinMs: optional(PositiveMilliseconds),
   retry: optional(Retry),
   cache: optional(Schema.Struct({ ttlMs: PositiveMilliseconds, key: optional(Mapping) })),
   in: optional(JsonSchemaDocument),

@@ -118,7 +118,9 @@ export type Condition =
   | { readonly or: ReadonlyArray<Condition> }
   | { readonly not: Condition }
 
-export type Backoff = "fixed" | "exponential"
+export type Backoff = "fixed" | "exponential" | "decorrelated"
+/** `full`: anything up to the pause. `equal`: the second half of it. A number: that part of it, either way. */
+export type Jitter = number | "full" | "equal" | "none"
 
 /** When a failed attempt is tried again. */
 export interface RetryPolicy {
@@ -130,8 +132,16 @@ export interface RetryPolicy {
   readonly baseMs?: number
   /** Longest pause; default 5 min. */
   readonly capMs?: number
-  /** Spread of the pause, 0 (none) to 1 (full); default 0.5. Derived from the attempt's id, never drawn. */
-  readonly jitter?: number
+  /** What the pause is multiplied by each time; default 2, for `decorrelated` 3. */
+  readonly factor?: number
+  /** Spread of the pause; default 0.5. Derived from the attempt's id, never drawn. */
+  readonly jitter?: Jitter
+  /** Only failures with one of these codes or tags are tried again. */
+  readonly on?: ReadonlyArray<string>
+  /** Failures with one of these codes or tags are not. */
+  readonly notOn?: ReadonlyArray<string>
+  /** No attempt begins later than so long after the first one did. */
+  readonly withinMs?: number
 }
 
 /** What a task of any kind may say about itself. */
@@ -163,6 +173,12 @@ export interface WorkPolicy {
   readonly type?: "compute" | "io" | "network" | "hybrid"
   /** An attempt that takes longer is aborted and counts as failed; default one hour. */
   readonly timeoutMs?: number
+  /** Longest wait, from when an attempt could begin until its body is called: for a slot, and in the mailbox of an agent. */
+  readonly startWithinMs?: number
+  /** Longest silence of a body, which says `heartbeat()` when it is well. */
+  readonly heartbeatMs?: number
+  /** The whole task, from when it could begin, with all its attempts and the pauses between them. */
+  readonly withinMs?: number
   readonly retry?: RetryPolicy
   /** Equal work with equal data is not done again for a while. */
   readonly cache?: CachePolicy

@@ -47,6 +47,8 @@ export interface AttemptFailed {
   readonly attempt: number
   readonly failure: Failure
   readonly agent?: string
+  /** It is not tried again, whatever its policy says: there were too many retries of its kind already. */
+  readonly refused?: "budget"
 }
 
 /** A cancelled attempt has come to its end. */

@@ -1,9 +1,10 @@
 /** Task definitions: ordinary code with a schema on both sides and its policies beside it. */
 import { type Duration, milliseconds } from "./duration.ts"
-import { InvalidOption } from "./errors.ts"
+import { type Failure, InvalidOption } from "./errors.ts"
 import { requireId } from "./ids.ts"
-import type { Resources, RetryPolicy, Undo, WorkPolicy } from "./ir.ts"
+import type { Backoff, Jitter, Resources, RetryPolicy, Undo, WorkPolicy } from "./ir.ts"
 import { limits } from "./limits.ts"
+import { policyFaults } from "./policies.ts"
 import { builtinResources } from "./resources.ts"
 import { type AnySchema, type InferInput, type InferOutput, type } from "./schemas.ts"
 import type { InTransaction, Transaction } from "./transaction.ts"
@@ -21,8 +22,10 @@ export interface TaskContext {
   readonly delivery: number
   /** Rises each time that another process takes the store over: a receiver that has seen a higher one should refuse this call. */
   readonly fencingToken: number
-  /** Aborted when the attempt is cancelled or times out. */
+  /** Aborted when the attempt is cancelled or times out; its `reason` says which. */
   readonly signal: AbortSignal
+  /** Says that the body is well, where the task has a `heartbeat`. */
+  readonly heartbeat: () => void
   /** When the attempt times out, in milliseconds since 1970. */
   readonly deadlineAt: number
   /** The agent that does the work, for tasks with `needs`. */
@@ -40,14 +43,30 @@ export interface TaskContext {
 export interface RetryOptions {
   /** Attempts in all, the first included: 1 … 10,000. */
   readonly attempts: number
-  /** How the pause grows; default `exponential` (doubling). */
-  readonly backoff?: "fixed" | "exponential"
+  /** How the pause grows; default `exponential` (doubling). `decorrelated`: anything from the base to three times the one before. */
+  readonly backoff?: Backoff
   /** First pause; default 1 s. */
   readonly base?: Duration
-  /** Longest pause; default 5 min. */
+  /** Longest pause; default 5 min. An error that says when to come back (`retryAfterMs`) may make it longer. */
   readonly cap?: Duration
-  /** Spread of the pause, 0 (none) to 1 (full); default 0.5. `true` is 1, `false` is 0. */
-  readonly jitter?: number | boolean
+  /** What the pause is multiplied by each time, 1 … 1,000; default 2, for `decorrelated` 3. */
+  readonly factor?: number
+  /**
+   * Spread of the pause: that part of it either way, 0 … 1; `"full"`: anything from 0 to the pause; `"equal"`: anything in its
+   * second half; `"none"`. Default 0.5. `true` is 1, `false` is 0.
+   */
+  readonly jitter?: Jitter | boolean
+  /** Only failures with one of these codes or tags are tried again. */
+  readonly on?: ReadonlyArray<string>
+  /** Failures with one of these codes or tags are not. */
+  readonly notOn?: ReadonlyArray<string>
+  /** No attempt begins later than so long after the first one did. */
+  readonly within?: Duration
+  /**
+   * Whether a failure is worth another attempt; asked once, as the attempt ends, and what it says is written with the failure.
+   * Only on tasks with `run`, not where a workflow uses them. One that throws, or answers with a promise, is not heard.
+   */
+  readonly when?: (failure: Failure) => boolean
 }
 
 /** How long a result may be given again instead of being worked out anew. */
@@ -128,6 +147,12 @@ export interface UndoDef {
 export interface TaskOptions {
   /** An attempt that takes longer is aborted and counts as failed; default one hour. */
   readonly timeout?: Duration
+  /** Longest wait from when an attempt could begin until its body is called; then the task has failed. */
+  readonly startWithin?: Duration
+  /** Longest silence of the body, which calls `heartbeat()` when it is well; then the attempt has failed. */
+  readonly heartbeat?: Duration
+  /** The whole task, from when it could begin, with all attempts and pauses; then it has failed. */
+  readonly within?: Duration
   readonly retry?: RetryOptions
   /** Equal input is not worked on again for so long: the result is remembered, in every run of the store. */
   readonly cache?: CacheOptions
@@ -210,6 +235,12 @@ export const task = <const N extends string, IS extends AnySchema, OS extends An
       option: `run of task '${name}'`,
       value: undefined,
       allowed: "run (a function) or needs (a capability of an agent)"
+    })
+  if (run === undefined && options.retry?.when !== undefined)
+    throw new InvalidOption({
+      option: `retry.when of task '${name}'`,
+      value: options.retry.when,
+      allowed: "none: it stands beside 'run'; for agents there are 'on' and 'notOn'"
     })
   workPolicy(options, `task '${name}'`)
   return Object.freeze({
@@ -297,18 +328,40 @@ export const undoIR = ({ run, needs, verify, onUnknown, policy }: UndoDef): Undo
 export const workPolicy = (
   options: TaskOptions,
   subject: string
-): WorkPolicy & { readonly priority?: number; readonly estimateMs?: number; readonly resources?: Resources } => ({
-  ...(options.type === undefined ? {} : { type: options.type }),
-  ...(options.timeout === undefined ? {} : { timeoutMs: timeoutMs(options.timeout, subject) }),
-  ...(options.retry === undefined ? {} : { retry: retryPolicy(options.retry, subject) }),
-  ...(options.cache === undefined ? {} : { cache: { ttlMs: ttlMs(options.cache, subject) } }),
-  ...(options.pivot === undefined ? {} : { pivot: options.pivot }),
-  ...(options.estimate === undefined ? {} : { estimateMs: milliseconds(options.estimate, `estimate of ${subject}`) }),
-  ...(options.resources === undefined ? {} : { resources: resources(options.resources, subject) }),
-  ...(options.priority === undefined
-    ? {}
-    : { priority: wholeWithin(options.priority, 0, 100, `priority of ${subject}`) })
-})
+): WorkPolicy & { readonly priority?: number; readonly estimateMs?: number; readonly resources?: Resources } =>
+  possible(
+    {
+      ...(options.type === undefined ? {} : { type: options.type }),
+      ...(options.timeout === undefined ? {} : { timeoutMs: timeoutMs(options.timeout, subject) }),
+      ...(options.startWithin === undefined
+        ? {}
+        : { startWithinMs: positiveMs(options.startWithin, `startWithin of ${subject}`) }),
+      ...(options.heartbeat === undefined
+        ? {}
+        : { heartbeatMs: positiveMs(options.heartbeat, `heartbeat of ${subject}`) }),
+      ...(options.within === undefined ? {} : { withinMs: positiveMs(options.within, `within of ${subject}`) }),
+      ...(options.retry === undefined ? {} : { retry: retryPolicy(options.retry, subject) }),
+      ...(options.cache === undefined ? {} : { cache: { ttlMs: ttlMs(options.cache, subject) } }),
+      ...(options.pivot === undefined ? {} : { pivot: options.pivot }),
+      ...(options.estimate === undefined
+        ? {}
+        : { estimateMs: milliseconds(options.estimate, `estimate of ${subject}`) }),
+      ...(options.resources === undefined ? {} : { resources: resources(options.resources, subject) }),
+      ...(options.priority === undefined
+        ? {}
+        : { priority: wholeWithin(options.priority, 0, 100, `priority of ${subject}`) })
+    },
+    subject
+  )
+
+/** The policies, if they can be kept all together. */
+const possible = <P extends WorkPolicy>(policy: P, subject: string): P => {
+  // whoever executes is not known here, and may beat
+  const [fault] = policyFaults({ ...policy, task: "" } as WorkPolicy)
+  if (fault === undefined) return policy
+  const option = `${fault.field.replace("/", ".").replace(/Ms$/, "")} of ${subject}`
+  throw new InvalidOption({ option, value: fault.value, allowed: fault.allowed })
+}
 
 const timeoutMs = (timeout: Duration, subject: string) => positiveMs(timeout, `timeout of ${subject}`)
 const ttlMs = ({ ttl }: CacheOptions, subject: string) => positiveMs(ttl, `cache.ttl of ${subject}`)
@@ -319,24 +372,24 @@ const positiveMs = (duration: Duration, option: string) => {
   return ms
 }
 
-const retryPolicy = ({ attempts, backoff, base, cap, jitter }: RetryOptions, subject: string): RetryPolicy => {
+const retryPolicy = (
+  { attempts, backoff, base, cap, factor, jitter, on, notOn, within: budget }: RetryOptions,
+  subject: string
+): RetryPolicy => {
   const option = (name: string) => `retry.${name} of ${subject}`
-  const policy = {
+  return {
     attempts: wholeWithin(attempts, 1, limits.attempts, option("attempts")),
-    ...(backoff === undefined ? {} : { backoff: oneOf(backoff, ["fixed", "exponential"], option("backoff")) }),
+    ...(backoff === undefined
+      ? {}
+      : { backoff: oneOf(backoff, ["fixed", "exponential", "decorrelated"], option("backoff")) }),
     ...(base === undefined ? {} : { baseMs: milliseconds(base, option("base")) }),
     ...(cap === undefined ? {} : { capMs: milliseconds(cap, option("cap")) }),
-    ...(jitter === undefined
-      ? {}
-      : { jitter: typeof jitter === "boolean" ? Number(jitter) : within(jitter, 0, 1, option("jitter")) })
+    ...(factor === undefined ? {} : { factor }),
+    ...(jitter === undefined ? {} : { jitter: typeof jitter === "boolean" ? Number(jitter) : jitter }),
+    ...(on === undefined ? {} : { on: [...on] }),
+    ...(notOn === undefined ? {} : { notOn: [...notOn] }),
+    ...(budget === undefined ? {} : { withinMs: positiveMs(budget, option("within")) })
   }
-  if (policy.capMs !== undefined && policy.capMs < (policy.baseMs ?? 1_000))
-    throw new InvalidOption({
-      option: option("cap"),
-      value: cap,
-      allowed: `at least the base, ${policy.baseMs ?? 1_000} ms`
-    })
-  return policy
 }
 
 const resources = (given: NonNullable<TaskOptions["resources"]>, subject: string): Resources => {

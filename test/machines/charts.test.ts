@@ -18,13 +18,13 @@ const failure = (retryable: boolean) => ({ tag: "E", message: "m", retryable })
 const retry = { attempts: 2, backoff: "fixed", baseMs: 10, capMs: 10, jitter: 0 } as const
 
 describe("@xstate/graph can walk every machine, and every state can be reached", () => {
-  const task = { path: "t", retry, finishes: false }
+  const task = { path: "t", retry, seed: "r/t", limits: undefined, finishes: false }
   const taskEvents = [
-    { type: "start" },
+    { type: "start", at: 1 },
     { type: "cancel" },
     { type: "timer.fired", at: 1, task: "t" },
     { type: "shelve" },
-    { type: "requeue" },
+    { type: "requeue", at: 1 },
     { type: "complete", value: 1 },
     { type: "attempt.aborted", at: 1, task: "t", attempt: 1 },
     ...[1, 2].flatMap((attempt) => [
@@ -142,7 +142,9 @@ describe("@xstate/graph can walk every machine, and every state can be reached",
 describe("F08 legal transitions of a task", () => {
   const at = (snapshot: any, event: object) => transition(taskMachine, snapshot, event as never)
   const started = () =>
-    at(initialTransition(taskMachine, { path: "t", retry, finishes: false })[0], { type: "start" })[0]
+    at(initialTransition(taskMachine, { path: "t", retry, seed: "r/t", limits: undefined, finishes: false })[0], {
+      type: "start"
+    })[0]
   const failed = (attempt: number, retryable = true) => ({
     type: "attempt.failed",
     at: 100,

@@ -38,6 +38,20 @@ const timed = workflow("timed", type<number>())
   .task("b", brief, ($) => $.a)
   .returns(($) => [$.a, $.b])
 
+/** Tasks that have only so long: as a whole, or for their attempts. One failure ends nothing but what needs it. */
+const hurried = workflow("hurried", type<number>(), { onFailure: "continue" })
+  .task("a", step, ($) => $.input, {
+    timeout: "2s",
+    within: "5s",
+    retry: { attempts: 9, backoff: "fixed", base: "500ms", jitter: 0 }
+  })
+  .task("b", step, ($) => $.input, {
+    timeout: "2s",
+    retry: { attempts: 9, backoff: "fixed", base: "500ms", jitter: "equal", within: "3s" }
+  })
+  .task("c", step, ($) => [$.a], { heartbeat: "1s" })
+  .returns(($) => [$.b, $.c])
+
 /** Waits of an hour and of a month, and pauses between attempts that outlive a process. */
 const waits = workflow("waits", type<number>())
   .task("a", patient, ($) => $.input)
@@ -174,6 +188,7 @@ const answers = { first: "yes", second: "go on" }
 export const scenes = {
   ten: scene(ten),
   timed: scene(timed),
+  hurried: scene(hurried),
   waits: scene(waits),
   people: scene(people, { answers }),
   family: scene(family),
@@ -190,6 +205,7 @@ export const scenes = {
   tripKept: scene(trip, { input: true, snapshotEvery: 1, keepMessages: 0 }),
   /** The same with a snapshot after every message, and nothing else to go on from. */
   tenKept: scene(ten, { snapshotEvery: 1, keepMessages: 0 }),
+  hurriedKept: scene(hurried, { snapshotEvery: 1, keepMessages: 0 }),
   waitsKept: scene(waits, { snapshotEvery: 1, keepMessages: 0 }),
   peopleKept: scene(people, { answers, snapshotEvery: 1, keepMessages: 0 }),
   familyKept: scene(family, { snapshotEvery: 1, keepMessages: 0 }),

@@ -43,7 +43,7 @@ export const sagaDefects: ReadonlyArray<Defect> = [
     like: "compensation registered after the call (temporalio skill PR 43)",
     breaks: "G14",
     scene: "trip",
-    edits: [{ file: "actors/saga.ts", find: 'new Set(["AttemptTimedOut"])', put: "new Set()" }]
+    edits: [{ file: "actors/saga.ts", find: 'new Set(["AttemptTimedOut", "HeartbeatMissed"])', put: "new Set()" }]
   },
   {
     name: "items of a fan-out are not undone",
