@@ -150,6 +150,7 @@ test("names of troupe/chaos", async () => {
       "recordingOf",
       "replay",
       "simulate",
+      "without",
     ]
   `)
 })

@@ -1,10 +1,11 @@
 /**
  * A failure made smaller, after fast-check has done what it can with numbers: fewer faults, milder ones, rounder times, the first
- * seed. What stays breaks the same promise.
+ * seed, and then a smaller workflow. What stays breaks the same promise.
  */
 import type { Json } from "../model/json.ts"
 import type { Theatre } from "./chaos.ts"
 import type { Execution } from "./execution.ts"
+import { fewerTasks, type Smaller } from "./fewer-tasks.ts"
 import type { Fault, Plan } from "./plan.ts"
 
 /** Most executions that are spent on it. */
@@ -12,7 +13,23 @@ const triesMost = 2_000
 /** Most steps of these executions together: what goes round in circles takes very many to show it. */
 const stepsMost = 3_000_000
 
-export const minimise = async (
+export interface Smallest extends Smaller {
+  /** What breaks the promise in the whole workflow. */
+  readonly wholePlan: Plan
+}
+
+/** With few faults an execution is quick, and few tasks are needed: faults go first, and once more when tasks have gone. */
+export const smallest = async (world: Theatre, input: Json, found: Execution): Promise<Smallest> => {
+  const whole = await minimise(world, input, found)
+  const wholePlan = whole.execution.plan
+  const fewer = await fewerTasks(world, input, whole.execution)
+  const tries = whole.tries + fewer.tries
+  if (fewer.world === world) return { ...fewer, tries, wholePlan }
+  const last = await minimise(fewer.world, input, fewer.execution)
+  return { ...fewer, execution: last.execution, tries: tries + last.tries, wholePlan }
+}
+
+const minimise = async (
   world: Theatre,
   input: Json,
   found: Execution
