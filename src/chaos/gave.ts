@@ -36,10 +36,7 @@ const note = (
     const path = prefix + task.id
     try {
       if (task.when !== undefined && !task.when(frame)) continue
-      const came =
-        task.structure.kind === "expand"
-          ? planned(compiled, index, frame, path, written)
-          : one(task, frame, path, written)
+      const came = cameOf(compiled, index, frame, path, written)
       if (came.is !== "done") continue
       values[index] = came.value ?? null
       gave.set(path, came.value ?? null)
@@ -49,6 +46,17 @@ const note = (
       // a mapping that fails: nothing is known about this one
     }
   }
+}
+
+const cameOf = (scope: CompiledWorkflow, index: number, frame: Frame, path: string, written: Written): Came => {
+  const task = scope.tasks[index]!
+  const { structure } = task
+  if (structure.kind === "expand") return planned(scope, index, frame, path, written)
+  const came = one(task, frame, path, written)
+  // the model does not decide what came first at a gate; where nobody has said anything, it was the deadline
+  const isDue = structure.kind === "gate" && written.fired.has(path) && !written.answers.has(path)
+  if (!isDue || (structure.signal !== undefined && written.signals.has(structure.signal))) return came
+  return structure.otherwise === undefined ? came : { is: "done", value: structure.otherwise(frame) }
 }
 
 /** What came of the tasks that a planner gave. */
