@@ -195,7 +195,7 @@ type Found = { readonly seed: number; readonly path: string; readonly executions
 /** A failure with its story; kept where somebody wants it kept. */
 const failureOf = (
   whole: Workflow,
-  { world: { workflow }, execution, without, wholePlan }: Smallest,
+  { world: { workflow }, execution, without, wholePlan }: Omit<Smallest, "tries">,
   found: Found,
   corpus: string | undefined,
   coverage: Coverage | undefined

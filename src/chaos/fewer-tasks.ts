@@ -1,7 +1,7 @@
 /**
  * A failure with fewer tasks around it: delta debugging (Zeller & Hildebrandt 2002) over the tasks of the workflow. Halves are
  * taken out, then quarters, then single ones; what stays keeps every promise when nothing goes wrong, and breaks the same one
- * under the same plan.
+ * under the same plan. A promise of ours that is broken with nothing going wrong is broken whatever else is kept.
  */
 import type { Json } from "../model/json.ts"
 import type { Message } from "../model/messages.ts"
@@ -14,8 +14,8 @@ import { type Gave, takeOut } from "./without.ts"
 
 /** Most smaller workflows that are tried: enough for each of a thousand tasks once. */
 const triesMost = 1_500
-/** Most steps of their executions together: a thousand tasks take some ten thousand for one, and a second takes a million or less. */
-const stepsMost = 2_000_000
+/** Most steps of their executions together. Those of a thousand tasks take a thousand or two each, so this is some ten seconds for them. */
+const stepsMost = 1_000_000
 /** Most ways of moving a plan along with the writes that are gone, for one smaller workflow. */
 const movesMost = 16
 /** Longest text of a value that stands for a task: a test to paste with more in it would not be smaller. */
@@ -27,44 +27,54 @@ export interface Smaller {
   readonly execution: Execution
   /** What was taken out, with what it gave; null where nobody reads it. */
   readonly without: Gave
-  readonly tries: number
 }
 
-export const fewerTasks = async (world: Theatre, input: Json, found: Execution): Promise<Smaller> => {
-  const { control } = await world.control(input)
-  let best: Smaller = { world, execution: found, without: {}, tries: 0 }
-  // where a promise is broken with nothing going wrong, no task can be told to be beside the point
-  if (control.violations.length > 0) return best
-  const { promise } = found.violations[0]!
-  const { workflow } = world
+/** What has been spent. */
+export interface TaskBudget {
+  tries: number
+  steps: number
+}
+export const taskBudget = (): TaskBudget => ({ tries: 0, steps: 0 })
+const isSpent = ({ tries, steps }: TaskBudget): boolean => tries >= triesMost || steps >= stepsMost
+
+/** `whole` is where the failure was found, `found` how small it is already: the very same when nothing more can go. */
+export const fewerTasks = async (whole: Theatre, input: Json, found: Smaller, budget: TaskBudget): Promise<Smaller> => {
+  const { control } = await whole.control(input)
+  let best = found
+  const { promise } = found.execution.violations[0]!
+  const isCalm = control.violations.length === 0
+  // what the user wants to hold and what never does is about the whole: without its tasks it would not hold either
+  if (!isCalm && (promise === "always" || promise === "finally")) return best
+  const { workflow } = whole
   const gave = gaveIn(workflow, input, control.messages)
   const ids = workflow.ir.tasks.map(({ id }) => id)
   const inner = [...gave.keys()].filter((path) => path.includes("/"))
   const places = new Map([...ids, ...inner].map((task, place) => [task, place]))
-  let [tries, steps] = [0, 0]
-  let [writes, gone]: [number, ReadonlyArray<string>] = [control.writes, []]
+  let before = (await found.world.control(input)).control
 
+  // where nothing comes to its end, what never came to be is as good as null
+  const mayStand = (value: Json | undefined) => (value === undefined ? !isCalm : isShort(value))
   const isStillWithout = async (tasks: ReadonlyArray<string>): Promise<boolean> => {
-    if (tries >= triesMost || steps >= stepsMost) return false
-    const all = [...gone, ...tasks].sort((a, b) => places.get(a)! - places.get(b)!)
+    if (isSpent(budget)) return false
+    const all = [...Object.keys(best.without), ...tasks].sort((a, b) => places.get(a)! - places.get(b)!)
     const taken = takeOut(workflow, new Map(all.map((task) => [task, gave.get(task) ?? null])))
-    if (taken.workflow === undefined || ![...taken.read].every((task) => isShort(gave.get(task)))) return false
-    tries++
-    const smaller = world.around(taken.workflow)
+    if (taken.workflow === undefined || ![...taken.read].every((task) => mayStand(gave.get(task)))) return false
+    budget.tries++
+    const smaller = whole.around(taken.workflow)
     const calm = (await smaller.control(input)).control
-    steps += calm.steps
-    if (calm.violations.length > 0 || calm.outcome?.status !== control.outcome?.status) return false
-    for (const plan of movedPlans(without(best.execution.plan, tasks), best.execution, calm, writes - calm.writes)) {
-      const execution = await smaller.judged(input, plan, calm, promise === "determinism")
-      steps += execution.steps
-      if (execution.violations.some((one) => one.promise === promise)) {
-        const value = (task: string) => (taken.read.has(task) ? gave.get(task)! : null)
-        best = { world: smaller, execution, without: Object.fromEntries(all.map((task) => [task, value(task)])), tries }
-        writes = calm.writes
-        gone = all
+    budget.steps += calm.steps
+    if (isCalm && (calm.violations.length > 0 || calm.outcome?.status !== control.outcome?.status)) return false
+    const plan = without(best.execution.plan, tasks)
+    for (const one of movedPlans(plan, { broken: best.execution, calm: before }, calm)) {
+      const execution = await smaller.judged(input, one, calm, promise === "determinism")
+      budget.steps += execution.steps
+      if (execution.violations.some((broken) => broken.promise === promise)) {
+        const value = (task: string) => (taken.read.has(task) ? gave.get(task) : null) ?? null
+        best = { world: smaller, execution, without: Object.fromEntries(all.map((task) => [task, value(task)])) }
+        before = calm
         return true
       }
-      if (steps >= stepsMost) return false
+      if (isSpent(budget)) return false
     }
     return false
   }
@@ -77,14 +87,14 @@ export const fewerTasks = async (world: Theatre, input: Json, found: Execution):
       throw error
     }
   }
-  await takeChunks(ids, isLeft)
-  const left = new Set(best.world.workflow.ir.tasks.map(({ id }) => id))
-  await takeChunks(
-    inner.filter((path) => left.has(path.slice(0, path.indexOf("/")))),
-    isLeft
-  )
-  return { ...best, tries }
+  await takeChunks(left(best, ids), isLeft)
+  await takeChunks(left(best, inner), isLeft)
+  return best
 }
+
+/** Tasks that are still there, and what they stand in. */
+const left = ({ without }: Smaller, paths: ReadonlyArray<string>): ReadonlyArray<string> =>
+  paths.filter((path) => !Object.hasOwn(without, path) && !Object.hasOwn(without, path.split("/")[0]!))
 
 /** All of them, then halves, quarters … single ones, from the end: what comes last is read by nobody. */
 const takeChunks = async (
@@ -106,7 +116,7 @@ const takeChunks = async (
   }
 }
 
-const isShort = (value: Json | undefined): boolean => value !== undefined && JSON.stringify(value).length <= valueMost
+const isShort = (value: Json): boolean => JSON.stringify(value).length <= valueMost
 
 /** A plan without what goes wrong in tasks that are gone. */
 const without = (plan: Plan, tasks: ReadonlyArray<string>): Plan => ({
@@ -118,16 +128,25 @@ const without = (plan: Plan, tasks: ReadonlyArray<string>): Plan => ({
 const isUnder = (path: string, task: string): boolean =>
   path.startsWith(task) && (path.length === task.length || "/[#@".includes(path[task.length]!))
 
+/** An execution in which a promise is broken, and the one in which nothing goes wrong. */
+interface Pair {
+  readonly broken: Execution
+  readonly calm: Execution
+}
+
 /**
- * The plan where there are fewer writes: each fault at the write of the same message as before; then all of them some writes
- * earlier, as many as there are fewer at most.
+ * The plan where there are fewer writes: each fault at the write of the same message as before, or beside it; then all of them
+ * some writes earlier, as many as there are fewer at most.
  */
-const movedPlans = (plan: Plan, before: Execution, calm: Execution, fewer: number): ReadonlyArray<Plan> => {
-  const last = Math.max(0, fewer)
-  const count = Math.min(last + 1, movesMost - 1)
-  const shifts = Array.from({ length: count }, (_, i) => (count === 1 ? 0 : Math.round((i * last) / (count - 1))))
+const movedPlans = (plan: Plan, before: Pair, calm: Execution): ReadonlyArray<Plan> => {
   const same = landmarks(before, calm)
-  const moves = [same, ...shifts.map((shift) => (write: number) => write - shift)]
+  const last = Math.max(0, before.calm.writes - calm.writes)
+  const count = Math.min(last + 1, movesMost - 3)
+  const shifts = Array.from({ length: count }, (_, i) => (count === 1 ? 0 : Math.round((i * last) / (count - 1))))
+  const moves = [
+    ...[0, -1, 1].map((beside) => (write: number) => same(write) + beside),
+    ...shifts.map((shift) => (write: number) => write - shift)
+  ]
   const plans = moves.map((move) => ({ ...plan, faults: plan.faults.map((fault) => moved(fault, move)) }))
   const texts = plans.map((one) => JSON.stringify(one))
   return plans.filter((_, i) => texts.indexOf(texts[i]!) === i)
@@ -136,19 +155,22 @@ const movedPlans = (plan: Plan, before: Execution, calm: Execution, fewer: numbe
 const moved = (fault: Fault, move: (write: number) => number): Fault =>
   "write" in fault ? { ...fault, write: Math.max(0, move(fault.write)) } : fault
 
-/** Where the writes of one execution are in another: by the last message until then that both have. */
-const landmarks = (before: Execution, calm: Execution): ((write: number) => number) => {
-  const there = new Map<string, number>()
-  calm.messages.forEach((message, i) => there.set(nameOf(message), calm.writeOf[i]!))
+/** Where a write is that had the last message until then that is still there; faults before it had writes of their own. */
+const landmarks = ({ broken, calm: before }: Pair, calm: Execution): ((write: number) => number) => {
+  const [then, now] = [writesOf(before), writesOf(calm)]
   return (write) => {
-    for (let i = before.messages.length - 1; i >= 0; i--) {
-      const at = before.writeOf[i]!
-      const found = at > write ? undefined : there.get(nameOf(before.messages[i]!))
-      if (found !== undefined) return at === write ? found : found + 1
+    for (let i = broken.messages.length - 1; i >= 0; i--) {
+      const at = broken.writeOf[i]!
+      const name = nameOf(broken.messages[i]!)
+      const found = at > write ? undefined : now.get(name)
+      if (found !== undefined) return found + at - (then.get(name) ?? at) + (at === write ? 0 : 1)
     }
     return write
   }
 }
+
+const writesOf = ({ messages, writeOf }: Execution): ReadonlyMap<string, number> =>
+  new Map(messages.map((message, i) => [nameOf(message), writeOf[i]!]))
 
 const nameOf = (message: Message): string =>
   `${message.type} ${"task" in message ? message.task : ""}#${"attempt" in message ? message.attempt : ""}`
