@@ -5,6 +5,8 @@ import { join } from "node:path"
 import { type Json, task, type, type Workflow, workflow } from "troupe"
 import { type ChaosFailure, type ChaosOptions, caseFrom, chaos, replay, without } from "troupe/chaos"
 import { describe, expect, test } from "vitest"
+import { Theatre } from "../../src/chaos/chaos.ts"
+import { fewerTasks, taskBudget } from "../../src/chaos/fewer-tasks.ts"
 import { scenes } from "./planted/flows.ts"
 
 let held: Array<Json> = []
@@ -163,6 +165,18 @@ test("two of a hundred tasks are found within the bounds of the search", async (
   expect(idsOf(failure)).toEqual(["t33", "t66"])
 })
 
+test("what goes wrong in a task goes with it", async () => {
+  const { wholePlan: plan } = await failing(trip)
+  const slow = (task: string) => ({ on: "task", task, attempt: 1, how: "slow", ms: 1 }) as const
+  const theatre = new Theatre(trip, { ...world, input: 1 })
+  const { control } = await theatre.control(1)
+  const more = { ...plan, faults: [...plan.faults, slow("a"), slow("a[0]"), slow("hold"), slow("hold2")] }
+  const execution = await theatre.judged(1, more, control, false)
+  const small = await fewerTasks(theatre, 1, { world: theatre, execution, without: {} }, taskBudget())
+  const left = small.execution.plan.faults.flatMap((fault) => (fault.on === "task" ? [fault.task] : []))
+  expect(left).toEqual(["hold", "hold2"])
+})
+
 test("it can be left as it was found", async () => {
   const failure = await failing(trip, { shrink: false })
   expect(failure.without).toEqual({})
@@ -201,11 +215,18 @@ describe("a kept failure", () => {
     // a plan that hits the new workflow too
     const kept = JSON.parse(readFileSync(path, "utf8"))
     const wholePlan = { v: 1, seed: 0, faults: [{ on: "crash", write: 1, when: "before" }] }
-    writeFileSync(path, JSON.stringify({ ...kept, wholePlan }))
+    writeFileSync(path, JSON.stringify({ ...kept, plan: { ...wholePlan, faults: [] }, wholePlan }))
     const again = await failing(changed, { corpus, runs: 1 })
     expect(again).toMatchObject({ plan: wholePlan, without: {}, file: path })
     expect(again.workflow).toBe(changed)
     expect(failure.without).not.toEqual({})
+  })
+  test("has nothing of it where nothing was taken out", async () => {
+    const corpus = mkdtempSync(join(tmpdir(), "troupe-smaller-"))
+    await failing(trip, { corpus, shrink: false })
+    const kept = JSON.parse(readFileSync(join(corpus, readdirSync(corpus).sort()[0]!), "utf8"))
+    expect(Object.keys(kept)).not.toContain("without")
+    expect(Object.keys(kept)).not.toContain("wholePlan")
   })
   test("of an older version has none of it, and is run as ever; a damaged one is named", async () => {
     const { corpus, plan, failure } = await keptOf()

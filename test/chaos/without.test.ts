@@ -267,6 +267,20 @@ property.prop([shapes(8)], { numRuns: 150 })(
   }
 )
 
+test("a task that was skipped gave nothing, also where there was nothing to do", async () => {
+  const each = { task: "step", input: 1 }
+  const flow = await loaded({
+    ir: 1,
+    name: "flow",
+    tasks: [
+      { id: "no", kind: "map", over: [], each, when: false },
+      { id: "yes", kind: "map", over: [], each, when: true }
+    ]
+  })
+  const { messages } = await simulate(flow)
+  expect([...gaveIn(flow, null, messages)]).toEqual([["yes", []]])
+})
+
 test("values that nobody reads are known, so that a test to paste can leave them out", async () => {
   const flow = await loaded({
     ir: 1,
