@@ -56,7 +56,7 @@ export const fewerTasks = async (whole: Theatre, input: Json, found: Smaller, bu
   const mayStand = (value: Json | undefined) => (value === undefined ? !isCalm : isShort(value))
   const isStillWithout = async (tasks: ReadonlyArray<string>): Promise<boolean> => {
     if (isSpent(budget)) return false
-    const all = [...Object.keys(best.without), ...tasks].sort((a, b) => places.get(a)! - places.get(b)!)
+    const all = outermost([...Object.keys(best.without), ...tasks]).sort((a, b) => places.get(a)! - places.get(b)!)
     const taken = takeOut(workflow, new Map(all.map((task) => [task, gave.get(task) ?? null])))
     if (taken.workflow === undefined || ![...taken.read].every((task) => mayStand(gave.get(task)))) return false
     budget.tries++
@@ -87,14 +87,26 @@ export const fewerTasks = async (whole: Theatre, input: Json, found: Smaller, bu
       throw error
     }
   }
-  await takeChunks(left(best, ids), isLeft)
-  await takeChunks(left(best, inner), isLeft)
+  for (const tasks of [ids, inner])
+    await takeChunks(
+      tasks.filter((task) => !isIn(new Set(Object.keys(best.without)), task)),
+      isLeft
+    )
   return best
 }
 
-/** Tasks that are still there, and what they stand in. */
-const left = ({ without }: Smaller, paths: ReadonlyArray<string>): ReadonlyArray<string> =>
-  paths.filter((path) => !Object.hasOwn(without, path) && !Object.hasOwn(without, path.split("/")[0]!))
+/** Whether a task, or what it stands in, is one of these. */
+const isIn = (tasks: ReadonlySet<string>, path: string): boolean => {
+  for (let end = path.length; end !== -1; end = path.lastIndexOf("/", end - 1))
+    if (tasks.has(path.slice(0, end))) return true
+  return false
+}
+
+/** What stands in a task goes with it. */
+const outermost = (tasks: ReadonlyArray<string>): Array<string> => {
+  const all = new Set(tasks)
+  return [...all].filter((task) => !task.includes("/") || !isIn(all, task.slice(0, task.lastIndexOf("/"))))
+}
 
 /** All of them, then halves, quarters … single ones, from the end: what comes last is read by nobody. */
 const takeChunks = async (

@@ -34,6 +34,7 @@ export const smallest = async (world: Theatre, input: Json, found: Execution): P
     if (round > 0 && fewer === best) break
     const milder = await minimise(fewer.world, input, fewer.execution, stepsMost)
     tries += milder.tries
+    if (fewer === best && milder.execution === best.execution) break
     best = { ...fewer, execution: milder.execution }
   }
   return { ...best, tries: tries + budget.tries, wholePlan: first.execution.plan }

@@ -134,6 +134,26 @@ test("tasks of a workflow inside go too", async () => {
   expect(failure.message).toContain("taken out of the workflow: 3 of 6 tasks (a, in/x, in/y)")
 })
 
+test("what stands in a task goes with it, also when it has lost a part of it before", async () => {
+  const inner = workflow("inner", type<number>())
+    .task("x", step, ($) => $.input)
+    .task("y", step, ($) => [$.x])
+    .returns(($) => $.y)
+  const outer = workflow("outer", type<number>())
+    .use("in", inner, ($) => $.input)
+    .task("hold", hold, ($) => $.in)
+    .task("free", free, ($) => $.hold)
+    .returns(($) => $.free)
+  const some = without(outer, { "in/x": 1 })
+  const { wholePlan } = await failing(some)
+  const execution = await replay(some, wholePlan, { ...world, input: 1 })
+  const theatre = new Theatre(outer, { ...world, input: 1 })
+  const found = { world: theatre.around(some), execution, without: { "in/x": 1 } }
+  const { world: left, without: gone } = await fewerTasks(theatre, 1, found, taskBudget())
+  expect(gone).toEqual({ in: 3 })
+  expect(left.workflow.hash).toBe(without(outer, gone).hash)
+})
+
 test("a task that was skipped goes where nobody reads it, and stays where somebody does", async () => {
   const flow = (isRead: boolean) =>
     workflow("skips", type<number>())
