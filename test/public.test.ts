@@ -163,6 +163,7 @@ test("names of troupe/chaos", async () => {
       "recordingOf",
       "replay",
       "simulate",
+      "without",
     ]
   `)
 })

@@ -205,15 +205,16 @@ export class Running implements Caller {
       (next) => this.#idle(next),
       start + 50 * years
     )
-    if (this.misuse !== undefined) throw this.misuse
-    if (this.outcome === undefined) this.watch.stuck(stop)
-    else {
-      this.watch.ended()
-      this.#holds("finally", this.setup.finally)
-      if (this.misuse !== undefined) throw this.misuse
+    if (this.misuse === undefined) {
+      if (this.outcome === undefined) this.watch.stuck(stop)
+      else {
+        this.watch.ended()
+        this.#holds("finally", this.setup.finally)
+      }
     }
-    // nothing of it goes on
+    // nothing of it goes on, whatever comes of it: other executions may follow
     for (const life of this.lives) life.isDead = true
+    if (this.misuse !== undefined) throw this.misuse
     return {
       plan: this.plan,
       input: this.setup.input,

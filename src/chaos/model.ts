@@ -25,7 +25,7 @@ const unknown: Came = { is: "unknown" }
 const skipped: Came = { is: "skipped" }
 
 /** What was written about each path. */
-interface Written {
+export interface Written {
   readonly values: Map<string, Json>
   /** Tasks that have used up their attempts, or may not be tried again. */
   readonly failed: Set<string>
@@ -90,7 +90,7 @@ const told = (came: Came): string =>
   came.is === "failed" ? `has failed at '${came.by.join("' or '")}'` : came.is === "done" ? "is done" : "is still open"
 const short = (value: Json): string => JSON.stringify(value).slice(0, 120)
 
-const read = (compiled: CompiledWorkflow, messages: ReadonlyArray<Message>): Written => {
+export const read = (compiled: CompiledWorkflow, messages: ReadonlyArray<Message>): Written => {
   const written: Written = {
     values: new Map(),
     failed: new Set(),
@@ -138,7 +138,7 @@ export const mayFollow = ({ attempt, failure }: AttemptFailed, retry: Retry | un
 }
 
 /** A workflow: its tasks in an order in which each comes after what it waits for. */
-const whole = (compiled: CompiledWorkflow, given: Json | undefined, prefix: string, written: Written): Came => {
+export const whole = (compiled: CompiledWorkflow, given: Json | undefined, prefix: string, written: Written): Came => {
   const input = withDefaults(compiled, given)
   const { tasks, graph } = compiled
   const values: Array<Json | undefined> = new Array(tasks.length)
@@ -190,7 +190,7 @@ const isBehind = ({ graph }: CompiledWorkflow, all: ReadonlyArray<Came>, index: 
 const firstOf = (by: ReadonlyArray<string>, { failed }: Written): ReadonlyArray<string> =>
   by.every((path) => failed.has(path) && !/[/[#@]/.test(path)) ? [[...failed].find((path) => by.includes(path))!] : by
 
-const withDefaults = ({ ir }: CompiledWorkflow, input: Json | undefined): Json | undefined =>
+export const withDefaults = ({ ir }: CompiledWorkflow, input: Json | undefined): Json | undefined =>
   ir.defaults === undefined ? input : isPlainRecord(input) ? { ...ir.defaults, ...input } : (input ?? ir.defaults)
 
 const leaf = (path: string, { values, failed, doubtful }: Written): Came =>
@@ -202,7 +202,7 @@ const leaf = (path: string, { values, failed, doubtful }: Written): Came =>
         ? unknown
         : open
 
-const one = (task: CompiledTask, frame: Frame, path: string, written: Written): Came => {
+export const one = (task: CompiledTask, frame: Frame, path: string, written: Written): Came => {
   const { structure } = task
   switch (structure.kind) {
     case "leaf":
