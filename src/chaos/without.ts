@@ -3,6 +3,7 @@
  * for it waits for what it waited for. Never runs anything: what tasks gave is said by whoever takes them out.
  */
 
+import { analyse } from "../model/analysis.ts"
 import { topologicalOrder } from "../model/dependencies.ts"
 import { segments } from "../model/ids.ts"
 import {
