@@ -114,7 +114,11 @@ const machines = {
       ...plain("pause", "resume", "idle", "again", "timer.fired", "unknown"),
       fc.record({ type: fc.constant("task.failed"), task: fc.string(), failure }),
       fc.record({ type: fc.constant("settled"), value: fc.jsonValue(), undoes: fc.boolean() }),
-      fc.record({ type: fc.constant("idle"), undoes: fc.boolean() }),
+      fc.record(
+        { type: fc.constant("idle"), undoes: fc.boolean(), recoverTo: fc.nat(9) },
+        { requiredKeys: ["type", "undoes"] }
+      ),
+      fc.record({ type: fc.constant("rewind"), to: fc.nat(9) }),
       fc.record({ type: fc.constant("cancel"), reason: fc.string(), force: fc.boolean() })
     ]
   },

@@ -100,7 +100,7 @@ export interface Run<O, G = any> {
   /** A task that failed, or is at work, gets this result. */
   readonly skip: (task: string, value?: Json, options?: DecisionOptions) => Effect.Effect<void, DecisionError>
   /** Back to where it was after message `to`. */
-  readonly rollback: (to: number, options?: DecisionOptions) => Effect.Effect<void, DecisionError>
+  readonly rollback: (to: number | string, options?: DecisionOptions) => Effect.Effect<void, DecisionError>
   /** Answers a gate by its path; one that comes before the gate opens is kept for it. */
   readonly answer: <const K extends keyof G & string>(
     gate: K,

@@ -18,7 +18,7 @@ import type { FrozenGates } from "./gates.ts"
 import { gateLogic, sleepLogic, taskLogic } from "./leaf.ts"
 import { type Admission, type GatePlace, Place, type Room } from "./room.ts"
 import { SagaDirector } from "./saga.ts"
-import { type Child, type Director, Scope, ScopeSnapshot, scopeChart, scopeLogic } from "./scope.ts"
+import { type Child, type Director, rewoundOf, Scope, ScopeSnapshot, scopeChart, scopeLogic } from "./scope.ts"
 
 /** An attempt that is out: which, asked for when, in which epoch, and how often it was delivered in another store. */
 export type FrozenAttempt = readonly [attempt: number, askedAt: number, epoch: number, earlier?: number]
@@ -57,6 +57,9 @@ export interface FrozenRun {
   readonly gates?: FrozenGates
   /** What would have to be undone. */
   readonly ledger?: Json
+  /** Where the run would go back to, and how often it has. */
+  readonly mark?: number
+  readonly recoveries?: number
   /** Who waits for a slot: path of the parent and index, or path of a task that lives already and -1; and the priority. */
   readonly queue: ReadonlyArray<readonly [path: string, index: number, priority: number]>
   readonly root: Omit<FrozenChild, "id" | "index" | "startedAt" | "kind">
@@ -108,6 +111,8 @@ export const freeze = (room: Room, outOf: (place: Place) => FrozenAttempt | unde
     isHeld: room.isHeld,
     generation: room.generation,
     ...(room.knownLedger === undefined ? {} : { ledger: room.knownLedger.freeze() }),
+    ...(room.mark === undefined ? {} : { mark: room.mark }),
+    ...(room.recoveries === 0 ? {} : { recoveries: room.recoveries }),
     ...(room.knownGates === undefined ? {} : { gates: room.knownGates.freeze() }),
     queue: room.queue.map(([{ parent, index, place }, priority]) => [
       place?.path ?? (parent.getSnapshot() as ScopeSnapshot).scope.place.path,
@@ -189,6 +194,9 @@ export const thaw = (
   room.generation = frozen.generation
   const director = new WorkflowDirector(board)
   if (frozen.ledger !== undefined) room.knownLedger = Ledger.thaw(deepFreeze(frozen.ledger))
+  room.mark = frozen.mark
+  room.recoveries = frozen.recoveries ?? 0
+  if (frozen.root.state === "rewound") room.rewound = rewoundOf(frozen.root.context as unknown as WorkflowContext)
   const isUndoing = undoStates.has(frozen.root.state)
   spawn(scopeLogic, thawing.scope(frozen.root, place, isUndoing ? new SagaDirector(director, room.ledger) : director))
   const queue = frozen.queue.map(([path, index, priority]): readonly [Admission, number] => {
@@ -207,7 +215,7 @@ export const thaw = (
   return { attempts: thawing.attempts, timers }
 }
 
-const undoStates: ReadonlySet<string> = new Set(["undoing", "undoPaused", "stuck"])
+const undoStates: ReadonlySet<string> = new Set(["undoing", "undoPaused", "stuck", "rewound"])
 
 class Thawing implements Thawed {
   readonly places = new Map<string, Place>()
@@ -225,6 +233,7 @@ class Thawing implements Thawed {
     const facts = {
       failure: undefined,
       undoFailure: undefined,
+      rewindTo: undefined,
       outcome: undefined,
       dueAt: undefined,
       ...(context as object)

@@ -7,7 +7,8 @@ import type { Retry } from "../model/backoff.ts"
 import { Board } from "../model/board.ts"
 import type { CompiledTask, Structure } from "../model/compile.ts"
 import type { TimeLimits } from "../model/deadlines.ts"
-import type { GateEnd } from "../model/errors.ts"
+import type { Failure, GateEnd } from "../model/errors.ts"
+import type { Recovery } from "../model/ir.ts"
 import type { Json } from "../model/json.ts"
 import type { Frame } from "../model/mapping.ts"
 import type { Outcome } from "../model/messages.ts"
@@ -121,6 +122,9 @@ export type Command =
   | { readonly type: "timer.start"; readonly place: Place; readonly dueAt: number }
   | { readonly type: "timer.stop"; readonly place: Place }
 
+/** Nothing of what was done is undone. */
+export const everything = Number.MAX_SAFE_INTEGER
+
 /** A task that is ready and waits for its turn. */
 export interface Admission {
   readonly parent: AnyActorRef
@@ -152,6 +156,14 @@ export class Room {
   /** How the run ended, once it has. */
   outcome: Outcome | undefined = undefined
   #ledger: Ledger | undefined = undefined
+  /** What happens instead of the end when the run fails. */
+  recovery: Recovery | undefined = undefined
+  /** It has come to rest, and goes back to after this message; undefined otherwise. */
+  rewound: { readonly to: number; readonly isRecovery: boolean } | undefined = undefined
+  /** How often that has happened. */
+  recoveries = 0
+  /** The message with which the task was done to which the run goes back. */
+  mark: number | undefined = undefined
   readonly #slots: number
   readonly #queue = new PriorityQueue<Admission>()
   #taken = 0
@@ -241,6 +253,18 @@ export class Room {
   /** Nobody waits for a slot any more. */
   dropQueue(): void {
     this.#queue.clear()
+  }
+
+  /** Where the run goes back to instead of ending with a failure; `everything` where what it did stays; undefined where it ends. */
+  recoverTo({ tag }: Failure): number | undefined {
+    const { recovery } = this
+    if (recovery === undefined || this.recoveries >= (recovery.times ?? 1) || tag === "RunTimedOut") return undefined
+    return recovery.strategy === "retry" ? everything : this.mark
+  }
+
+  /** The task to which the run goes back has been done. */
+  noteMark({ path }: Place): void {
+    if (this.recovery?.strategy === "rollback" && this.recovery.to === path) this.mark = this.seq
   }
 
   /** Gives back a slot that was admitted and not used. */

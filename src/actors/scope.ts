@@ -6,12 +6,12 @@
 import type { ActorLogic, ActorScope, AnyActorRef, EventObject } from "xstate"
 import { type ChartSnapshot, compile } from "../machines/compile.ts"
 import { type WorkflowContext, type WorkflowEvent, type WorkflowInput, workflowMachine } from "../machines/workflow.ts"
-import { Deadlock, toFailure } from "../model/errors.ts"
+import { Deadlock, type Failure, toFailure } from "../model/errors.ts"
 import type { Json } from "../model/json.ts"
 import type { Outcome } from "../model/messages.ts"
 import { createChild } from "./create.ts"
 import { emitTo, gateLogic, sleepLogic, stepChart, taskLogic } from "./leaf.ts"
-import type { GatePlace, Place, Room } from "./room.ts"
+import { everything, type GatePlace, type Place, type Room } from "./room.ts"
 import { noteEffect, SagaDirector } from "./saga.ts"
 
 export const scopeChart = compile<WorkflowContext, WorkflowEvent, WorkflowInput, Outcome>(workflowMachine)
@@ -95,9 +95,14 @@ export class Scope {
     this.room.enqueue(this.self, index, priority)
   }
 
-  /** Whether there is something to undo, and this is the one who does it. */
-  get undoes(): boolean {
-    return this.place.path === "" && this.room.knownLedger?.isOpen === true
+  /** Whether there is something to undo that was done after a message, and this is the one who does it. */
+  undoes(floor = -1): boolean {
+    return this.place.path === "" && this.room.knownLedger?.isOpenAfter(floor) === true
+  }
+
+  /** Where the run goes back to instead of ending with this failure. */
+  recoverTo(failure: Failure | undefined): number | undefined {
+    return this.place.path === "" && failure !== undefined ? this.room.recoverTo(failure) : undefined
   }
 
   /** Brings the children back; set while the scope itself comes back from a snapshot. */
@@ -280,6 +285,7 @@ const receive = (before: Snapshot, scope: Scope, event: ScopeEvent, actor: XScop
     scope.children.delete(event.actorId)
     const outcome = told(before, child, event.output ?? crashed(scope, child, event.error))
     if (child.place.finishes) noteEffect(child.place, outcome)
+    if (outcome.status === "succeeded") scope.room.noteMark(child.place)
     return direct(before, scope, actor, settled, child, outcome)
   }
   switch (event.type) {
@@ -342,13 +348,16 @@ const direct = (
 const stepScope = (before: Snapshot, scope: Scope, event: WorkflowEvent, actor: XScope): Snapshot => {
   const after = stepChart(scopeChart, before, event, actor.self) as Snapshot
   scope.isDraining = after.hasTag("draining")
+  if (scope.place.path === "") scope.room.rewound = after.value === "rewound" ? rewoundOf(after.context) : undefined
+  // who goes back and is cancelled goes all the way
+  if (before.context.rewindTo !== undefined && after.context.rewindTo === undefined) scope.room.ledger.begin(-1)
   if (scope.isDraining && !before.hasTag("draining"))
     for (const child of [...scope.children.values()]) child.actor.send(cancel)
   if (after.hasTag("undoing") && !before.hasTag("undoing")) {
     // what waited for a slot belongs to what has ended
     scope.room.dropQueue()
     scope.queued = 0
-    scope.room.ledger.begin()
+    scope.room.ledger.begin(after.context.rewindTo ?? -1)
     if (!(scope.director instanceof SagaDirector)) scope.director = new SagaDirector(scope.director, scope.room.ledger)
     return direct(after, scope, actor, open)
   }
@@ -363,7 +372,7 @@ const rest = (scope: Scope, snapshot: Snapshot, actor: XScope): Snapshot => {
   if (snapshot.hasTag("draining"))
     return scope.children.size > 0
       ? snapshot
-      : rest(scope, stepScope(snapshot, scope, { type: "idle", undoes: scope.undoes }, actor), actor)
+      : rest(scope, stepScope(snapshot, scope, idleOf(scope, snapshot), actor), actor)
   const { director } = scope
   if (director.isSettled()) {
     try {
@@ -373,7 +382,7 @@ const rest = (scope: Scope, snapshot: Snapshot, actor: XScope): Snapshot => {
         {
           type: "settled",
           value: snapshot.context.failure === undefined ? director.value() : null,
-          undoes: scope.undoes
+          undoes: scope.undoes()
         },
         actor
       )
@@ -391,10 +400,24 @@ const rest = (scope: Scope, snapshot: Snapshot, actor: XScope): Snapshot => {
   return rest(scope, stopAtOnce(stepScope(snapshot, scope, stuck, actor), scope, actor), actor)
 }
 
+/** Where a run goes back to that has come to rest for it. */
+export const rewoundOf = ({ rewindTo, isRecovery }: WorkflowContext): Room["rewound"] =>
+  rewindTo === undefined ? undefined : { to: rewindTo, isRecovery }
+
+/** Nothing is under way any more. */
+const idleOf = (scope: Scope, { context, value }: Snapshot): WorkflowEvent => {
+  const recoverTo = value === "failing" ? scope.recoverTo(context.failure?.failure) : undefined
+  return {
+    type: "idle",
+    undoes: recoverTo === everything ? false : scope.undoes(recoverTo ?? context.rewindTo),
+    ...(recoverTo === undefined ? {} : { recoverTo })
+  }
+}
+
 /** A deadlock ends the scope even where it would continue after failures. */
 const stopAtOnce = (snapshot: Snapshot, scope: Scope, actor: XScope): Snapshot =>
   snapshot.status === "active" && !snapshot.hasTag("draining")
-    ? stepScope(snapshot, scope, { type: "settled", value: null, undoes: scope.undoes }, actor)
+    ? stepScope(snapshot, scope, { type: "settled", value: null, undoes: scope.undoes() }, actor)
     : snapshot
 
 const end = (scope: Scope, snapshot: Snapshot, actor: XScope): void => {

@@ -3,9 +3,10 @@
  * written only if the run is still as it was when somebody looked.
  */
 import * as Effect from "effect/Effect"
+import { everything } from "../actors/room.ts"
 import { AmendmentRefused, StateChanged, type TroupeError } from "../model/errors.ts"
 import type { Json } from "../model/json.ts"
-import { type Cause, type Message, type RunAmended, type RunRolledBack, said } from "../model/messages.ts"
+import { type Cause, type Message, type RunAmended, said } from "../model/messages.ts"
 import type { Ledger } from "../model/saga.ts"
 import { counted } from "./amend.ts"
 import type { Engine } from "./engine.ts"
@@ -62,24 +63,63 @@ export const skip = (
     return amended(at, forget, { [task]: value }, options)
   })
 
-/** Back to where the run was after message `to`: what came later stays in the history and counts no more. */
-export const rollback = ({ engine, recovery }: Deciding, run: LiveRun, to: number, options: DecisionOptions) =>
-  decide({ engine, recovery }, run, options, ({ ledger }, at, { history, snapshot }) => {
-    const last = counted(history.messages, snapshot?.seq)
-      .filter(({ seq }) => seq <= to)
-      .at(-1)
-    if (!Number.isInteger(to) || to < 0 || last?.seq !== to)
+/**
+ * Back to where the run was after message `to`, or when a task was done: what came later stays in the history and counts no more.
+ * What can be undone of it is undone first.
+ */
+export const rollback = ({ engine, recovery }: Deciding, run: LiveRun, to: number | string, options: DecisionOptions) =>
+  decide({ engine, recovery }, run, options, ({ ledger, run: dry }, at, past) => {
+    const seq = seqOf(run, to, past)
+    if (ledger?.reaches(seq) === true)
       throw new AmendmentRefused({
         run: run.id,
-        reason: `message ${to} is none that counts; "troupe events ${run.id}" lists them`
+        reason: `what it had done by message ${seq} has been undone since: start it anew with another id`
       })
-    if (ledger?.reaches(to) === true)
-      throw new AmendmentRefused({
-        run: run.id,
-        reason: `what it had done by message ${to} has been undone since: start it anew with another id`
-      })
-    return { type: "run.rolledBack", at, to, ...said(options) } satisfies RunRolledBack
+    if (ledger?.isOpenAfter(seq) !== true) return { type: "run.rolledBack", at, to: seq, ...said(options) }
+    if (dry.outcome === undefined && !ledger.hasBegun) return { type: "run.rewinding", at, to: seq, ...said(options) }
+    throw new AmendmentRefused({
+      run: run.id,
+      reason:
+        dry.outcome === undefined
+          ? "it undoes what it has done already: wait for its end, or cancel it"
+          : `it was ended by force, and what it had done after message ${seq} was not undone: ${ledger.left.join(", ")}`
+    })
   })
+
+/** A run that has undone what it did since goes back; or what has failed in it begins anew. */
+export const goBack = (where: Deciding, run: LiveRun): Promise<void> =>
+  decide(where, run, {}, ({ rewound, ends, run: { room } }, at) => {
+    if (rewound === undefined) throw new AmendmentRefused({ run: run.id, reason: "it does not go back any more" })
+    const recoveries = rewound.isRecovery ? { recoveries: room.recoveries + 1 } : {}
+    if (rewound.to !== everything) return { type: "run.rolledBack", at, to: rewound.to, ...recoveries }
+    return {
+      ...amended(
+        at,
+        ends.filter(({ status }) => status !== "timeout"),
+        {},
+        {}
+      ),
+      ...recoveries
+    }
+  })
+
+/** The number of the message that is meant; throws when it is none that counts. */
+const seqOf = (run: LiveRun, to: number | string, { history, snapshot }: Past): number => {
+  const all = counted(history.messages, snapshot?.seq)
+  const found =
+    typeof to === "string"
+      ? all.findLast(({ message }) => message.type === "attempt.succeeded" && message.task === to)
+      : all.findLast(({ seq }) => seq <= to)
+  if (found !== undefined && (typeof to === "string" || found.seq === to) && found.forgottenBy === undefined)
+    return found.seq
+  throw new AmendmentRefused({
+    run: run.id,
+    reason:
+      typeof to === "string"
+        ? `no task '${to}' has been done; "troupe events ${run.id}" lists what has`
+        : `message ${to} is none that counts; "troupe events ${run.id}" lists them`
+  })
+}
 
 const amended = (
   at: number,

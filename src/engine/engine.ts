@@ -43,6 +43,7 @@ import type { Claim, History, JournalService, Snapshot } from "../storage/journa
 import { counted } from "./amend.ts"
 import { lateOf, messageOf, withinOf } from "./answers.ts"
 import { type Attempt, type AttemptEnd, Attempts } from "./attempts.ts"
+import { later } from "./background.ts"
 import type { Allow } from "./builtin.ts"
 import { Dormants } from "./dormant.ts"
 import { deliverSaying, isSaying } from "./gates.ts"
@@ -89,6 +90,8 @@ export interface EngineOptions {
   readonly newId: () => string
   /** Brings a run into memory whose time has come. */
   readonly onDue: (run: string) => void
+  /** Writes that a run goes back whose effects are undone, or that it begins anew what has failed. */
+  readonly onRewound?: (run: LiveRun) => Promise<void>
   /** Brings a run into memory that something has come for, if it is still there. */
   readonly onCalled?: (run: string, use: (run: LiveRun) => void) => void
   /** Told about defects that no caller can be told about. */
@@ -381,6 +384,7 @@ export class Engine {
   #make(id: string, workflow: Workflow, input: Json, at: number): LiveRun {
     const compiled = compileWorkflow(definition(workflow.ir))
     const room = new Room(id, compiled.concurrency, this.options.timeScale)
+    room.recovery = compiled.ir.config?.recovery
     const run = new LiveRun(id, workflow, compiled, input, at, room)
     run.snapshotAt = this.options.snapshotEvery
     room.owner = run
@@ -470,6 +474,9 @@ export class Engine {
         if (!run.isFolding) this.router.resume()
         if (!run.isFolding) this.writer.note(run)
         break
+      case "run.rewinding":
+        room.root?.send({ type: "rewind", to: message.to })
+        break
       case "run.cancelled":
         room.root?.send({ type: "cancel", reason: message.why ?? "", force: message.force })
     }
@@ -500,12 +507,25 @@ export class Engine {
     if (room.outcome !== undefined && run.outcome === undefined) this.#finish(run, room.outcome)
     else if (run.outcome === undefined) {
       if (room.knownLedger !== undefined) this.#lookAtUndo(run)
+      if (room.rewound !== undefined) this.#goBack(run)
       // what is on its way may be meant for somebody who is not in a snapshot any more
       if (this.#told.seq >= run.snapshotAt && !run.isFolding && run.pending === 0)
         this.snapshots.keep(run, this.#told.seq + 1)
       if (run.timers !== noTimers || room.hasOpenGates) this.mayLeave(run)
     }
     run.calmDown()
+  }
+
+  /** What was done since is undone: that it goes back is written, as a decision is. */
+  #goBack(run: LiveRun): void {
+    if (run.isFolding || run.isRehearsal || run.owed !== undefined || run.isGoingBack) return
+    run.isGoingBack = true
+    const again = () => {
+      run.isGoingBack = false
+      if (!this.#isClosed && run.room.rewound !== undefined && this.runs.get(run.id) === run)
+        later(this, againMs, () => run.room.rewound !== undefined && this.#goBack(run))
+    }
+    this.options.onRewound?.(run).then(again, again)
   }
 
   /** An undo has failed for good: whoever waits for the run is told, and somebody has to decide. */
@@ -579,6 +599,7 @@ export class Engine {
     run.held = owed.attempts.size > 0 ? owed.attempts : undefined
     this.#startHeld(run)
     for (const { place, dueAt } of owed.timers.values()) this.#startTimer(run, place, dueAt)
+    if (run.room.rewound !== undefined) this.#goBack(run)
   }
 
   /** Calls the attempts of an earlier life again, unless their run is paused, or suspected of what ended that life. */
@@ -612,9 +633,10 @@ export class Engine {
     dry.isRehearsal = true
     this.#fold(dry, history, snapshot)
     const { owed = new Owed(), ends, parked } = dry
+    const { rewound } = dry.room
     dry.room.leave()
     this.root.send({ type: "supervisor.stop", id: dry.id })
-    return { run: dry, ends, problem: parked, owed, ledger: dry.room.knownLedger, stuck: dry.stuck }
+    return { run: dry, ends, problem: parked, owed, ledger: dry.room.knownLedger, stuck: dry.stuck, rewound }
   }
 
   /** The walk with nothing performed, over the messages that count. */
@@ -644,6 +666,8 @@ export class Engine {
           decideUndo(run.room, message, seq)
         }
         if (message.type === "run.imported") owed.arrive(message.deliveries)
+        if (message.type === "run.rolledBack" || message.type === "run.amended")
+          run.room.recoveries = message.recoveries ?? run.room.recoveries
         if (message.type === "run.rolledBack") {
           run.room.generation = seq
           owed.renew(message.at, told.epoch)
@@ -705,6 +729,7 @@ export class Engine {
   #roomOf(run: LiveRun): Room {
     const room = new Room(run.id, run.compiled.concurrency, this.options.timeScale)
     room.owner = run
+    room.recovery = run.compiled.ir.config?.recovery
     return room
   }
 

@@ -27,7 +27,7 @@ import { BackupRefused, type JournalError } from "../storage/errors.ts"
 import type { Backup, Claim, JournalService, RunRecord } from "../storage/journal.ts"
 import { memoryJournal } from "../storage/memory.ts"
 import type { Allow } from "./builtin.ts"
-import { type DecisionOptions, retry, rollback, skip } from "./decide.ts"
+import { type DecisionOptions, goBack, retry, rollback, skip } from "./decide.ts"
 import { Engine, type EngineOptions } from "./engine.ts"
 import { answer, reject, signal } from "./gates.ts"
 import { Inbox } from "./inbox.ts"
@@ -160,7 +160,7 @@ export interface Run<O = any, G = any> {
   /** A task that failed, or is at work, gets this result, and the run goes on. */
   skip(task: string, value?: Json, options?: DecisionOptions): Promise<void>
   /** Back to where it was after message `to`: what came later stays in the history and counts no more; later effects have new keys. */
-  rollback(to: number, options?: DecisionOptions): Promise<void>
+  rollback(to: number | string, options?: DecisionOptions): Promise<void>
 }
 
 export interface CancelOptions extends Cause {
@@ -322,7 +322,7 @@ export class Orchestrator implements AsyncDisposable {
   }
 
   /** Takes a run back: `Run.rollback`. */
-  async rollback(id: string, to: number, options?: DecisionOptions): Promise<void> {
+  async rollback(id: string, to: number | string, options?: DecisionOptions): Promise<void> {
     return (await this.get(id)).rollback(to, options)
   }
 
@@ -475,7 +475,8 @@ export const openEngine = (
         context,
         newId: journal.isDurable ? orderedId : randomUUID,
         onDue: (id) => recovery?.due(id),
-        onCalled: (id, use) => recovery?.call(id, use)
+        onCalled: (id, use) => recovery?.call(id, use),
+        onRewound: (run) => goBack({ engine: engine!, recovery: recovery! }, run)
       })
       recovery = new Recovery(engine, decided.startsPerSecond)
       return begin({ engine, recovery }, decided, drives)
@@ -511,7 +512,10 @@ const begin = (
 
 /** What options come to, without the store. */
 interface Decided {
-  readonly settings: Omit<EngineOptions, "journal" | "claim" | "isIdle" | "context" | "newId" | "onDue" | "onCalled">
+  readonly settings: Omit<
+    EngineOptions,
+    "journal" | "claim" | "isIdle" | "context" | "newId" | "onDue" | "onCalled" | "onRewound"
+  >
   readonly startsPerSecond: number
   readonly policy: RetentionPolicy
   readonly agents: ReadonlyArray<Agent>
@@ -726,7 +730,7 @@ class RunHandle<O, G> implements Run<O, G> {
   async skip(task: string, value: Json = null, options: DecisionOptions = {}) {
     return skip(this.#deciding, await this.#present(), task, toJson(value), options)
   }
-  async rollback(to: number, options: DecisionOptions = {}) {
+  async rollback(to: number | string, options: DecisionOptions = {}) {
     return rollback(this.#deciding, await this.#present(), to, options)
   }
   /** Waits for an end; the process does not end before. */

@@ -1,5 +1,5 @@
 /** A run as it was written, and what would become of it. */
-import { GatePlace, type Place } from "../actors/room.ts"
+import { GatePlace, type Place, type Room } from "../actors/room.ts"
 import type { TroupeError } from "../model/errors.ts"
 import type { Message, Outcome } from "../model/messages.ts"
 import type { Ledger } from "../model/saga.ts"
@@ -33,6 +33,8 @@ export interface Rehearsal {
   readonly problem: TroupeError | undefined
   /** The undo that has failed for good. */
   readonly stuck: { readonly task: string } | undefined
+  /** It has come to rest, and goes back to after this message. */
+  readonly rewound: Room["rewound"]
   /** What it would have to undo. */
   readonly ledger: Ledger | undefined
   /** What it would be owed at the end. */

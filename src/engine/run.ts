@@ -66,6 +66,8 @@ export class LiveRun {
   parked: TroupeError | undefined = undefined
   /** An undo has failed for good, and nobody has decided about it. */
   stuck: CompensationFailed | undefined = undefined
+  /** That it goes back is being written. */
+  isGoingBack = false
   /** It has left memory; whoever still holds it asks again by its id. */
   isGone = false
   /** Messages that it was counted with when it joined the finished runs in memory. */

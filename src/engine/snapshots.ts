@@ -27,7 +27,9 @@ export class Snapshots {
 
   /** Keeps what a run is before message `seq`. */
   keep(run: LiveRun, seq: number): void {
-    const { journal, epoch, keepMessages: keep, fork } = this.#options
+    const { journal, epoch, keepMessages, fork } = this.#options
+    // who goes back by itself needs what it goes back to
+    const keep = run.compiled.ir.config?.recovery === undefined ? keepMessages : undefined
     run.snapshotAt = this.#next(seq, 0)
     if (!journal.isDurable || run.owed !== undefined || run.held !== undefined) return
     const frozen = frozenOf(run)

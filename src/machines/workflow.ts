@@ -11,6 +11,11 @@
  *     failing, cancelling ─idle─► undoing ─settled─► failed | cancelled
  *                                 ⇅ undoPaused
  *                                   └─task.failed─► stuck: an undo has failed for good, and somebody has to decide
+ *
+ * And where the run goes back instead of ending, what was done since is undone first:
+ *
+ *     running, paused ─rewind─► rewinding ─idle─► undoing ─► rewound: the engine writes that it is back
+ *     failing ─idle, where it recovers──────────────┘
  */
 import type { Failure } from "../model/errors.ts"
 import type { Json } from "../model/json.ts"
@@ -33,6 +38,10 @@ export interface WorkflowContext extends WorkflowInput {
   readonly isCancelled: boolean
   /** Somebody paused it: nothing begins, no undo either. */
   readonly isPaused: boolean
+  /** The message after which the run goes on again, once what was done since is undone; -1: all of it stays. */
+  readonly rewindTo: number | undefined
+  /** Nobody asked for that: it recovers by itself. */
+  readonly isRecovery: boolean
   /** The undo that has failed for good. */
   readonly undoFailure: { readonly task: string; readonly failure: Failure } | undefined
   readonly outcome: Outcome | undefined
@@ -42,7 +51,9 @@ export type WorkflowEvent =
   | { readonly type: "task.failed"; readonly task: string; readonly failure: Failure }
   /** `undoes`: something is left that has to be undone first. */
   | { readonly type: "settled"; readonly value: Json; readonly undoes?: boolean }
-  | { readonly type: "idle"; readonly undoes?: boolean }
+  /** `recoverTo`: it goes back there instead of ending. */
+  | { readonly type: "idle"; readonly undoes?: boolean; readonly recoverTo?: number }
+  | { readonly type: "rewind"; readonly to: number }
   | { readonly type: "pause" }
   | { readonly type: "resume" }
   | { readonly type: "cancel"; readonly reason?: string; readonly force?: boolean }
@@ -51,6 +62,7 @@ export type WorkflowEvent =
   | { readonly type: "again" }
 
 type TaskFailed = Extract<WorkflowEvent, { type: "task.failed" }>
+type Idle = Extract<WorkflowEvent, { type: "idle" }>
 type Cancel = Extract<WorkflowEvent, { type: "cancel" }>
 
 export const workflowMachine = setup({
@@ -70,6 +82,11 @@ export const workflowMachine = setup({
     undoesLater: ({ context, event }) => context.isPaused && (event as { undoes?: boolean }).undoes === true,
     hasFailedAndUndoesLater: ({ context, event }) =>
       context.isPaused && context.failure !== undefined && (event as { undoes?: boolean }).undoes === true,
+    recovers: ({ event }) => (event as Idle).recoverTo !== undefined,
+    recoversAndUndoes: ({ event }) => (event as Idle).recoverTo !== undefined && (event as Idle).undoes === true,
+    recoversAndUndoesLater: ({ context, event }) =>
+      context.isPaused && (event as Idle).recoverTo !== undefined && (event as Idle).undoes === true,
+    isRewinding: ({ context }) => context.rewindTo !== undefined,
     isCancelled: ({ context }) => context.isCancelled,
     isPaused: ({ context }) => context.isPaused,
     isForced: ({ event }) => (event as Cancel).force === true,
@@ -84,7 +101,17 @@ export const workflowMachine = setup({
       undoFailure: ({ event }) => ({ task: (event as TaskFailed).task, failure: (event as TaskFailed).failure })
     }),
     noteTimeout: assign({ failure: ({ context }) => context.failure ?? { task: "", failure: timedOut } }),
-    noteReason: assign({ reason: ({ event }) => (event as Cancel).reason ?? "", isCancelled: true, isPaused: false }),
+    noteReason: assign({
+      reason: ({ event }) => (event as Cancel).reason ?? "",
+      isCancelled: true,
+      isPaused: false,
+      rewindTo: undefined
+    }),
+    noteRewind: assign({ rewindTo: ({ event }) => (event as { to: number }).to, isRecovery: false }),
+    noteRecovery: assign({
+      rewindTo: ({ event }) => (event as Idle).recoverTo,
+      isRecovery: true
+    }),
     notePause: assign({ isPaused: true }),
     noteResume: assign({ isPaused: false }),
     succeed: assign({
@@ -109,6 +136,8 @@ export const workflowMachine = setup({
     reason: "",
     isCancelled: false,
     isPaused: false,
+    rewindTo: undefined,
+    isRecovery: false,
     undoFailure: undefined,
     outcome: undefined
   }),
@@ -138,6 +167,7 @@ export const workflowMachine = setup({
         ],
         "timer.fired": { target: "failing", actions: "noteTimeout" },
         pause: { target: "paused", actions: "notePause" },
+        rewind: { target: "rewinding", actions: "noteRewind" },
         cancel: [
           { guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] },
           { target: "cancelling", actions: "noteReason" }
@@ -160,6 +190,7 @@ export const workflowMachine = setup({
         ],
         "timer.fired": { target: "failing", actions: "noteTimeout" },
         resume: { target: "running", actions: "noteResume" },
+        rewind: { target: "rewinding", actions: "noteRewind" },
         cancel: [
           { guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] },
           { target: "cancelling", actions: "noteReason" }
@@ -173,6 +204,9 @@ export const workflowMachine = setup({
         pause: { actions: "notePause" },
         resume: { actions: "noteResume" },
         idle: [
+          { guard: "recoversAndUndoesLater", target: "undoPaused", actions: "noteRecovery" },
+          { guard: "recoversAndUndoes", target: "undoing", actions: "noteRecovery" },
+          { guard: "recovers", target: "rewound", actions: "noteRecovery" },
           { guard: "undoesLater", target: "undoPaused" },
           { guard: "undoes", target: "undoing" },
           { target: "failed", actions: "fail" }
@@ -197,16 +231,49 @@ export const workflowMachine = setup({
         cancel: { guard: "isForced", target: "cancelled", actions: "giveUp" }
       }
     },
+    rewinding: {
+      tags: "draining",
+      entry: "tasks.cancel",
+      on: {
+        pause: { actions: "notePause" },
+        resume: { actions: "noteResume" },
+        idle: [
+          { guard: "undoesLater", target: "undoPaused" },
+          { guard: "undoes", target: "undoing" },
+          { target: "rewound" }
+        ],
+        cancel: [
+          { guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] },
+          { target: "cancelling", actions: "noteReason" }
+        ]
+      }
+    },
+    rewound: {
+      tags: "stuck",
+      on: {
+        pause: { actions: "notePause" },
+        resume: { actions: "noteResume" },
+        cancel: [
+          { guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] },
+          { target: "cancelling", actions: "noteReason" }
+        ]
+      }
+    },
     undoing: {
       tags: "undoing",
       on: {
         settled: [
+          { guard: "isRewinding", target: "rewound" },
           { guard: "isCancelled", target: "cancelled", actions: "giveUp" },
           { target: "failed", actions: "fail" }
         ],
         "task.failed": { target: "stuck", actions: "noteUndoFailure" },
         pause: { target: "undoPaused", actions: "notePause" },
-        cancel: { guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] }
+        cancel: [
+          { guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] },
+          // then all of it is undone, not only what came since
+          { guard: "isRewinding", actions: "noteReason" }
+        ]
       }
     },
     undoPaused: {
@@ -215,12 +282,16 @@ export const workflowMachine = setup({
       exit: "slots.open",
       on: {
         settled: [
+          { guard: "isRewinding", target: "rewound" },
           { guard: "isCancelled", target: "cancelled", actions: "giveUp" },
           { target: "failed", actions: "fail" }
         ],
         "task.failed": { target: "stuck", actions: "noteUndoFailure" },
         resume: { target: "undoing", actions: "noteResume" },
-        cancel: { guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] }
+        cancel: [
+          { guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] },
+          { guard: "isRewinding", target: "undoing", actions: "noteReason" }
+        ]
       }
     },
     stuck: {
@@ -229,7 +300,10 @@ export const workflowMachine = setup({
         pause: { actions: "notePause" },
         resume: { actions: "noteResume" },
         again: [{ guard: "isPaused", target: "undoPaused" }, { target: "undoing" }],
-        cancel: { guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] }
+        cancel: [
+          { guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] },
+          { guard: "isRewinding", actions: "noteReason" }
+        ]
       }
     },
     succeeded: { type: "final", entry: "timer.stop" },

@@ -21,7 +21,7 @@ import {
 import { hasPolicy, policyProblems } from "./policies.ts"
 import { requirementProblems } from "./resources.ts"
 import { jsonSchemaProblems } from "./schemas.ts"
-import { undoProblems } from "./undo.ts"
+import { recoveryProblems, undoProblems } from "./undo.ts"
 import { workSettings } from "./work-settings.ts"
 
 export interface Analysis {
@@ -71,6 +71,7 @@ const read = (ir: WorkflowIR): Analysis => {
     if (hasPolicy(task)) problems.push(...policyProblems(task, `/tasks/${i}`, ir.config))
   })
   if (ir.tasks.some((task) => "undo" in task || "each" in task)) problems.push(...undoProblems(ir))
+  problems.push(...recoveryProblems(ir))
   if (problems.length === 0) problems.push(...notAwaited(ir, graph))
   return { ir, graph, problems, lookupFor: (special) => (parts) => find(parts, special)! }
 }

@@ -2,6 +2,7 @@
  * The fluent builder: each verb adds one task and gives a new builder, so parts can be shared and continued in two ways.
  * Lambdas run once, here, on a recording proxy; what comes out is a frozen `WorkflowIR` and the code it names.
  */
+import { analyse } from "./analysis.ts"
 import { type Duration, milliseconds } from "./duration.ts"
 import { InvalidOption, InvalidWorkflow, type Problem, type ProblemCode } from "./errors.ts"
 import { isId, suggest } from "./ids.ts"
@@ -105,6 +106,15 @@ export interface Builder<I, D, G = {}> {
     f: (value: Unwire<W>) => O,
     options?: N
   ): Builder<I, Add<D, K, Result<O, N>>, G>
+
+  /**
+   * A point that the run can be taken back to by its name (`run.rollback("priced")`, or `recovery`): it is passed when all tasks
+   * above that nobody waits for are done, or those in `after`.
+   */
+  checkpoint<const K extends string>(
+    key: Fresh<K, D>,
+    options?: Pick<NodeOptions<I, D>, "after" | "label" | "description">
+  ): Builder<I, Add<D, K, null>, G>
 
   /** Waits: a durable timer, not a running task. */
   sleep<const K extends string>(
@@ -331,6 +341,18 @@ class Draft {
     return this.#add(key, options, { kind: "derive", task: name, ...this.#input(from) }, [[name, f]])
   }
 
+  checkpoint(key: string, options: Options = none) {
+    const after = options.after ?? this.#last()
+    return this.#add(key, after.length === 0 ? options : { ...options, after }, { kind: "noop" }, [])
+  }
+
+  /** The tasks so far that nobody waits for. */
+  #last(): ReadonlyArray<string> {
+    const tasks = this.#shared.tasks.slice(0, this.#size)
+    const { graph } = analyse({ ir: 1, name: "above", tasks })
+    return graph.ids.filter((_, i) => graph.successorStart[i] === graph.successorStart[i + 1])
+  }
+
   sleep(key: string, duration: Duration | Lambda, options: Options = none) {
     const durationMs =
       typeof duration === "function" ? toMapping(duration(this.#env())) : milliseconds(duration, `duration of '${key}'`)
@@ -420,10 +442,11 @@ class Draft {
 
   returns(output: Lambda): Workflow {
     const { name, input, options, tasks, code } = this.#shared
-    const { version, description, metadata, timeout, onFailure, concurrency } = options
+    const { version, description, metadata, timeout, onFailure, concurrency, recovery } = options
     const config: WorkflowConfig = {
       ...(onFailure === undefined ? {} : { onFailure }),
       ...(concurrency === undefined ? {} : { concurrency }),
+      ...(recovery === undefined ? {} : { recovery }),
       ...(timeout === undefined ? {} : { timeoutMs: milliseconds(timeout, `timeout of workflow '${name}'`) }),
       missing: "omit"
     }

@@ -223,6 +223,16 @@ const Config = Schema.Struct({
   onFailure: optional(Schema.Literals(["stop", "continue"])),
   concurrency: optional(PositiveInt(limits.fanout)),
   timeoutMs: optional(PositiveMilliseconds),
+  recovery: optional(
+    Schema.Union([
+      Schema.Struct({
+        strategy: Schema.Literal("rollback"),
+        to: Text,
+        times: optional(PositiveInt(limits.recoveries))
+      }),
+      Schema.Struct({ strategy: Schema.Literal("retry"), times: optional(PositiveInt(limits.recoveries)) })
+    ])
+  ),
   missing: optional(Schema.Literals(["error", "omit"]))
 })
 

@@ -47,9 +47,20 @@ export interface WorkflowConfig {
   readonly concurrency?: number
   /** The run fails when it has not ended after this long. */
   readonly timeoutMs?: number
+  /** What a failure of the run leads to instead of its end: it goes back, or tries again what has failed. */
+  readonly recovery?: Recovery
   /** What a reference to a key that is not there does: `error` (default) fails the attempt, `omit` leaves the key out. */
   readonly missing?: "error" | "omit"
 }
+
+/**
+ * `rollback`: back to the moment at which the task `to` was done (a checkpoint, or any other); what was done since is undone, and
+ * done anew. `retry`: what has failed, and what was stopped because of it, begins anew. So many times, 1 unless it says more; then
+ * the run fails.
+ */
+export type Recovery =
+  | { readonly strategy: "rollback"; readonly to: string; readonly times?: number }
+  | { readonly strategy: "retry"; readonly times?: number }
 
 /** Who can do what. The first five fields describe the agent to people and models; further facts go to `metadata`. */
 export interface AgentIR {

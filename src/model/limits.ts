@@ -20,6 +20,8 @@ export const limits = {
   id: 128,
   /** Rounds of one `repeat`. */
   repeat: 1_000_000,
+  /** Times that a run goes back, or tries again what has failed, by itself. */
+  recoveries: 100,
   /** Attempts of one task. */
   attempts: 10_000,
   /** Longest wait that an error can ask for before the next attempt, in milliseconds: a day. */

@@ -127,11 +127,22 @@ export interface RunAmended extends Cause {
   readonly give: { readonly [task: string]: Json }
   /** Path of an undo that had failed for good and is tried again. */
   readonly again?: string
+  /** Nobody decided it: the run recovers by itself, for the so-manieth time. */
+  readonly recoveries?: number
 }
 
 /** Back to where the run was after message `to`: what was written since stays in the history and counts no more. */
 export interface RunRolledBack extends Cause {
   readonly type: "run.rolledBack"
+  readonly at: number
+  readonly to: number
+  /** Nobody decided it: the run recovers by itself, for the so-manieth time. */
+  readonly recoveries?: number
+}
+
+/** The run is to go back to where it was after message `to`; what was done since is undone first. */
+export interface RunRewinding extends Cause {
+  readonly type: "run.rewinding"
   readonly at: number
   readonly to: number
 }
@@ -159,6 +170,7 @@ export type Message =
   | RunCancelled
   | RunAmended
   | RunRolledBack
+  | RunRewinding
   | RunImported
 export type MessageType = Message["type"]
 

@@ -143,7 +143,7 @@ const shapes: { readonly [type in MessageType]: { readonly [name: string]: Fits 
     agent: perhaps(text),
     cached: perhaps(oneOf(true))
   },
-  "attempt.failed": { task: text, attempt: count, failure, agent: perhaps(text) },
+  "attempt.failed": { task: text, attempt: count, failure, agent: perhaps(text), refused: perhaps(oneOf("budget")) },
   "attempt.aborted": { task: text, attempt: count },
   "attempt.late": {
     task: text,
@@ -159,8 +159,15 @@ const shapes: { readonly [type in MessageType]: { readonly [name: string]: Fits 
   "run.paused": said,
   "run.resumed": said,
   "run.cancelled": { force: flag, ...said },
-  "run.amended": { forget: list(count), give: record, ...said },
-  "run.rolledBack": { to: count, ...said },
+  "run.amended": {
+    forget: list(count),
+    give: record,
+    again: perhaps(text),
+    recoveries: perhaps(count),
+    ...said
+  },
+  "run.rolledBack": { to: count, recoveries: perhaps(count), ...said },
+  "run.rewinding": { to: count, ...said },
   "run.imported": { deliveries: counts, ...said }
 }
 

@@ -42,13 +42,23 @@ export class Ledger {
   #effects: Array<Effected> = []
   #status: Array<UndoStatus> = []
   #hasBegun = false
+  #floor = -1
 
   get size(): number {
     return this.#effects.length
   }
-  /** Whether something is left to be taken back. */
+  /** Whether something is left to be taken back that was done after a message. */
+  isOpenAfter(seq: number): boolean {
+    return this.#lastOpen(seq) !== -1
+  }
+  /** The same, of what is being taken back. */
   get isOpen(): boolean {
-    return this.#status.includes("open")
+    return this.isOpenAfter(this.#floor)
+  }
+  #lastOpen(floor: number): number {
+    for (let i = this.#status.length - 1; i >= 0 && this.#effects[i]!.seq > floor; i--)
+      if (this.#status[i] === "open") return i
+    return -1
   }
   get undone(): ReadonlyArray<string> {
     return this.#effects.filter((_, i) => this.#status[i] === "undone").map(({ task }) => task)
@@ -56,7 +66,7 @@ export class Ledger {
   /** What is left, in the order in which it is taken back. */
   get left(): ReadonlyArray<string> {
     return this.#effects
-      .filter((_, i) => this.#status[i] === "open")
+      .filter(({ seq }, i) => this.#status[i] === "open" && seq > this.#floor)
       .map(({ task }) => task)
       .reverse()
   }
@@ -83,13 +93,14 @@ export class Ledger {
     this.#status = []
   }
 
-  /** The run has ended, and what it did is taken back. */
-  begin(): void {
+  /** What the run did after message `floor` is taken back from here on; -1: all of it. */
+  begin(floor: number): void {
     this.#hasBegun = true
+    this.#floor = floor
   }
   /** The newest effect that is left, or nothing. */
   next(): number | undefined {
-    const at = this.#status.lastIndexOf("open")
+    const at = this.#lastOpen(this.#floor)
     return at === -1 ? undefined : at
   }
   at(index: number): Effected {
@@ -107,14 +118,20 @@ export class Ledger {
     this.#effects[index] = { ...this.#effects[index]!, result, isUnknown: false }
   }
   freeze(): Json {
-    return [this.#effects, this.#status, this.#hasBegun] as unknown as Json
+    return [this.#effects, this.#status, this.#hasBegun, this.#floor] as unknown as Json
   }
   static thaw(frozen: Json): Ledger {
     const ledger = new Ledger()
-    const [effects, status, hasBegun] = frozen as unknown as [Array<Effected>, Array<UndoStatus>, boolean]
+    const [effects, status, hasBegun, floor] = frozen as unknown as [
+      Array<Effected>,
+      Array<UndoStatus>,
+      boolean,
+      number
+    ]
     ledger.#effects = [...effects]
     ledger.#status = [...status]
     ledger.#hasBegun = hasBegun
+    ledger.#floor = floor
     return ledger
   }
 }

@@ -3,8 +3,9 @@
  * and gave, and under which key.
  */
 import type { Problem } from "./errors.ts"
-import { segments } from "./ids.ts"
+import { segments, suggest } from "./ids.ts"
 import type { Each, TaskIR, Undo, UndoWork, Work, WorkflowIR } from "./ir.ts"
+import { limits } from "./limits.ts"
 import { type SpecialRoot, scan } from "./mapping.ts"
 import { workSettings } from "./work-settings.ts"
 
@@ -58,3 +59,34 @@ const checkReferences = (work: UndoWork, path: string, problems: Array<Problem>)
 
 /** The name of the code that an undo runs, if it runs code. */
 export const undoCodeOf = (work: UndoWork): string | undefined => ("task" in work ? work.task : undefined)
+
+/** What is wrong with how a workflow recovers. */
+export const recoveryProblems = ({ config, tasks }: WorkflowIR): ReadonlyArray<Problem> => {
+  const recovery = config?.recovery
+  if (recovery === undefined) return []
+  const say = (at: string, message: string, hint: string): Problem => ({
+    code: "POLICY_INVALID",
+    severity: "error",
+    path: `/config/recovery${at}`,
+    message,
+    hint
+  })
+  const problems: Array<Problem> = []
+  const { times = 1 } = recovery
+  if (!(Number.isInteger(times) && times >= 1 && times <= limits.recoveries))
+    problems.push(say("/times", `a run recovers 1 to ${limits.recoveries} times and not ${times}`, ""))
+  if (config?.onFailure === "continue")
+    problems.push(say("", "a workflow that goes on after a failure does not recover from it", 'leave out "onFailure"'))
+  if (recovery.strategy === "rollback" && !tasks.some(({ id }) => id === recovery.to))
+    problems.push(
+      say(
+        "/to",
+        `there is no task '${recovery.to}' to go back to`,
+        suggest(
+          recovery.to,
+          tasks.map(({ id }) => id)
+        )
+      )
+    )
+  return problems
+}

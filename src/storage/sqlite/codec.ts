@@ -7,7 +7,7 @@ import { crc32 } from "node:zlib"
 import type { Failure } from "../../model/errors.ts"
 import type { WorkflowIR } from "../../model/ir.ts"
 import { deepFreeze, type Json } from "../../model/json.ts"
-import type { Message } from "../../model/messages.ts"
+import type { Cause, Message } from "../../model/messages.ts"
 
 /** The names of a definition's tasks as numbers, and back. */
 export interface Names {
@@ -57,7 +57,8 @@ const codes = {
   "gate.answered": 11,
   "gate.rejected": 12,
   "signal.received": 13,
-  "run.imported": 20
+  "run.imported": 20,
+  "run.rewinding": 21
 } as const satisfies Record<Message["type"], number>
 
 /** The text of a message. `start` is when the run was submitted. */
@@ -83,7 +84,9 @@ export const encode = (message: Message, names: Names, start: number): string =>
         ms,
         encodePath(message.task, names),
         message.failure,
-        ...tail(message.attempt, message.agent)
+        ...(message.refused === undefined
+          ? tail(message.attempt, message.agent)
+          : [message.attempt, message.agent ?? null, message.refused])
       ])
     case "attempt.aborted":
       return JSON.stringify([code, ms, encodePath(message.task, names), ...tail(message.attempt, undefined)])
@@ -106,8 +109,10 @@ export const encode = (message: Message, names: Names, start: number): string =>
     case "run.cancelled":
       return JSON.stringify([code, ms, message.force, ...said(message)])
     case "run.amended":
-      return JSON.stringify([code, ms, message.forget, message.give, ...said(message)])
+      return JSON.stringify([code, ms, message.forget, message.give, ...saidAnd(message, more(message))])
     case "run.rolledBack":
+      return JSON.stringify([code, ms, message.to, ...saidAnd(message, more(message))])
+    case "run.rewinding":
       return JSON.stringify([code, ms, message.to, ...said(message)])
     case "run.imported":
       return JSON.stringify([code, ms, message.deliveries, ...said(message)])
@@ -120,6 +125,15 @@ const tail = (attempt: number, agent: string | undefined): ReadonlyArray<Json> =
   agent === undefined ? (attempt === 1 ? [] : [attempt]) : [attempt, agent]
 const said = ({ who, why }: { readonly who?: string; readonly why?: string }): ReadonlyArray<Json> =>
   who === undefined && why === undefined ? [] : [who ?? null, why ?? null]
+
+/** The same, and what only few messages say. */
+const saidAnd = (message: Cause, rest: { readonly [name: string]: Json } | undefined): ReadonlyArray<Json> =>
+  rest === undefined ? said(message) : [message.who ?? null, message.why ?? null, rest]
+
+const more = ({ again, recoveries }: { readonly again?: string; readonly recoveries?: number }) =>
+  again === undefined && recoveries === undefined
+    ? undefined
+    : { ...(again === undefined ? {} : { again }), ...(recoveries === undefined ? {} : { recoveries }) }
 
 /** What a run's first message gets from the run and its definition, instead of from its own row. */
 export interface Origin {
@@ -213,7 +227,8 @@ export const decode = (body: string, names: Names, origin: Origin, fetch: (hash:
         task: decodePath(row[2], names),
         attempt: row[4] ?? 1,
         failure: deepFreeze(row[3] as Failure),
-        ...by(row[5])
+        ...by(row[5]),
+        ...(row[6] === undefined ? undefined : { refused: row[6] })
       })
     case codes["attempt.aborted"]:
       return frozen({ type: "attempt.aborted", at, task: decodePath(row[2], names), attempt: row[3] ?? 1 })
@@ -265,10 +280,13 @@ export const decode = (body: string, names: Names, origin: Origin, fetch: (hash:
         at,
         forget: deepFreeze(row[2] as ReadonlyArray<number>),
         give: deepFreeze(row[3] as { readonly [task: string]: Json }),
-        ...cause(row, 4)
+        ...cause(row, 4),
+        ...row[6]
       })
     case codes["run.rolledBack"]:
-      return frozen({ type: "run.rolledBack", at, to: row[2] as number, ...cause(row, 3) })
+      return frozen({ type: "run.rolledBack", at, to: row[2] as number, ...cause(row, 3), ...row[5] })
+    case codes["run.rewinding"]:
+      return frozen({ type: "run.rewinding", at, to: row[2] as number, ...cause(row, 3) })
     case codes["run.imported"]:
       return frozen({
         type: "run.imported",
