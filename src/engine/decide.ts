@@ -87,8 +87,8 @@ export const rollback = ({ engine, recovery }: Deciding, run: LiveRun, to: numbe
   })
 
 /** A run that has undone what it did since goes back; or what has failed in it begins anew. */
-export const goBack = (where: Deciding, run: LiveRun): Promise<void> =>
-  decide(where, run, {}, ({ rewound, ends, run: { room } }, at) => {
+export const goBack = (where: Deciding, run: LiveRun): Effect.Effect<boolean, unknown> =>
+  decideOnce(where, run, {}, ({ rewound, ends, run: { room } }, at) => {
     if (rewound === undefined) throw new AmendmentRefused({ run: run.id, reason: "it does not go back any more" })
     const recoveries = rewound.isRecovery ? { recoveries: room.recoveries + 1 } : {}
     if (rewound.to !== everything) return { type: "run.rolledBack", at, to: rewound.to, ...recoveries }
@@ -163,7 +163,7 @@ const decide = async (where: Deciding, given: LiveRun, options: DecisionOptions,
   for (let tries = 1; ; tries++) {
     try {
       run = await presentOf(where, run)
-      if (await decideOnce(where, run, options, work)) return
+      if (await Effect.runPromise(decideOnce(where, run, options, work))) return
       if (tries === triesMax) throw new StateChanged({ run: run.id, expected: run.length, actual: run.length })
     } catch (error) {
       if (!(error instanceof StateChanged) || options.seen !== undefined || tries === triesMax) throw error
@@ -176,36 +176,43 @@ const presentOf = async ({ engine, recovery }: Deciding, run: LiveRun): Promise<
   run.isGone ? (engine.runs.get(run.id) ?? Effect.runPromise(recovery.load(run.id))) : run
 
 /** False, and nothing is written, if the run has meanwhile left memory, or somebody else has brought it back. */
-const decideOnce = async (
+const decideOnce = (
   { engine, recovery }: Deciding,
   run: LiveRun,
   { seen }: DecisionOptions,
   work: Work
-): Promise<boolean> => {
-  if (seen !== undefined && seen !== run.length)
-    throw new StateChanged({ run: run.id, expected: seen, actual: run.length })
-  // what was told to stop ends first: it would not be known whether it had done its work
-  await new Promise<void>((resolve) => run.whenCalm(resolve))
-  const past = await Effect.runPromise(recovery.past(run.id, true))
-  const length = (past.snapshot?.seq ?? 0) + past.history.messages.length
-  if (seen !== undefined && seen !== length) throw new StateChanged({ run: run.id, expected: seen, actual: length })
-  const message = work(sound(run, engine.rehearse(run, past)), engine.now(), past)
-  sound(run, engine.rehearse(run, withMessage(past, message, engine.options.claim.epoch)))
-  if (!engine.remember(run)) return false
-  await new Promise<void>((resolve, reject) => {
-    run.deciding++
-    const delivery = new Delivery(run, message, undefined, (error?: TroupeError) => {
-      run.decided()
-      if (error === undefined) resolve()
-      else reject(error)
+): Effect.Effect<boolean, unknown> =>
+  Effect.gen(function* () {
+    if (seen !== undefined && seen !== run.length)
+      return yield* Effect.fail(new StateChanged({ run: run.id, expected: seen, actual: run.length }))
+    // what was told to stop ends first: it would not be known whether it had done its work
+    yield* Effect.callback<void>((resume) => run.whenCalm(() => resume(Effect.void)))
+    const past = yield* recovery.past(run.id, true)
+    const length = (past.snapshot?.seq ?? 0) + past.history.messages.length
+    if (seen !== undefined && seen !== length)
+      return yield* Effect.fail(new StateChanged({ run: run.id, expected: seen, actual: length }))
+    const message = yield* Effect.try({
+      try: () => {
+        const made = work(sound(run, engine.rehearse(run, past)), engine.now(), past)
+        sound(run, engine.rehearse(run, withMessage(past, made, engine.options.claim.epoch)))
+        return made
+      },
+      catch: (error) => error
     })
-    const { error: _, ...note } = noteOf(run)
-    delivery.decision = { past, length }
-    delivery.note = { ...note, status: "running" }
-    engine.writer.offer(delivery)
+    if (!engine.remember(run)) return false
+    yield* Effect.callback<void, TroupeError>((resume) => {
+      run.deciding++
+      const delivery = new Delivery(run, message, undefined, (error?: TroupeError) => {
+        run.decided()
+        resume(error === undefined ? Effect.void : Effect.fail(error))
+      })
+      const { error: _, ...note } = noteOf(run)
+      delivery.decision = { past, length }
+      delivery.note = { ...note, status: "running" }
+      engine.writer.offer(delivery)
+    })
+    return true
   })
-  return true
-}
 
 const sound = (run: LiveRun, rehearsal: Rehearsal): Rehearsal => {
   if (rehearsal.problem !== undefined) throw new AmendmentRefused({ run: run.id, reason: rehearsal.problem.message })

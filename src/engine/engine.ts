@@ -91,7 +91,7 @@ export interface EngineOptions {
   /** Brings a run into memory whose time has come. */
   readonly onDue: (run: string) => void
   /** Writes that a run goes back whose effects are undone, or that it begins anew what has failed. */
-  readonly onRewound?: (run: LiveRun) => Promise<void>
+  readonly onRewound?: (run: LiveRun) => Effect.Effect<boolean, unknown>
   /** Brings a run into memory that something has come for, if it is still there. */
   readonly onCalled?: (run: string, use: (run: LiveRun) => void) => void
   /** Told about defects that no caller can be told about. */
@@ -518,14 +518,17 @@ export class Engine {
 
   /** What was done since is undone: that it goes back is written, as a decision is. */
   #goBack(run: LiveRun): void {
+    const { onRewound } = this.options
     if (run.isFolding || run.isRehearsal || run.owed !== undefined || run.isGoingBack) return
+    if (onRewound === undefined) return
     run.isGoingBack = true
-    const again = () => {
+    const isStill = () => !this.#isClosed && run.room.rewound !== undefined && this.runs.get(run.id) === run
+    // what cannot be written now is tried again; somebody may have cancelled it meanwhile
+    const again = Effect.sync(() => {
       run.isGoingBack = false
-      if (!this.#isClosed && run.room.rewound !== undefined && this.runs.get(run.id) === run)
-        later(this, againMs, () => run.room.rewound !== undefined && this.#goBack(run))
-    }
-    this.options.onRewound?.(run).then(again, again)
+      if (isStill()) later(this, againMs, () => isStill() && this.#goBack(run))
+    })
+    this.fork(Effect.ensuring(Effect.ignore(onRewound(run)), again))
   }
 
   /** An undo has failed for good: whoever waits for the run is told, and somebody has to decide. */

@@ -179,6 +179,14 @@ const paid = workflow("paid", type<boolean>())
   .task("gone", refused, ($) => [$.input, $.seats])
   .returns(($) => $.gone)
 
+/** Goes back to what it had agreed on when something fails for good, twice; then it undoes all of it. */
+const back = workflow("back", type<boolean>(), { recovery: { strategy: "rollback", to: "agreed", times: 2 } })
+  .task("hotel", held, ($) => $.input)
+  .checkpoint("agreed")
+  .task("car", held, ($) => $.hotel, { after: ["agreed"] })
+  .task("seats", refused, ($) => [$.input, $.car])
+  .returns(($) => $.seats)
+
 const scene = (one: Workflow<any, any>, options: WorldOptions<any, any> = {}): Scene => ({
   workflow: one,
   options: { input: 1, ...options }
@@ -202,6 +210,9 @@ export const scenes = {
   trip: scene(trip, { input: true }),
   tripFine: scene(trip, { input: false }),
   paid: scene(paid, { input: true }),
+  back: scene(back, { input: true }),
+  backFine: scene(back, { input: false }),
+  backKept: scene(back, { input: true, snapshotEvery: 1, keepMessages: 0 }),
   tripKept: scene(trip, { input: true, snapshotEvery: 1, keepMessages: 0 }),
   /** The same with a snapshot after every message, and nothing else to go on from. */
   tenKept: scene(ten, { snapshotEvery: 1, keepMessages: 0 }),
