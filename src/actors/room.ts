@@ -96,6 +96,10 @@ export interface Admission {
   readonly place: Place | undefined
 }
 
+/** Whoever asked for a slot may have ended since: then nobody would give it back. */
+const isThere = ({ parent, place }: Admission): boolean =>
+  ((place === undefined ? parent : place.actor) as AnyActorRef | undefined)?.getSnapshot().status === "active"
+
 export class Room {
   readonly run: string
   /** The time of the message that is being delivered, in milliseconds since 1970. */
@@ -164,6 +168,7 @@ export class Room {
     while (this.#taken < this.#slots && !this.#held) {
       const next = this.#queue.pop()
       if (next === undefined) return
+      if (!isThere(next)) continue
       this.#taken++
       if (next.place === undefined) next.parent.send({ type: "admitted", index: next.index })
       else {
@@ -175,7 +180,7 @@ export class Room {
 
   /** What waits for a slot, with its priority. */
   get queue(): ReadonlyArray<readonly [Admission, number]> {
-    return this.#queue.toArray()
+    return this.#queue.toArray().filter(([admission]) => isThere(admission))
   }
 
   /** Goes on from a snapshot: slots that are taken, what waits for one, and whether any are given. */
