@@ -11,6 +11,7 @@ import type { WorkflowContext } from "../machines/workflow.ts"
 import { Board, type FrozenBoard } from "../model/board.ts"
 import type { CompiledWorkflow } from "../model/compile.ts"
 import { deepFreeze, type Json } from "../model/json.ts"
+import type { Degraded } from "../model/messages.ts"
 import { restoreChild } from "./create.ts"
 import { WorkflowDirector, withDefaults } from "./directors.ts"
 import type { FrozenGates } from "./gates.ts"
@@ -51,6 +52,8 @@ export interface FrozenRun {
   readonly taken: number
   readonly isHeld: boolean
   readonly generation: number
+  readonly renewed?: number
+  readonly degraded?: ReadonlyArray<Degraded>
   readonly gates?: FrozenGates
   /** Who waits for a slot: path of the parent and index, or path of a task that lives already and -1; and the priority. */
   readonly queue: ReadonlyArray<readonly [path: string, index: number, priority: number]>
@@ -97,6 +100,8 @@ export const freeze = (room: Room, outOf: (place: Place) => FrozenAttempt | unde
     taken: room.taken,
     isHeld: room.isHeld,
     generation: room.generation,
+    ...(room.renewed === 0 ? {} : { renewed: room.renewed }),
+    ...(room.degraded.length === 0 ? {} : { degraded: room.degraded }),
     ...(room.knownGates === undefined ? {} : { gates: room.knownGates.freeze() }),
     queue: room.queue.map(([{ parent, index, place }, priority]) => [
       place?.path ?? (parent.getSnapshot() as ScopeSnapshot).scope.place.path,
@@ -167,6 +172,8 @@ export const thaw = (
   const thawing = new Thawing()
   room.board = board
   room.generation = frozen.generation
+  room.renewed = frozen.renewed ?? 0
+  if (frozen.degraded !== undefined) room.degraded = deepFreeze(frozen.degraded as unknown as Json) as never
   spawn(scopeLogic, thawing.scope(frozen.root, place, new WorkflowDirector(board)))
   const queue = frozen.queue.map(([path, index, priority]): readonly [Admission, number] => {
     const here = thawing.places.get(path)!

@@ -6,10 +6,11 @@ import type { ActorRef, AnyActorRef } from "xstate"
 import type { Retry } from "../model/backoff.ts"
 import type { Board } from "../model/board.ts"
 import type { CompiledTask, Structure } from "../model/compile.ts"
-import type { GateEnd } from "../model/errors.ts"
+import type { Failure, GateEnd } from "../model/errors.ts"
 import type { Json } from "../model/json.ts"
+import { limits } from "../model/limits.ts"
 import type { Frame } from "../model/mapping.ts"
-import type { Outcome } from "../model/messages.ts"
+import type { Degraded, Instead, Outcome } from "../model/messages.ts"
 import { PriorityQueue } from "../model/queue.ts"
 import type { Check } from "../model/schemas.ts"
 import { Gates, type OpenGate } from "./gates.ts"
@@ -41,6 +42,7 @@ export class Place {
     this.task = task
     this.frame = frame
     this.isItem = isItem
+    this.generation = room.renewed
   }
   /** The policy that the chart of a task asks for. */
   get retry(): Retry {
@@ -100,6 +102,8 @@ export interface Admission {
 const isThere = ({ parent, place }: Admission): boolean =>
   ((place === undefined ? parent : place.actor) as AnyActorRef | undefined)?.getSnapshot().status === "active"
 
+const none: ReadonlyArray<Degraded> = Object.freeze([])
+
 export class Room {
   readonly run: string
   /** The time of the message that is being delivered, in milliseconds since 1970. */
@@ -113,6 +117,10 @@ export class Room {
   board: Board | undefined = undefined
   /** The decision after which everything is new: 0 before any. */
   generation = 0
+  /** The decision about the past after which what starts is new, for it may have been done before: 0 before any. */
+  renewed = 0
+  /** Tasks that failed, and what was taken instead, in the order in which that was decided. */
+  degraded: ReadonlyArray<Degraded> = none
   /** How the run ended, once it has. */
   outcome: Outcome | undefined = undefined
   readonly #slots: number
@@ -128,6 +136,11 @@ export class Room {
     this.run = run
     this.#slots = slots
     this.timeScale = timeScale
+  }
+
+  /** Something is taken instead of a result. */
+  degrade(task: string, instead: Instead, { message }: Failure): void {
+    if (this.degraded.length < limits.degraded) this.degraded = [...this.degraded, { task, instead, because: message }]
   }
 
   /** Attempts that are out, or about to be. */

@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import { AmendmentRefused, StateChanged, type TroupeError } from "../model/errors.ts"
+import { ownPath, waitPath } from "../model/failing.ts"
 import type { Json } from "../model/json.ts"
 import { type Cause, type Message, type RunAmended, type RunRolledBack, said } from "../model/messages.ts"
 import { counted } from "./amend.ts"
@@ -34,9 +35,10 @@ export const retry = (
   task: string | undefined,
   options: DecisionOptions
 ) =>
-  decide({ engine, recovery }, run, options, ({ ends }, at) => {
+  decide({ engine, recovery }, run, options, ({ ends, run: seen }, at) => {
     const failures = ends.filter(({ status }) => status !== "cancelled")
-    const chosen = failures.filter((end) => task === undefined || end.task === task)
+    const chosen =
+      task === undefined ? countingOf(failures, seen) : failures.filter((end) => ownPath(end.task) === task)
     if (chosen.length === 0) throw refusal(run, task, failures)
     return amended(at, [...chosen, ...ends.filter(({ status }) => status === "cancelled")], {}, options)
   })
@@ -51,12 +53,49 @@ export const skip = (
 ) =>
   decide({ engine, recovery }, run, options, ({ ends, owed }, at) => {
     const failures = ends.filter(({ status }) => status === "failed")
-    const chosen = failures.filter((end) => end.task === task)
+    const chosen = failures.filter((end) => ownPath(end.task) === task)
     const place = owed.find(task)
     if (chosen.length === 0 && place?.task?.work === undefined) throw refusal(run, task, failures)
     const forget = chosen.length === 0 ? [] : [...chosen, ...ends.filter(({ status }) => status === "cancelled")]
     return amended(at, forget, { [task]: value }, options)
   })
+
+/** A failed task that waits for a person is given up: what waits for it hears that it has failed. */
+export const fail = async (
+  { engine }: Deciding,
+  run: LiveRun,
+  task: string,
+  options: DecisionOptions
+): Promise<void> => {
+  const { seen } = options
+  if (seen !== undefined && seen !== run.length)
+    throw new StateChanged({ run: run.id, expected: seen, actual: run.length })
+  const place = waitPath(task)
+  if (run.room.gateAt(place) === undefined)
+    throw new AmendmentRefused({
+      run: run.id,
+      reason: `'${task}' does not wait for a decision; "troupe show ${run.id}" says what does`
+    })
+  const message = { type: "gate.rejected", at: engine.now(), task: place, reason: options.why ?? "" } as const
+  return new Promise((resolve, reject) =>
+    engine.tell(run, { ...message, ...said(options) }, (error) => (error === undefined ? resolve() : reject(error)))
+  )
+}
+
+/** The failures that count: not those that something stood in for, unless there are no others. */
+const countingOf = <E extends { readonly task: string }>(
+  failures: ReadonlyArray<E>,
+  { room }: LiveRun
+): ReadonlyArray<E> => {
+  const covered = room.degraded.map(({ task }) => task)
+  const counting = failures.filter(
+    (end) =>
+      !covered.some(
+        (path) => end.task === path || (end.task.startsWith(path) && /[/[#@~]/.test(end.task[path.length]!))
+      )
+  )
+  return counting.length === 0 ? failures : counting
+}
 
 /** Back to where the run was after message `to`: what came later stays in the history and counts no more. */
 export const rollback = ({ engine, recovery }: Deciding, run: LiveRun, to: number, options: DecisionOptions) =>
@@ -117,12 +156,8 @@ const presentOf = async ({ engine, recovery }: Deciding, run: LiveRun): Promise<
   run.isGone ? (engine.runs.get(run.id) ?? Effect.runPromise(recovery.load(run.id))) : run
 
 /** False, and nothing is written, if the run has meanwhile left memory, or somebody else has brought it back. */
-const decideOnce = async (
-  { engine, recovery }: Deciding,
-  run: LiveRun,
-  { seen }: DecisionOptions,
-  work: Work
-): Promise<boolean> => {
+const decideOnce = async (where: Deciding, run: LiveRun, { seen }: DecisionOptions, work: Work): Promise<boolean> => {
+  const { engine, recovery } = where
   if (seen !== undefined && seen !== run.length)
     throw new StateChanged({ run: run.id, expected: seen, actual: run.length })
   // what was told to stop ends first: it would not be known whether it had done its work
@@ -130,7 +165,9 @@ const decideOnce = async (
   const past = await Effect.runPromise(recovery.past(run.id, true))
   const length = (past.snapshot?.seq ?? 0) + past.history.messages.length
   if (seen !== undefined && seen !== length) throw new StateChanged({ run: run.id, expected: seen, actual: length })
-  const message = work(sound(run, engine.rehearse(run, past)), engine.now(), past)
+  const before = sound(run, engine.rehearse(run, past))
+  const decision = work(before, engine.now(), past)
+  const message = decision.type === "run.amended" ? complete(where, run, past, decision, before) : decision
   sound(run, engine.rehearse(run, withMessage(past, message, engine.options.claim.epoch)))
   if (!engine.remember(run)) return false
   await new Promise<void>((resolve, reject) => {
@@ -146,6 +183,20 @@ const decideOnce = async (
     engine.writer.offer(delivery)
   })
   return true
+}
+
+/** The decision, and with it everything that only followed from what it takes back. */
+const complete = (
+  { engine }: Deciding,
+  run: LiveRun,
+  past: Past,
+  decision: RunAmended,
+  { heard }: Rehearsal
+): RunAmended => {
+  const strays = { heard, found: [] as Array<number> }
+  engine.rehearse(run, withMessage(past, decision, engine.options.claim.epoch), strays)
+  if (strays.found.length === 0) return decision
+  return { ...decision, forget: [...new Set([...decision.forget, ...strays.found])].sort((a, b) => a - b) }
 }
 
 const sound = (run: LiveRun, rehearsal: Rehearsal): Rehearsal => {

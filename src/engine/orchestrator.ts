@@ -17,7 +17,15 @@ import {
 import { requireId } from "../model/ids.ts"
 import type { TaskIR, WorkflowIR } from "../model/ir.ts"
 import { deepFreeze, type Json, toJson } from "../model/json.ts"
-import { type Cause, type Message, type Outcome, type RunStatus, said, type TaskStatus } from "../model/messages.ts"
+import {
+  type Cause,
+  type Degraded,
+  type Message,
+  type Outcome,
+  type RunStatus,
+  said,
+  type TaskStatus
+} from "../model/messages.ts"
 import { definition } from "../model/nested.ts"
 import type { RunExport } from "../model/run-export.ts"
 import { standardCheck } from "../model/schemas.ts"
@@ -27,7 +35,7 @@ import { BackupRefused, type JournalError } from "../storage/errors.ts"
 import type { Backup, Claim, JournalService, RunRecord } from "../storage/journal.ts"
 import { memoryJournal } from "../storage/memory.ts"
 import type { Allow } from "./builtin.ts"
-import { type DecisionOptions, retry, rollback, skip } from "./decide.ts"
+import { type DecisionOptions, fail, retry, rollback, skip } from "./decide.ts"
 import { Engine, type EngineOptions } from "./engine.ts"
 import { answer, reject, signal } from "./gates.ts"
 import { Inbox } from "./inbox.ts"
@@ -108,6 +116,8 @@ export interface WorkflowResult<O = Json> {
   /** Path of the task that failed first. */
   readonly failedTask: string | undefined
   readonly error: TroupeError | undefined
+  /** Tasks that failed, and what was taken instead of their results; the result stands on these. */
+  readonly degraded: ReadonlyArray<Degraded>
   /** Results of the tasks that were done, by id. */
   readonly results: { readonly [task: string]: Json }
 }
@@ -153,6 +163,8 @@ export interface Run<O = any, G = any> {
   retry(task?: string, options?: DecisionOptions): Promise<void>
   /** A task that failed, or is at work, gets this result, and the run goes on. */
   skip(task: string, value?: Json, options?: DecisionOptions): Promise<void>
+  /** A failed task that waits for a person (`onFailed: "wait"`) is given up; `why` says why. Rejects as `retry` does. */
+  fail(task: string, options?: DecisionOptions): Promise<void>
   /** Back to where it was after message `to`: what came later stays in the history and counts no more; later effects have new keys. */
   rollback(to: number, options?: DecisionOptions): Promise<void>
 }
@@ -313,6 +325,11 @@ export class Orchestrator implements AsyncDisposable {
   /** Gives a task of a run its result: `Run.skip`. */
   async skip(id: string, task: string, value?: Json, options?: DecisionOptions): Promise<void> {
     return (await this.get(id)).skip(task, value, options)
+  }
+
+  /** Gives up a task of a run that waits for a person: `Run.fail`. */
+  async fail(id: string, task: string, options?: DecisionOptions): Promise<void> {
+    return (await this.get(id)).fail(task, options)
   }
 
   /** Takes a run back: `Run.rollback`. */
@@ -719,6 +736,9 @@ class RunHandle<O, G> implements Run<O, G> {
   async skip(task: string, value: Json = null, options: DecisionOptions = {}) {
     return skip(this.#deciding, await this.#present(), task, toJson(value), options)
   }
+  async fail(task: string, options: DecisionOptions = {}) {
+    return fail(this.#deciding, await this.#present(), task, options)
+  }
   async rollback(to: number, options: DecisionOptions = {}) {
     return rollback(this.#deciding, await this.#present(), to, options)
   }
@@ -773,5 +793,6 @@ const workflowResult = <O>(run: LiveRun, outcome: Outcome): WorkflowResult<O> =>
   output: outcome.status === "succeeded" ? (outcome.value as O) : undefined,
   failedTask: outcome.status === "failed" ? outcome.task : undefined,
   error: outcome.status === "succeeded" ? undefined : run.errorOf(outcome),
+  degraded: run.room.degraded,
   results: taskResults(run)
 })

@@ -44,6 +44,10 @@ const JsonSchemaDocument = Schema.Unknown.annotate({
 const Ref = Schema.Struct({ $: Schema.Union([Text, Schema.Array(Text)]), default: optional(Schema.Unknown) }).annotate({
   description: "a reference"
 })
+const FallbackDocument = Schema.Unknown.annotate({
+  description:
+    'what stands in for the result when the task has failed for good: {"value": …}, {"lastGoodMs": n}, or other work (like a task without id); or a list of these, tried in order'
+})
 const Nested = Schema.Unknown.annotate({ description: "a workflow: its name in `workflows`, or a whole document" })
 
 const amounts = {
@@ -80,7 +84,33 @@ const common = {
   description: optional(Text),
   expectedOutput: optional(Text),
   metadata: optional(Facts),
-  after: optional(Schema.Array(Text)),
+  after: optional(
+    Schema.Array(
+      Schema.Union([
+        Text,
+        Schema.Struct({ task: Text, on: Schema.Literals(["notFailed", "succeeded", "failed", "done"]) })
+      ]).annotate({
+        description: 'the id of a task, or {"task", "on": which of its ends let this one start (default notFailed)}'
+      })
+    )
+  ),
+  join: optional(
+    Schema.Union([Schema.Literals(["all", "any"]), Schema.Struct({ atLeast: PositiveInt(limits.tasks) })]).annotate({
+      description: 'how many of the tasks that it waits for must let it start: "all", "any", or {"atLeast": n}'
+    })
+  ),
+  cancelRest: optional(Schema.Boolean),
+  fallback: optional(FallbackDocument),
+  onFailed: optional(
+    Schema.Union([
+      Schema.Literals(["fail", "continue", "wait"]),
+      Schema.Struct({
+        wait: Schema.Struct({ withinMs: PositiveMilliseconds, otherwise: Schema.Literals(["fail", "continue"]) })
+      })
+    ]).annotate({
+      description: '"fail", "continue" without a result, "wait" for a person, or {"wait": {"withinMs", "otherwise"}}'
+    })
+  ),
   when: optional(Condition),
   input: optional(Mapping),
   data: optional(Schema.Record(Text, Ref)),
@@ -142,7 +172,13 @@ const structural = {
     over: Mapping,
     each: Schema.Unknown.annotate({ description: 'work (like a task without id), or {"workflow": …}' }),
     concurrency: optional(PositiveInt(limits.fanout)),
-    partial: optional(Schema.Boolean)
+    partial: optional(Schema.Boolean),
+    accept: optional(
+      Schema.Union([
+        Schema.Literals(["all", "any", "settled"]),
+        Schema.Struct({ atLeast: PositiveInt(limits.fanout) })
+      ]).annotate({ description: 'which items are needed: "all", "any", "settled", or {"atLeast": n}' })
+    )
   },
   use: { kind: Schema.Literal("use"), workflow: Nested },
   branch: {
@@ -167,8 +203,15 @@ const taskSchemas = {
   ...mapValues(structural, (fields) => Schema.Struct({ ...common, ...fields }))
 }
 const eachSchemas = {
-  ...mapValues(work, (fields) => Schema.Struct({ input: optional(Mapping), ...fields })),
+  ...mapValues(work, (fields) =>
+    Schema.Struct({ input: optional(Mapping), fallback: optional(FallbackDocument), ...fields })
+  ),
   workflow: Schema.Struct({ workflow: Nested, input: optional(Mapping) })
+}
+const fallbackSchemas = {
+  ...mapValues(work, (fields) => Schema.Struct({ input: optional(Mapping), ...fields })),
+  value: Schema.Struct({ value: Mapping }),
+  lastGood: Schema.Struct({ lastGoodMs: PositiveMilliseconds })
 }
 const doesSchemas = mapValues(work, (fields) => Schema.Struct(fields))
 
@@ -308,6 +351,7 @@ const checkTask = (task: unknown, path: string, problems: Array<Problem>): void 
   check(taskSchemas[kind], task, path, problems)
   const given = task as Record<string, unknown>
   if ("when" in given) problems.push(...conditionProblems(given.when, `${path}/when`))
+  checkFallback(given.fallback, `${path}/fallback`, problems)
   switch (kind) {
     case "map":
       return checkEach(given.each, `${path}/each`, problems)
@@ -329,7 +373,36 @@ const checkEach = (each: unknown, path: string, problems: Array<Problem>): void 
     return
   }
   const kind = workKindOf(each, path, problems)
-  if (kind !== undefined) check(eachSchemas[kind], each, path, problems)
+  if (kind !== undefined && check(eachSchemas[kind], each, path, problems))
+    checkFallback((each as Record<string, unknown>).fallback, `${path}/fallback`, problems)
+}
+
+const checkFallback = (fallback: unknown, path: string, problems: Array<Problem>): void => {
+  if (fallback === undefined) return
+  if (Array.isArray(fallback)) {
+    fallback.forEach((one: unknown, i) => {
+      if (Array.isArray(one)) checkOneFallback(undefined, `${path}/${i}`, problems)
+      else checkOneFallback(one, `${path}/${i}`, problems)
+    })
+    return
+  }
+  checkOneFallback(fallback, path, problems)
+}
+
+const checkOneFallback = (one: unknown, path: string, problems: Array<Problem>): void => {
+  if (isRecord(one) && "value" in one) check(fallbackSchemas.value, one, path, problems)
+  else if (isRecord(one) && "lastGoodMs" in one) check(fallbackSchemas.lastGood, one, path, problems)
+  else if (isRecord(one) && ("task" in one || "needs" in one || "kind" in one)) {
+    const kind = workKindOf(one, path, problems)
+    if (kind !== undefined) check(fallbackSchemas[kind], one, path, problems)
+  } else
+    problems.push({
+      code: "SHAPE",
+      severity: "error",
+      path,
+      message: "this is no fallback",
+      hint: 'give {"value": …}, {"lastGoodMs": n}, or other work: "task", "needs" or "kind"'
+    })
 }
 
 const checkNested = (nested: unknown, path: string, problems: Array<Problem>): void => {

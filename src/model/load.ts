@@ -1,5 +1,6 @@
 /** Workflows from documents: a value, JSON text or YAML text, checked as a whole and bound to code. */
 import { InvalidWorkflow, type Problem } from "./errors.ts"
+import { fallbackPlaces } from "./failing.ts"
 import { suggest } from "./ids.ts"
 import { type Each, kindOf, type TaskIR, type WorkflowIR } from "./ir.ts"
 import { limits } from "./limits.ts"
@@ -102,16 +103,19 @@ const nameOf = (document: unknown): string => {
 /** Names of code that nothing is bound to. */
 export const bindingProblems = (ir: WorkflowIR, code: Code, path = ""): ReadonlyArray<Problem> => {
   const problems: Array<Problem> = []
-  ir.tasks.forEach((task, i) => {
-    const name = codeNameOf(task)
+  const look = (name: string | undefined, at: string) => {
     if (name === undefined || code.has(name)) return
     problems.push({
       code: "TASK_UNKNOWN",
       severity: "error",
-      path: `${path}/tasks/${i}${"each" in task ? "/each" : ""}/${kindOf(task) === "gate" ? "check" : "task"}`,
+      path: `${path}${at}`,
       message: `nothing is bound to the name '${name}'`,
       hint: suggest(name, code.keys()) || "pass it to load(document, { [name]: task }), or use a built-in kind"
     })
+  }
+  ir.tasks.forEach((task, i) => {
+    look(codeNameOf(task), `/tasks/${i}${"each" in task ? "/each" : ""}/${kindOf(task) === "gate" ? "check" : "task"}`)
+    for (const [one, at] of fallbackPlaces(task)) if ("task" in one) look(one.task, `/tasks/${i}${at}/task`)
   })
   forEachInner(ir, (inner, under) => problems.push(...bindingProblems(inner, code, path + under)))
   return problems
