@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Inspect } from "../actors/create.ts"
 import { type Balance, balances, type Registry } from "../model/agents.ts"
+import { failingFields } from "../model/builder.ts"
 import { compileWorkflow } from "../model/compile.ts"
 import {
   type InvalidId,
@@ -14,6 +15,7 @@ import {
   TransactionMisused,
   TroupeError
 } from "../model/errors.ts"
+import { type FailingOptions, fallbackTasks } from "../model/fallback.ts"
 import { requireId } from "../model/ids.ts"
 import type { TaskIR, WorkflowIR } from "../model/ir.ts"
 import { deepFreeze, type Json, toJson } from "../model/json.ts"
@@ -30,6 +32,7 @@ import { definition } from "../model/nested.ts"
 import type { RunExport } from "../model/run-export.ts"
 import { standardCheck } from "../model/schemas.ts"
 import { type TaskDef, workPolicy } from "../model/task.ts"
+import { requireValid } from "../model/validate.ts"
 import { isWorkflow, makeWorkflow, type Workflow } from "../model/workflow.ts"
 import { BackupRefused, type JournalError } from "../storage/errors.ts"
 import type { Backup, Claim, JournalService, RunRecord } from "../storage/journal.ts"
@@ -643,15 +646,26 @@ const asWorkflow = (given: Workflow | TaskDef): Workflow => {
   const before = single.get(given)
   if (before !== undefined) return before
   const work = given.needs.length === 0 ? { task: given.name } : { needs: given.needs }
+  const { fallback } = given.options as FailingOptions<any, any>
   const ir: WorkflowIR = deepFreeze({
     ir: 1,
     name: given.name,
     tasks: [
-      { id: given.name, ...work, ...workPolicy(given.options, `task '${given.name}'`), input: { $: "input" } } as TaskIR
+      {
+        id: given.name,
+        ...work,
+        ...workPolicy(given.options, `task '${given.name}'`),
+        ...failingFields(given),
+        input: { $: "input" }
+      } as TaskIR
     ],
     output: { $: [given.name] }
   })
-  const made = makeWorkflow(ir, new Map([[given.name, given]]), given.in)
+  const made = makeWorkflow(
+    requireValid(ir),
+    new Map([given, ...fallbackTasks(fallback)].map((def) => [def.name, def])),
+    given.in
+  )
   single.set(given, made)
   return made
 }

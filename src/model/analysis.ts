@@ -5,7 +5,7 @@
 import { scanCondition } from "./condition.ts"
 import { cycleText, type DependencyGraph, dependencyGraph, findCycle } from "./dependencies.ts"
 import type { Problem, ProblemCode } from "./errors.ts"
-import { failingProblems, fallbackPlaces } from "./failing.ts"
+import { failingProblems, fallbackPlaces, neverTriggered } from "./failing.ts"
 import { gateProblems, notAwaited } from "./gates.ts"
 import { isId, segments, suggest } from "./ids.ts"
 import type { Each, Fallback, Mapping, Reference, TaskIR, WorkflowIR } from "./ir.ts"
@@ -69,7 +69,7 @@ const read = (ir: WorkflowIR): Analysis => {
   ir.tasks.forEach((task, i) => {
     if ("kind" in task && task.kind === "gate") problems.push(...gateProblems(task, `/tasks/${i}`))
   })
-  if (problems.length === 0) problems.push(...notAwaited(ir, graph))
+  if (problems.length === 0) problems.push(...notAwaited(ir, graph), ...neverTriggered(ir, index))
   return { ir, graph, problems, lookupFor: (special) => (parts) => find(parts, special)! }
 }
 

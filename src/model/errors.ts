@@ -57,6 +57,7 @@ export type ProblemCode =
   | "NO_AGENT"
   | "TASKS_EMPTY"
   | "GATE_NOT_AWAITED"
+  | "TRIGGER_NEVER"
   | "TASK_UNUSED"
   | "JSON_SYNTAX"
   | "YAML_SYNTAX"

@@ -4,8 +4,16 @@
  * uses them, and what can be wrong with them. Decides nothing: that is the board's and the directors'.
  */
 import type { Problem } from "./errors.ts"
-import { type Accept, type Fallback, type Join, kindOf, type OnFailed, type TaskIR, type Trigger } from "./ir.ts"
-import { escapePointer } from "./mapping.ts"
+import {
+  type Accept,
+  type Fallback,
+  type Join,
+  kindOf,
+  type OnFailed,
+  type TaskIR,
+  type Trigger,
+  type WorkflowIR
+} from "./ir.ts"
 
 /** What a dependency may have come to, for whoever waits for it. */
 export const ends = ["succeeded", "skipped", "allowed", "failed", "unreached"] as const
@@ -135,5 +143,29 @@ export const triggersOf = (task: TaskIR): ReadonlyMap<string, Trigger> => {
   return found
 }
 
-/** A pointer below a task, for messages. */
-export const below = (path: string, key: string) => `${path}/${escapePointer(key)}`
+/** Where the first failure ends the run, nobody can start because of it: a word about each task that waits for that. */
+export const neverTriggered = (
+  { tasks, config }: WorkflowIR,
+  index: ReadonlyMap<string, number>
+): ReadonlyArray<Problem> =>
+  config?.onFailure === "continue"
+    ? []
+    : tasks.flatMap(({ id, after = [] }, i) =>
+        after.flatMap((one, k): ReadonlyArray<Problem> => {
+          if (typeof one === "string" || one.on !== "failed") return []
+          const source = tasks[index.get(one.task) ?? -1]
+          if (source === undefined || mayFail(source.onFailed)) return []
+          return [
+            {
+              code: "TRIGGER_NEVER",
+              severity: "warning",
+              path: `/tasks/${i}/after/${k}`,
+              message: `'${id}' starts when '${one.task}' has failed, but the first failure ends the run: it never starts`,
+              hint: `say "onFailed": "continue" on '${one.task}', or "onFailure": "continue" in config`
+            }
+          ]
+        })
+      )
+
+const mayFail = (onFailed: OnFailed | undefined): boolean =>
+  onFailed === "continue" || (typeof onFailed === "object" && onFailed.wait.otherwise === "continue")
