@@ -8,7 +8,7 @@ import type { Frame } from "../model/mapping.ts"
 import type { AttemptFailed, Message, Outcome } from "../model/messages.ts"
 import { definition } from "../model/nested.ts"
 import type { Incarnation, Setup } from "./execution.ts"
-import { refuted, type Spot, spotOf } from "./model.ts"
+import { mayBegin, refuted, type Spot, spotOf } from "./model.ts"
 import type { Plan } from "./plan.ts"
 import type { Call } from "./story.ts"
 
@@ -185,6 +185,7 @@ export class Audit {
 
   /** When a task had all it waits for; undefined where that cannot be read from single messages. */
   #sinceOf({ scope, task, prefix }: Spot): number | undefined {
+    if (isForgiving(scope)) return undefined
     const ends: Array<number> = []
     for (const before of beforeOf(scope, task)) {
       const at = this.#done.get(prefix + before.id)
@@ -234,7 +235,12 @@ export class Audit {
   }
 
   #mayStart({ task, attempt }: Call, spot: Spot, life: Incarnation): void {
-    for (let here: Spot | undefined = spot; here !== undefined; here = here.around)
+    const { workflow, input } = this.#setup
+    // what failures mean is not read from single messages
+    if (spot.prefix === "" && (task.includes("~") || isForgiving(this.#compiled)))
+      if (mayBegin(workflow, input, this.messages, spot.scope.tasks[spot.task.index]!, task) === false)
+        this.#broken("G08", `${task}#${attempt} is called, and by what is written nothing lets it start`)
+    for (let here: Spot | undefined = spot; here !== undefined && !isForgiving(here.scope); here = here.around)
       for (const before of beforeOf(here.scope, here.task))
         if (!this.#isDone(before, here.prefix + before.id))
           this.#broken("G08", `${task}#${attempt} is called before '${here.prefix}${before.id}' is written to be done`)
@@ -324,6 +330,19 @@ const pauseOf = (
 ): readonly [number, number] => {
   const middle = Math.min(capMs, backoff === "fixed" ? baseMs : baseMs * 2 ** (attempt - 1))
   return [Math.floor(middle * (1 - jitter)), Math.ceil(Math.min(capMs, middle * (1 + jitter)))]
+}
+
+const forgiving = new WeakMap<CompiledWorkflow, boolean>()
+/** Whether a workflow says what else failures may mean than the end of everything. */
+const isForgiving = (compiled: CompiledWorkflow): boolean => {
+  let known = forgiving.get(compiled)
+  if (known === undefined) {
+    known =
+      compiled.joins !== undefined ||
+      compiled.tasks.some(({ fallbacks, onFailed }) => fallbacks.length > 0 || onFailed !== "fail")
+    forgiving.set(compiled, known)
+  }
+  return known
 }
 
 const befores = new WeakMap<CompiledTask, ReadonlyArray<CompiledTask>>()

@@ -6,7 +6,15 @@ import * as Effect from "effect/Effect"
 import { AmendmentRefused, StateChanged, type TroupeError } from "../model/errors.ts"
 import { ownPath, waitPath } from "../model/failing.ts"
 import type { Json } from "../model/json.ts"
-import { type Cause, type Message, type RunAmended, type RunRolledBack, said } from "../model/messages.ts"
+import {
+  type Cause,
+  type GateAnswered,
+  type GateRejected,
+  type Message,
+  type RunAmended,
+  type RunRolledBack,
+  said
+} from "../model/messages.ts"
 import { counted } from "./amend.ts"
 import type { Engine } from "./engine.ts"
 import { type Past, type Rehearsal, withMessage } from "./past.ts"
@@ -43,15 +51,17 @@ export const retry = (
     return amended(at, [...chosen, ...ends.filter(({ status }) => status === "cancelled")], {}, options)
   })
 
-/** A failed task, or one that is at work, gets this result. */
-export const skip = (
+/** A failed task, or one that is at work or waits for a person, gets this result. */
+export const skip = async (
   { engine, recovery }: Deciding,
   run: LiveRun,
   task: string,
   value: Json,
   options: DecisionOptions
-) =>
-  decide({ engine, recovery }, run, options, ({ ends, owed }, at) => {
+): Promise<void> => {
+  if (isWaiting(run, task))
+    return tell(engine, run, { type: "gate.answered", at: engine.now(), task: waitPath(task), value }, options)
+  return decide({ engine, recovery }, run, options, ({ ends, owed }, at) => {
     const failures = ends.filter(({ status }) => status === "failed")
     const chosen = failures.filter((end) => ownPath(end.task) === task)
     const place = owed.find(task)
@@ -59,6 +69,7 @@ export const skip = (
     const forget = chosen.length === 0 ? [] : [...chosen, ...ends.filter(({ status }) => status === "cancelled")]
     return amended(at, forget, { [task]: value }, options)
   })
+}
 
 /** A failed task that waits for a person is given up: what waits for it hears that it has failed. */
 export const fail = async (
@@ -67,18 +78,30 @@ export const fail = async (
   task: string,
   options: DecisionOptions
 ): Promise<void> => {
-  const { seen } = options
-  if (seen !== undefined && seen !== run.length)
-    throw new StateChanged({ run: run.id, expected: seen, actual: run.length })
-  const place = waitPath(task)
-  if (run.room.gateAt(place) === undefined)
+  if (!isWaiting(run, task))
     throw new AmendmentRefused({
       run: run.id,
       reason: `'${task}' does not wait for a decision; "troupe show ${run.id}" says what does`
     })
-  const message = { type: "gate.rejected", at: engine.now(), task: place, reason: options.why ?? "" } as const
+  const message = { type: "gate.rejected", at: engine.now(), task: waitPath(task), reason: options.why ?? "" } as const
+  return tell(engine, run, message, options)
+}
+
+const isWaiting = ({ room }: LiveRun, task: string): boolean => room.gateAt(waitPath(task)) !== undefined
+
+/** What is said to a task that waits is heard by it alone: nothing of the past is decided anew. */
+const tell = (
+  engine: Engine,
+  run: LiveRun,
+  message: GateAnswered | GateRejected,
+  { seen, ...cause }: DecisionOptions
+): Promise<void> => {
+  if (seen !== undefined && seen !== run.length)
+    throw new StateChanged({ run: run.id, expected: seen, actual: run.length })
   return new Promise((resolve, reject) =>
-    engine.tell(run, { ...message, ...said(options) }, (error) => (error === undefined ? resolve() : reject(error)))
+    engine.tell(run, { ...message, ...said({ who: cause.who, why: cause.why }) }, (error) =>
+      error === undefined ? resolve() : reject(error)
+    )
   )
 }
 

@@ -84,7 +84,9 @@ describe("a failed task that waits for a person", () => {
     await (await there.run).skip("charge", { paid: true }, { who: "ann", why: "by phone" })
     expect(await (await there.run).result()).toEqual({ ship: 'work({"of":{"paid":true}})' })
     expect((await (await there.run).history()).at(-2)).toMatchObject({
-      type: "run.amended",
+      type: "gate.answered",
+      task: "charge~wait",
+      value: { paid: true },
       who: "ann",
       why: "by phone"
     })
