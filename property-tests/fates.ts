@@ -73,13 +73,14 @@ const idOf = (i: number) => `t${i}`
 const neededOf = ({ deps, need }: Fate): number =>
   need === "all" || deps.length === 0 ? deps.length : need === "any" ? 1 : Math.min(need, deps.length)
 
-export const flowOfFates = ({ onFailure, tasks }: Fates): WorkflowIR =>
+/** With nobody there, who is waited for comes too late: then what follows is what the person would have wanted, more or less. */
+export const flowOfFates = ({ onFailure, tasks }: Fates, isSomebodyThere = true): WorkflowIR =>
   deepFreeze({
     ir: 1,
     name: "fates",
     config: { onFailure, missing: "omit" },
     tasks: tasks.map((fate, i): TaskIR => {
-      const { kind, deps, need, cancelRest, onFailed, fallback, accept, isSkipped } = fate
+      const { kind, deps, need, cancelRest, onFailed, fallback, accept, isSkipped, person } = fate
       const join: Join = need === "all" ? "all" : need === "any" ? "any" : { atLeast: neededOf(fate) }
       const isJoined = deps.length > 0 && need !== "all"
       const other: Fallback = { task: "step", input: { instead: i } }
@@ -91,7 +92,12 @@ export const flowOfFates = ({ onFailure, tasks }: Fates): WorkflowIR =>
         ...(isJoined ? { join, ...(cancelRest ? { cancelRest } : {}) } : {}),
         ...(isSkipped ? { when: false } : {}),
         ...(all.length === 0 ? {} : { fallback: all }),
-        onFailed: onFailed satisfies OnFailed
+        onFailed:
+          onFailed === "wait" && !isSomebodyThere
+            ? ({
+                wait: { withinMs: 700 * (i + 1), otherwise: person === "skip" ? "continue" : "fail" }
+              } satisfies OnFailed)
+            : onFailed
       }
       if (kind === "task") return { ...common, task: "step", input: { i } }
       const items =
