@@ -5,10 +5,10 @@
  */
 import { type CompiledTask, type CompiledWorkflow, compileWorkflow } from "../model/compile.ts"
 import type { Frame } from "../model/mapping.ts"
-import type { AttemptFailed, Message, Outcome } from "../model/messages.ts"
+import type { AttemptFailed, Degraded, Message, Outcome } from "../model/messages.ts"
 import { definition } from "../model/nested.ts"
 import type { Incarnation, Setup } from "./execution.ts"
-import { mayBegin, refuted, type Spot, spotOf } from "./model.ts"
+import { degradedBy, isForgiving, isPlain, mayBegin, refuted, type Spot, spotOf } from "./model.ts"
 import type { Plan } from "./plan.ts"
 import type { Call } from "./story.ts"
 
@@ -313,7 +313,17 @@ export class Audit {
 
   // ── the end ──────────────────────────────────────────────────────────────────────────────────────
 
-  ended(outcome: Outcome): void {
+  ended(outcome: Outcome, degraded: ReadonlyArray<Degraded>): void {
+    const { workflow, input } = this.#setup
+    const expected =
+      this.#isDecided || outcome.status !== "succeeded" ? undefined : degradedBy(workflow, input, this.messages)
+    if (expected !== undefined) {
+      const leaves = new Set(this.#compiled.tasks.flatMap(({ id, structure }) => (isPlain(structure) ? [id] : [])))
+      const listed = degraded.flatMap(({ task }) => (leaves.has(task) ? [task] : [])).sort()
+      const wanted = [...expected].sort().join()
+      if (listed.join() !== wanted)
+        this.#broken("G16", `listed as degraded are '${listed.join()}', and by what is written '${wanted}'`)
+    }
     const why = refuted(this.#setup.workflow, this.#setup.input, this.messages, outcome)
     if (why !== undefined) this.#broken("G16", why)
   }
@@ -330,19 +340,6 @@ const pauseOf = (
 ): readonly [number, number] => {
   const middle = Math.min(capMs, backoff === "fixed" ? baseMs : baseMs * 2 ** (attempt - 1))
   return [Math.floor(middle * (1 - jitter)), Math.ceil(Math.min(capMs, middle * (1 + jitter)))]
-}
-
-const forgiving = new WeakMap<CompiledWorkflow, boolean>()
-/** Whether a workflow says what else failures may mean than the end of everything. */
-const isForgiving = (compiled: CompiledWorkflow): boolean => {
-  let known = forgiving.get(compiled)
-  if (known === undefined) {
-    known =
-      compiled.joins !== undefined ||
-      compiled.tasks.some(({ fallbacks, onFailed }) => fallbacks.length > 0 || onFailed !== "fail")
-    forgiving.set(compiled, known)
-  }
-  return known
 }
 
 const befores = new WeakMap<CompiledTask, ReadonlyArray<CompiledTask>>()

@@ -363,6 +363,45 @@ const gate = (signal: string | undefined, path: string, { answers, signals, fire
   return given[0] === undefined ? { is: "failed", by: [path] } : { is: "done", value: given[0] }
 }
 
+/** The tasks of the workflow itself that must be listed as degraded; undefined where that is not known here. */
+export const degradedBy = (
+  workflow: Workflow,
+  input: Json,
+  messages: ReadonlyArray<Message>
+): ReadonlyArray<string> | undefined => {
+  const compiled = compileWorkflow(definition(workflow.ir))
+  if (!isForgiving(compiled) || compiled.tasks.some(({ cancelRest }) => cancelRest)) return undefined
+  try {
+    const written = read(compiled, counting(messages))
+    const { came } = each(compiled, input, "", written)
+    return compiled.tasks.flatMap(({ id, index, structure }) => {
+      const { is } = came[index]!
+      const isAnswered = written.answers.has(`${id}~wait`)
+      return isPlain(structure) && written.failed.has(id) && (is === "done" || is === "allowed") && !isAnswered
+        ? [id]
+        : []
+    })
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether its end is in one message. */
+export const isPlain = ({ kind }: CompiledTask["structure"]): boolean => kind === "leaf"
+
+const forgiving = new WeakMap<CompiledWorkflow, boolean>()
+/** Whether a workflow says what else failures may mean than the end of everything. */
+export const isForgiving = (compiled: CompiledWorkflow): boolean => {
+  let known = forgiving.get(compiled)
+  if (known === undefined) {
+    known =
+      compiled.joins !== undefined ||
+      compiled.tasks.some(({ fallbacks, onFailed }) => fallbacks.length > 0 || onFailed !== "fail")
+    forgiving.set(compiled, known)
+  }
+  return known
+}
+
 // ── where a path leads ───────────────────────────────────────────────────────────────────────────────
 
 /** A task in its place: what it is, and what is around it. */
