@@ -1,5 +1,5 @@
 import { fc, test } from "@fast-check/vitest"
-import { describe, test as example, expect } from "vitest"
+import { describe, expect } from "vitest"
 import { allowedFor, type Fates, failsAt, fates, flowOfFates } from "./fates.ts"
 import { world } from "./world.ts"
 
@@ -68,8 +68,4 @@ describe("whatever fails, may fail, or has something that stands in for it", () 
     "terminal status equals the model's allowed set, crashes or not; so do the tasks behind it and what is listed (G08, G16)",
     holds
   )
-})
-
-describe("what was found", () => {
-  example("nothing yet", () => {})
 })
