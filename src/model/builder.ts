@@ -97,11 +97,16 @@ type Add<D, K extends string, V> = D & { readonly [P in K]: V }
 
 export interface Builder<I, D, G = {}> {
   /** Adds a task; `input` wires it: `$ => ({ trip: $.input.id, total: $.total })`. */
-  task<const K extends string, TI, TO, const N extends NodeOptions<I, D> = NodeOptions<I, D>>(
+  task<
+    const K extends string,
+    TI,
+    TO,
+    const N extends NodeOptions<I, D> & Instead<I, D, TI, TO> = NodeOptions<I, D> & Instead<I, D, TI, TO>
+  >(
     key: Fresh<K, D>,
     task: TaskDef<any, TI, TO>,
     input: ($: Env<I, D>) => Wire<NoInfer<TI>>,
-    options?: N & Instead<I, D, NoInfer<TI>, NoInfer<TO>>
+    options?: N
   ): Builder<I, Add<D, K, Result<TO, N>>, G>
 
   /** Fans out over a list: one task, or one run of a workflow, per item; the results keep the order of the items. */

@@ -602,8 +602,8 @@ export const defects: ReadonlyArray<Defect> = [
     edits: [
       {
         file: "actors/directors.ts",
-        find: 'if (outcome.status === "succeeded") this.#results[index] = outcome.value',
-        put: 'if (outcome.status === "succeeded") this.#results[this.#settled - 1] = outcome.value'
+        find: 'this.#results[index] = accept === "settled" ?',
+        put: 'this.#results[this.#settled - 1] = accept === "settled" ?'
       }
     ]
   },
