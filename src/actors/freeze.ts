@@ -53,6 +53,7 @@ export interface FrozenRun {
   readonly isHeld: boolean
   readonly generation: number
   readonly renewed?: number
+  readonly begunBefore?: ReadonlyArray<readonly [path: string, by: number]>
   readonly degraded?: ReadonlyArray<Degraded>
   readonly gates?: FrozenGates
   /** Who waits for a slot: path of the parent and index, or path of a task that lives already and -1; and the priority. */
@@ -101,6 +102,7 @@ export const freeze = (room: Room, outOf: (place: Place) => FrozenAttempt | unde
     isHeld: room.isHeld,
     generation: room.generation,
     ...(room.renewed === 0 ? {} : { renewed: room.renewed }),
+    ...(room.begunBefore.size === 0 ? {} : { begunBefore: [...room.begunBefore] }),
     ...(room.degraded.length === 0 ? {} : { degraded: room.degraded }),
     ...(room.knownGates === undefined ? {} : { gates: room.knownGates.freeze() }),
     queue: room.queue.map(([{ parent, index, place }, priority]) => [
@@ -173,6 +175,7 @@ export const thaw = (
   room.board = board
   room.generation = frozen.generation
   room.renewed = frozen.renewed ?? 0
+  for (const [path, by] of frozen.begunBefore ?? []) room.begunBefore.set(path, by)
   if (frozen.degraded !== undefined) room.degraded = deepFreeze(frozen.degraded as unknown as Json) as never
   spawn(scopeLogic, thawing.scope(frozen.root, place, new WorkflowDirector(board)))
   const queue = frozen.queue.map(([path, index, priority]): readonly [Admission, number] => {

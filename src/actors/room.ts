@@ -42,7 +42,7 @@ export class Place {
     this.task = task
     this.frame = frame
     this.isItem = isItem
-    this.generation = room.renewed
+    this.generation = Math.max(room.renewed, room.begunBefore.get(path) ?? 0)
   }
   /** The policy that the chart of a task asks for. */
   get retry(): Retry {
@@ -119,6 +119,8 @@ export class Room {
   generation = 0
   /** The decision about the past after which what starts is new, for it may have been done before: 0 before any. */
   renewed = 0
+  /** Tasks that began earlier than they now do, and the decision that took that back: they are new too, whenever they begin. */
+  readonly begunBefore = new Map<string, number>()
   /** Tasks that failed, and what was taken instead, in the order in which that was decided. */
   degraded: ReadonlyArray<Degraded> = none
   /** How the run ended, once it has. */

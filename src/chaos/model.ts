@@ -374,6 +374,7 @@ export const degradedBy = (
   try {
     const written = read(compiled, counting(messages))
     const { came } = each(compiled, input, "", written)
+    if (came.some(({ is }) => is === "unknown")) return undefined
     return compiled.tasks.flatMap(({ id, index, structure }) => {
       const { is } = came[index]!
       const isAnswered = written.answers.has(`${id}~wait`)

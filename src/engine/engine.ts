@@ -618,7 +618,9 @@ export class Engine {
         }
         if (forgottenBy !== undefined) {
           // what only followed from what counts no more has nobody who waits for it
-          const place = owed.isExpected(message) ? this.#placeOf(run, owed, message) : undefined
+          const isExpected = owed.isExpected(message)
+          if (!isExpected && "attempt" in message) run.room.begunBefore.set(message.task, forgottenBy)
+          const place = isExpected ? this.#placeOf(run, owed, message) : undefined
           if (place === undefined || (message.type === "timer.fired" && !(place instanceof GatePlace))) continue
           shelf.put(place, forgottenBy)
           this.#rest(run)

@@ -61,6 +61,39 @@ describe("decisions about tasks that something stood in for", () => {
     expect((await two.status()).degraded.length).toBe(1)
     await orchestrator.close()
   })
+  // found with seed 90652: what had begun for another reason before the decision was done again under the key that it had
+  test("retry of what let another start: that one is new too, also where it now starts before the decision (G05)", async () => {
+    const there = troubled()
+    there.fails.add("a")
+    there.hangs.set("b", () => {})
+    await using orchestrator = await Orchestrator.open()
+    const run = await orchestrator.submit(
+      await there.flow([
+        { id: "a", task: "work", onFailed: "continue" },
+        { id: "b", task: "work" },
+        {
+          id: "z",
+          task: "work",
+          after: [
+            { task: "a", on: "failed" },
+            { task: "b", on: "succeeded" }
+          ],
+          join: "any"
+        }
+      ]),
+      null
+    )
+    await settle(40)
+    expect((await run.tasks())["z"]).toBe("succeeded")
+    there.hangs.get("b")!()
+    await run.result()
+    there.fails.clear()
+    await run.retry("a")
+    await run.result()
+    const keys = there.calls.filter(({ path }) => path === "z").map(({ key }) => key)
+    expect([keys.length, new Set(keys).size]).toEqual([2, 2])
+    expect(there.calls.filter(({ path }) => path === "b").length).toBe(1)
+  })
   test("skip while a fallback is at work: the value is the result, and the fallback is told to stop", async () => {
     const there = troubled()
     there.fails.add("charge")
