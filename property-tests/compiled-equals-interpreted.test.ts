@@ -13,9 +13,19 @@ import {
 } from "../src/machines/index.ts"
 import { breakerRule } from "../src/model/breaker.ts"
 
-const failure = fc.record({ tag: fc.constant("E"), message: fc.string(), retryable: fc.boolean() })
+const failure = fc.record(
+  {
+    tag: fc.constantFrom("E", "F"),
+    code: fc.constantFrom("C", "D"),
+    message: fc.string(),
+    retryable: fc.boolean(),
+    retryAfterMs: fc.nat(100)
+  },
+  { requiredKeys: ["tag", "message", "retryable"] }
+)
 const at = fc.nat(1_000)
 const attempt = fc.integer({ min: 1, max: 3 })
+const limit = fc.oneof(fc.nat(500), fc.constant(Number.POSITIVE_INFINITY))
 const plain = (...types: ReadonlyArray<string>) => types.map((type) => fc.constant({ type }))
 
 const period = fc.integer({ min: 1, max: 4 })
@@ -34,20 +44,41 @@ const machines = {
     machine: taskMachine,
     input: fc.record({
       path: fc.string(),
-      retry: fc.record({
-        attempts: fc.integer({ min: 1, max: 3 }),
-        backoff: fc.constantFrom("fixed", "exponential"),
-        baseMs: fc.nat(100),
-        capMs: fc.integer({ min: 100, max: 200 }),
-        jitter: fc.double({ min: 0, max: 1, noNaN: true })
-      })
+      finishes: fc.boolean(),
+      seed: fc.string(),
+      retry: fc.record(
+        {
+          attempts: fc.integer({ min: 1, max: 3 }),
+          backoff: fc.constantFrom("fixed", "exponential", "decorrelated"),
+          baseMs: fc.nat(100),
+          capMs: fc.integer({ min: 100, max: 200 }),
+          jitter: fc.oneof(fc.double({ min: 0, max: 1, noNaN: true }), fc.constantFrom("full", "equal", "none")),
+          factor: fc.integer({ min: 1, max: 4 }),
+          on: fc.constant(["E", "D"]),
+          notOn: fc.constant(["C"])
+        },
+        { requiredKeys: ["attempts", "backoff", "baseMs", "capMs", "jitter"] }
+      ),
+      limits: fc.option(fc.record({ startWithinMs: limit, withinMs: limit, retryWithinMs: limit }), { nil: undefined })
     }),
     events: [
-      ...plain("start", "cancel", "shelve", "requeue", "unknown"),
+      ...plain("cancel", "shelve", "unknown"),
+      // those that lead on, twice: most sequences would never leave the first state
+      ...["queue", "start", "start", "requeue"].map((type) => fc.record({ type: fc.constant(type), at })),
       fc.record({ type: fc.constant("complete"), value: fc.jsonValue() }),
       fc.record({ type: fc.constant("timer.fired"), at, task: fc.constant("t") }),
       fc.record({ type: fc.constant("attempt.succeeded"), at, task: fc.constant("t"), attempt, value: fc.jsonValue() }),
-      fc.record({ type: fc.constant("attempt.failed"), at, task: fc.constant("t"), attempt, failure }),
+      fc.record(
+        {
+          type: fc.constant("attempt.failed"),
+          at,
+          task: fc.constant("t"),
+          attempt,
+          failure,
+          refused: fc.constant("budget")
+        },
+        { requiredKeys: ["type", "at", "task", "attempt", "failure"] }
+      ),
       fc.record({ type: fc.constant("attempt.aborted"), at, task: fc.constant("t"), attempt })
     ]
   },
@@ -80,9 +111,10 @@ const machines = {
       dueAt: fc.option(at, { nil: undefined })
     }),
     events: [
-      ...plain("pause", "resume", "idle", "timer.fired", "unknown"),
+      ...plain("pause", "resume", "idle", "again", "timer.fired", "unknown"),
       fc.record({ type: fc.constant("task.failed"), task: fc.string(), failure }),
-      fc.record({ type: fc.constant("settled"), value: fc.jsonValue() }),
+      fc.record({ type: fc.constant("settled"), value: fc.jsonValue(), undoes: fc.boolean() }),
+      fc.record({ type: fc.constant("idle"), undoes: fc.boolean() }),
       fc.record({ type: fc.constant("cancel"), reason: fc.string(), force: fc.boolean() })
     ]
   },

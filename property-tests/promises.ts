@@ -113,6 +113,8 @@ export const attacks: ReadonlyArray<Attack> = [
   of("attempts-are-counted", "a process that dies in every pause", "KA", ["G09"]),
   of("attempts-are-counted", "an answer that comes after its time", "KA", ["G10"]),
   of("attempts-are-counted", "answers that come after a cancel", "KAO", ["G10"]),
+  of("retries-are-bounded", "stay within their bounds", "A", ["G09"]),
+  of("retries-are-bounded", "whatever is declared", "KA", ["G09", "G11"]),
   of("waits-are-kept", "what waits", "KET", ["G11", "G19"]),
   of("waits-are-kept", "deadlines of runs, gates and pauses", "KEXZ", ["G11"]),
   of("what-is-stopped-stays-stopped", "paused at any moment", "KEXAO", ["G13"]),

@@ -16,6 +16,7 @@ export {
 export type { OrchestratorTransaction } from "./engine/outbox.ts"
 export type { RunState, TaskCounts, TaskResult, WaitingGate } from "./engine/progress.ts"
 export type { RetentionOptions } from "./engine/retention.ts"
+export type { RetryBudgetOptions } from "./engine/retry-budget.ts"
 export type { Agent, AgentMessage } from "./engine/router.ts"
 export type { AgentRecord, Balance, Registry } from "./model/agents.ts"
 export {

@@ -6,6 +6,7 @@
 import type { WorkflowInput } from "../machines/workflow.ts"
 import { Board, type FrozenBoard, type Trouble } from "../model/board.ts"
 import { type CompiledTask, type CompiledWorkflow, compileWorkflow, type Structure } from "../model/compile.ts"
+import { isTimedFromReady } from "../model/deadlines.ts"
 import { type Failure, FragmentRefused, InvalidOption, LimitExceeded, TooFewItems, toFailure } from "../model/errors.ts"
 import { acceptedOf, standIn, waitPath } from "../model/failing.ts"
 import type { Fragment, WorkflowIR } from "../model/ir.ts"
@@ -142,8 +143,7 @@ export class WorkflowDirector implements Director {
         return
       case "work":
         board.trouble(index, { step: next.step, ...first })
-        board.mark(index, "ready")
-        scope.enqueue(index, task.priority)
+        this.#ask(scope, task, next.step)
         return
     }
     const end: Failed = { status: "failed", task: first.at, failure }
@@ -248,12 +248,20 @@ export class WorkflowDirector implements Director {
       if (task.cancelRest) this.#cancelRest(scope, task)
       if (task.when !== undefined && !task.when(board.frameOf(task.index)))
         board.settle(task.index, "skipped", undefined)
-      else if (task.structure.kind === "leaf") {
-        board.mark(task.index, "ready")
-        scope.enqueue(task.index, task.priority)
-      } else this.#startStructure(scope, task, task.structure)
+      else if (task.structure.kind === "leaf") this.#ask(scope, task, 0)
+      else this.#startStructure(scope, task, task.structure)
     }
     agenda.length = 0
+  }
+
+  /** Asks for a slot, for a task or what stands in for it; where its time runs already, it lives while it waits. */
+  #ask(scope: Scope, task: CompiledTask, step: number): void {
+    this.board.mark(task.index, "ready")
+    const fallback = task.fallbacks[step - 1]
+    const { work } = fallback === undefined || fallback.kind === "value" ? task : fallback.task
+    if (!isTimedFromReady(work?.limits)) return scope.enqueue(task.index, task.priority)
+    const { id, place } = this.#placeOf(scope, task, step)
+    scope.queueTask(id, task.index, place)
   }
 
   #startStructure(scope: Scope, task: CompiledTask, structure: Exclude<Structure, { kind: "leaf" }>): void {
@@ -471,7 +479,7 @@ export class FanoutDirector implements Director {
   }
 
   #bad(scope: Scope, index: number, outcome: Failed, trouble: Trouble | undefined): void {
-    const { itemFallbacks, work, priority } = this.#task
+    const { itemFallbacks, work } = this.#task
     const { step, failure } = trouble ?? { step: 0, failure: outcome.failure }
     const next = nextFallback(itemFallbacks, step, this.#item(index), work?.checkOut)
     if (next.is === "value") {
@@ -480,7 +488,7 @@ export class FanoutDirector implements Director {
     } else if (next.is === "work") {
       this.#troubles ??= new Map()
       this.#troubles.set(index, { step: next.step, failure, at: outcome.task })
-      scope.enqueue(index, priority)
+      this.#ask(scope, index, next.step)
     } else {
       this.#troubles?.delete(index)
       this.#settled++
@@ -513,9 +521,17 @@ export class FanoutDirector implements Director {
   #startNext(scope: Scope): void {
     const index = this.#next++
     const { nested, itemInput } = this.#structure
-    if (nested === undefined) return scope.enqueue(index, this.#task.priority)
+    if (nested === undefined) return this.#ask(scope, index, 0)
     this.#live++
     startWorkflow(scope, `[${index}]`, index, `${scope.place.path}[${index}]`, nested, itemInput(this.#item(index)))
+  }
+
+  /** Asks for a slot; where its time runs already, it lives while it waits. */
+  #ask(scope: Scope, index: number, step: number): void {
+    const place = this.#placeOf(scope, index, step)
+    if (!isTimedFromReady(place.task?.work?.limits)) return scope.enqueue(index, this.#task.priority)
+    this.#live++
+    scope.queueTask(step === 0 ? `[${index}]` : standIn(`[${index}]`, step), index, place)
   }
 
   #item(index: number): Frame {
@@ -662,11 +678,16 @@ export class ExpandDirector implements Director {
   }
 
   open(scope: Scope): void {
-    scope.enqueue(0, this.#task.priority)
+    if (isTimedFromReady(this.#task.work?.limits)) scope.queueTask(plannerId, 0, this.#place(scope))
+    else scope.enqueue(0, this.#task.priority)
   }
 
   admitted(scope: Scope): void {
-    scope.startTask(plannerId, 0, new Place(scope.room, scope.place.path + plannerId, this.#task, this.#frame))
+    scope.startTask(plannerId, 0, this.#place(scope))
+  }
+
+  #place(scope: Scope): Place {
+    return new Place(scope.room, scope.place.path + plannerId, this.#task, this.#frame)
   }
 
   settled(scope: Scope, child: Child, outcome: Outcome): void {

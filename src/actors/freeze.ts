@@ -12,11 +12,13 @@ import { Board, type FrozenBoard } from "../model/board.ts"
 import type { CompiledWorkflow } from "../model/compile.ts"
 import { deepFreeze, type Json } from "../model/json.ts"
 import type { Degraded } from "../model/messages.ts"
+import { Ledger } from "../model/saga.ts"
 import { restoreChild } from "./create.ts"
 import { WorkflowDirector, withDefaults } from "./directors.ts"
 import type { FrozenGates } from "./gates.ts"
 import { gateLogic, sleepLogic, taskLogic } from "./leaf.ts"
 import { type Admission, type GatePlace, Place, type Room } from "./room.ts"
+import { SagaDirector } from "./saga.ts"
 import { type Child, type Director, Scope, ScopeSnapshot, scopeChart, scopeLogic } from "./scope.ts"
 
 /** An attempt that is out: which, asked for when, in which epoch, and how often it was delivered in another store. */
@@ -26,6 +28,7 @@ interface FrozenPlace {
   readonly dueAt?: number
   readonly generation?: number
   readonly holdsSlot?: boolean
+  readonly effect?: Place["effect"]
   readonly out?: FrozenAttempt
 }
 
@@ -56,6 +59,8 @@ export interface FrozenRun {
   readonly begunBefore?: ReadonlyArray<readonly [path: string, by: number]>
   readonly degraded?: ReadonlyArray<Degraded>
   readonly gates?: FrozenGates
+  /** What would have to be undone. */
+  readonly ledger?: Json
   /** Who waits for a slot: path of the parent and index, or path of a task that lives already and -1; and the priority. */
   readonly queue: ReadonlyArray<readonly [path: string, index: number, priority: number]>
   readonly root: Omit<FrozenChild, "id" | "index" | "startedAt" | "kind">
@@ -66,12 +71,17 @@ const leaves = {
   task: {
     logic: taskLogic,
     chart: compile(taskMachine),
-    keep: ({ attempt, failure }: any): Json => (failure === undefined ? [attempt] : [attempt, failure]),
-    facts: (kept: any, { path, retry }: Place) => ({
+    keep: ({ attempt, failure, times }: any): Json =>
+      times !== undefined ? [attempt, failure ?? null, times] : failure === undefined ? [attempt] : [attempt, failure],
+    facts: (kept: any, { path, retry, finishes, seed, limits }: Place) => ({
       path,
       retry,
+      finishes,
+      seed,
+      limits,
       attempt: kept[0],
-      failure: kept[1],
+      failure: kept[1] ?? undefined,
+      times: kept[2],
       outcome: undefined
     })
   },
@@ -104,6 +114,7 @@ export const freeze = (room: Room, outOf: (place: Place) => FrozenAttempt | unde
     ...(room.renewed === 0 ? {} : { renewed: room.renewed }),
     ...(room.begunBefore.size === 0 ? {} : { begunBefore: [...room.begunBefore] }),
     ...(room.degraded.length === 0 ? {} : { degraded: room.degraded }),
+    ...(room.knownLedger === undefined ? {} : { ledger: room.knownLedger.freeze() }),
     ...(room.knownGates === undefined ? {} : { gates: room.knownGates.freeze() }),
     queue: room.queue.map(([{ parent, index, place }, priority]) => [
       place?.path ?? (parent.getSnapshot() as ScopeSnapshot).scope.place.path,
@@ -126,7 +137,7 @@ const freezeScope = ({ chart, scope }: ScopeSnapshot, outOf: (place: Place) => F
       if (snapshot instanceof ScopeSnapshot)
         return { id, index, startedAt, kind: "workflow", ...freezeScope(snapshot, outOf) }
       const kind = snapshot.machine.id as LeafKind
-      const isOut = snapshot.value === "attempting" || snapshot.value === "aborting"
+      const isOut = outStates.has(snapshot.value)
       return {
         id,
         index,
@@ -141,16 +152,25 @@ const freezeScope = ({ chart, scope }: ScopeSnapshot, outOf: (place: Place) => F
   }
 })
 
-const freezePlace = ({ dueAt, generation, holdsSlot }: Place, out: FrozenAttempt | undefined): FrozenPlace => ({
+/** States of a task in which an attempt is out. */
+const outStates: ReadonlySet<string> = new Set(["attempting", "aborting", "finishing"])
+
+const freezePlace = ({ dueAt, generation, holdsSlot, effect }: Place, out: FrozenAttempt | undefined): FrozenPlace => ({
   ...(dueAt === 0 ? {} : { dueAt }),
   ...(generation === 0 ? {} : { generation }),
   ...(holdsSlot ? { holdsSlot } : {}),
+  ...(effect === "none" ? {} : { effect }),
   ...(out === undefined ? {} : { out })
 })
 
 /** What a thawed run is owed. */
 export interface Thawed {
-  readonly attempts: ReadonlyArray<{ readonly place: Place; readonly out: FrozenAttempt; readonly isAborting: boolean }>
+  readonly attempts: ReadonlyArray<{
+    readonly place: Place
+    readonly out: FrozenAttempt
+    readonly isAborting: boolean
+    readonly mayFinish: boolean
+  }>
   readonly timers: ReadonlyArray<Place>
 }
 
@@ -177,7 +197,10 @@ export const thaw = (
   room.renewed = frozen.renewed ?? 0
   for (const [path, by] of frozen.begunBefore ?? []) room.begunBefore.set(path, by)
   if (frozen.degraded !== undefined) room.degraded = deepFreeze(frozen.degraded as unknown as Json) as never
-  spawn(scopeLogic, thawing.scope(frozen.root, place, new WorkflowDirector(board)))
+  const director = new WorkflowDirector(board)
+  if (frozen.ledger !== undefined) room.knownLedger = Ledger.thaw(deepFreeze(frozen.ledger))
+  const isUndoing = undoStates.has(frozen.root.state)
+  spawn(scopeLogic, thawing.scope(frozen.root, place, isUndoing ? new SagaDirector(director, room.ledger) : director))
   const queue = frozen.queue.map(([path, index, priority]): readonly [Admission, number] => {
     const here = thawing.places.get(path)!
     return [
@@ -194,6 +217,8 @@ export const thaw = (
   return { attempts: thawing.attempts, timers }
 }
 
+const undoStates: ReadonlySet<string> = new Set(["undoing", "undoPaused", "stuck"])
+
 class Thawing implements Thawed {
   readonly places = new Map<string, Place>()
   readonly attempts: Array<Thawed["attempts"][number]> = []
@@ -207,7 +232,13 @@ class Thawing implements Thawed {
   ): ScopeSnapshot {
     this.#settle(place, kept, state)
     const scope = new Scope(place, director)
-    const facts = { failure: undefined, outcome: undefined, dueAt: undefined, ...(context as object) }
+    const facts = {
+      failure: undefined,
+      undoFailure: undefined,
+      outcome: undefined,
+      dueAt: undefined,
+      ...(context as object)
+    }
     const chart = scopeChart.restore(state, deepFreeze(facts) as unknown as WorkflowContext, place)
     scope.queued = of!.queued
     scope.isDraining = chart.hasTag("draining")
@@ -237,12 +268,18 @@ class Thawing implements Thawed {
   }
 
   /** Puts a place back as it was, and notes what it is owed. */
-  #settle(place: Place, { dueAt = 0, generation = 0, holdsSlot = false, out }: FrozenPlace, state: string): void {
+  #settle(
+    place: Place,
+    { dueAt = 0, generation = 0, holdsSlot = false, effect = "none", out }: FrozenPlace,
+    state: string
+  ): void {
     this.places.set(place.path, place)
     place.dueAt = dueAt
     place.generation = generation
     place.holdsSlot = holdsSlot
+    place.effect = effect
     if (dueAt !== 0) this.timers.push(place)
-    if (out !== undefined) this.attempts.push({ place, out, isAborting: state === "aborting" })
+    if (out !== undefined)
+      this.attempts.push({ place, out, isAborting: state !== "attempting", mayFinish: state === "finishing" })
   }
 }

@@ -6,6 +6,7 @@ import type { Definition } from "../model/nested.ts"
 import { FanoutDirector, LoopDirector, WorkflowDirector } from "./directors.ts"
 import type { OpenGate } from "./gates.ts"
 import type { Room } from "./room.ts"
+import { SagaDirector } from "./saga.ts"
 import type { Scope, ScopeSnapshot } from "./scope.ts"
 
 export type Located =
@@ -51,8 +52,9 @@ type Parts = ReadonlyArray<Part>
 
 /** Looks where the run is now. */
 const inScope = (scope: Scope | undefined, [part, ...rest]: Parts): Located | undefined => {
-  if (!(scope?.director instanceof WorkflowDirector) || part === undefined) return undefined
-  const { board } = scope.director
+  const director = scope?.director instanceof SagaDirector ? scope.director.before : scope?.director
+  if (scope === undefined || !(director instanceof WorkflowDirector) || part === undefined) return undefined
+  const { board } = director
   const index = board.compiled.graph.index.get(part.id)
   const task = index === undefined ? undefined : board.compiled.tasks[index]
   if (task === undefined) return undefined

@@ -4,14 +4,16 @@
  */
 import type { ActorRef, AnyActorRef } from "xstate"
 import type { Retry } from "../model/backoff.ts"
-import type { Board } from "../model/board.ts"
+import { type Board, boardOf } from "../model/board.ts"
 import type { CompiledTask, Structure } from "../model/compile.ts"
+import type { TimeLimits } from "../model/deadlines.ts"
 import type { Failure, GateEnd } from "../model/errors.ts"
 import type { Json } from "../model/json.ts"
 import { limits } from "../model/limits.ts"
 import type { Frame } from "../model/mapping.ts"
 import type { Degraded, Instead, Outcome } from "../model/messages.ts"
 import { PriorityQueue } from "../model/queue.ts"
+import { Ledger } from "../model/saga.ts"
 import type { Check } from "../model/schemas.ts"
 import { Gates, type OpenGate } from "./gates.ts"
 
@@ -36,6 +38,8 @@ export class Place {
   generation = 0
   /** What the engine keeps about the attempt that is out. */
   attempt: unknown = undefined
+  /** Whether its task has had an effect, as far as anybody knows. */
+  effect: "none" | "unknown" | "done" = "none"
   constructor(room: Room, path: string, task: CompiledTask | undefined, frame: Frame, isItem = false) {
     this.room = room
     this.path = path
@@ -47,6 +51,33 @@ export class Place {
   /** The policy that the chart of a task asks for. */
   get retry(): Retry {
     return this.task!.work!.retry
+  }
+  /** Whether an attempt that is under way comes to its end when its task is cancelled. */
+  get finishes(): boolean {
+    const work = this.task?.work
+    return work !== undefined && (work.undo !== undefined || work.isPivot)
+  }
+  /** The idempotency key of what is done here: another one after somebody decided that it begins anew. */
+  get key(): string {
+    const since = Math.max(this.room.generation, this.generation)
+    return since === 0 ? `${this.room.run}/${this.path}` : `${this.room.run}/${this.path}@${since}`
+  }
+  /** What the task is given. */
+  get request(): Json | undefined {
+    const { structure, input } = this.task!
+    return this.isItem && structure.kind === "map" ? structure.itemInput(this.frame) : input(this.frame)
+  }
+  get limits(): TimeLimits | undefined {
+    return this.task!.work!.limits
+  }
+  get seed(): string {
+    return `${this.room.seed}/${this.path}`
+  }
+  /** A slot was granted. */
+  begin(): void {
+    this.holdsSlot = true
+    if (!this.isItem && this.task?.structure.kind === "leaf") boardOf(this.frame)?.mark(this.task.index, "running")
+    this.actor!.send({ type: "start", at: this.room.now } as never)
   }
 }
 
@@ -86,6 +117,8 @@ export class GatePlace extends Place implements OpenGate {
 export type Command =
   | { readonly type: "attempt.start"; readonly place: Place; readonly attempt: number }
   | { readonly type: "attempt.abort"; readonly place: Place }
+  /** It is not wanted any more, and may come to its end. */
+  | { readonly type: "attempt.finish"; readonly place: Place }
   | { readonly type: "timer.start"; readonly place: Place; readonly dueAt: number }
   | { readonly type: "timer.stop"; readonly place: Place }
 
@@ -98,14 +131,14 @@ export interface Admission {
   readonly place: Place | undefined
 }
 
-/** Whoever asked for a slot may have ended since: then nobody would give it back. */
-const isThere = ({ parent, place }: Admission): boolean =>
-  ((place === undefined ? parent : place.actor) as AnyActorRef | undefined)?.getSnapshot().status === "active"
+const isAlive = ({ place, parent }: Admission): boolean => (place?.actor ?? parent).getSnapshot().status === "active"
 
 const none: ReadonlyArray<Degraded> = Object.freeze([])
 
 export class Room {
   readonly run: string
+  /** What chance is derived from: another run has other pauses, one that is folded again the same. */
+  seed: string
   /** The time of the message that is being delivered, in milliseconds since 1970. */
   now = 0
   /** Commands of the current step, in order. */
@@ -123,8 +156,11 @@ export class Room {
   readonly begunBefore = new Map<string, number>()
   /** Tasks that failed, and what was taken instead, in the order in which that was decided. */
   degraded: ReadonlyArray<Degraded> = none
+  /** The number of the message that is being delivered. */
+  seq = 0
   /** How the run ended, once it has. */
   outcome: Outcome | undefined = undefined
+  #ledger: Ledger | undefined = undefined
   readonly #slots: number
   readonly #queue = new PriorityQueue<Admission>()
   #taken = 0
@@ -136,6 +172,7 @@ export class Room {
 
   constructor(run: string, slots: number, timeScale = 1) {
     this.run = run
+    this.seed = run
     this.#slots = slots
     this.timeScale = timeScale
   }
@@ -161,6 +198,18 @@ export class Room {
     this.#gates ??= new Gates()
     return this.#gates
   }
+  /** What would have to be taken back. Made when it is first asked for: most runs have nothing of the kind. */
+  get ledger(): Ledger {
+    this.#ledger ??= new Ledger()
+    return this.#ledger
+  }
+  /** The same, if there is anything. */
+  get knownLedger(): Ledger | undefined {
+    return this.#ledger
+  }
+  set knownLedger(ledger: Ledger | undefined) {
+    this.#ledger = ledger
+  }
   /** Its gates, if it has any. */
   get knownGates(): Gates | undefined {
     return this.#gates
@@ -183,19 +232,17 @@ export class Room {
     while (this.#taken < this.#slots && !this.#held) {
       const next = this.#queue.pop()
       if (next === undefined) return
-      if (!isThere(next)) continue
+      // whoever has ended meanwhile would keep the slot for ever
+      if (!isAlive(next)) continue
       this.#taken++
       if (next.place === undefined) next.parent.send({ type: "admitted", index: next.index })
-      else {
-        next.place.holdsSlot = true
-        next.place.actor!.send({ type: "start" })
-      }
+      else next.place.begin()
     }
   }
 
   /** What waits for a slot, with its priority. */
   get queue(): ReadonlyArray<readonly [Admission, number]> {
-    return this.#queue.toArray().filter(([admission]) => isThere(admission))
+    return this.#queue.toArray().filter(([admission]) => isAlive(admission))
   }
 
   /** Goes on from a snapshot: slots that are taken, what waits for one, and whether any are given. */
@@ -203,6 +250,11 @@ export class Room {
     this.#taken = taken
     this.#held = isHeld
     for (const [admission, priority] of queue) this.#queue.push(admission, priority)
+  }
+
+  /** Nobody waits for a slot any more. */
+  dropQueue(): void {
+    this.#queue.clear()
   }
 
   /** Gives back a slot that was admitted and not used. */
@@ -256,6 +308,8 @@ export class Room {
         this.gates.closed(place.path, params.became!)
         return
       case "timer.start":
+        // a time that never comes is not waited for
+        if (params.dueAt === Number.POSITIVE_INFINITY) return this.command("timer.stop", params, place)
         place.dueAt = params.dueAt
         this.outbox.push({ type, place, dueAt: params.dueAt })
         return
@@ -264,6 +318,7 @@ export class Room {
         this.outbox.push({ type, place })
         return
       case "attempt.abort":
+      case "attempt.finish":
         this.outbox.push({ type, place })
     }
   }

@@ -12,6 +12,7 @@ import type { Outcome } from "../model/messages.ts"
 import { createChild } from "./create.ts"
 import { emitTo, gateLogic, sleepLogic, stepChart, taskLogic } from "./leaf.ts"
 import type { GatePlace, Place, Room } from "./room.ts"
+import { noteEffect, SagaDirector } from "./saga.ts"
 
 export const scopeChart = compile<WorkflowContext, WorkflowEvent, WorkflowInput, Outcome>(workflowMachine)
 
@@ -61,7 +62,8 @@ export interface ScopeInput {
 /** What a parent keeps: mutable, one per parent, shared by its snapshots. */
 export class Scope {
   readonly place: Place
-  readonly director: Director
+  /** Another one once what was done is being undone. */
+  director: Director
   readonly children = new Map<string, Child>()
   /** Set while the actor runs. */
   self!: AnyActorRef
@@ -93,6 +95,11 @@ export class Scope {
     this.room.enqueue(this.self, index, priority)
   }
 
+  /** Whether there is something to undo, and this is the one who does it. */
+  get undoes(): boolean {
+    return this.place.path === "" && this.room.knownLedger?.isOpen === true
+  }
+
   /** Brings the children back; set while the scope itself comes back from a snapshot. */
   revive: ((scope: Scope) => void) | undefined = undefined
 
@@ -108,7 +115,15 @@ export class Scope {
     place.holdsSlot = true
     const actor = createChild(taskLogic, this.self, id, place, "task")
     this.#adopt(id, index, place, actor)
-    actor.send(start)
+    actor.send(place.limits === undefined ? start : { type: "start", at: this.room.now })
+  }
+
+  /** Queues a task whose time runs already: its actor lives while it waits for a slot. */
+  queueTask(id: string, index: number, place: Place): void {
+    if (this.isDraining) return
+    const actor = createChild(taskLogic, this.self, id, place, "task")
+    this.#adopt(id, index, place, actor)
+    actor.send({ type: "queue", at: this.room.now })
   }
 
   /** Starts a wait. */
@@ -153,10 +168,10 @@ export class Scope {
     return failure
   }
 }
-const start = { type: "start" }
+/** Where nothing is limited, nobody asks when. */
+const start = { type: "start", at: 0 }
 const cancel = { type: "cancel" }
 const begin = { type: "begin" }
-const idle: WorkflowEvent = { type: "idle" }
 
 /** The snapshot of a parent: that of its chart, and its scope. */
 export class ScopeSnapshot {
@@ -263,14 +278,9 @@ const receive = (before: Snapshot, scope: Scope, event: ScopeEvent, actor: XScop
     const child = scope.children.get(event.actorId)
     if (child === undefined) return before
     scope.children.delete(event.actorId)
-    return direct(
-      before,
-      scope,
-      actor,
-      settled,
-      child,
-      told(before, child, event.output ?? crashed(scope, child, event.error))
-    )
+    const outcome = told(before, child, event.output ?? crashed(scope, child, event.error))
+    if (child.place.finishes) noteEffect(child.place, outcome)
+    return direct(before, scope, actor, settled, child, outcome)
   }
   switch (event.type) {
     case "begin":
@@ -334,27 +344,42 @@ const stepScope = (before: Snapshot, scope: Scope, event: WorkflowEvent, actor: 
   scope.isDraining = after.hasTag("draining")
   if (scope.isDraining && !before.hasTag("draining"))
     for (const child of [...scope.children.values()]) child.actor.send(cancel)
+  if (after.hasTag("undoing") && !before.hasTag("undoing")) {
+    // what waited for a slot belongs to what has ended
+    scope.room.dropQueue()
+    scope.queued = 0
+    scope.room.ledger.begin()
+    if (!(scope.director instanceof SagaDirector)) scope.director = new SagaDirector(scope.director, scope.room.ledger)
+    return direct(after, scope, actor, open)
+  }
   return after
 }
 
 /** Once an event is done with: is the whole settled, or drained, or stuck? */
 const rest = (scope: Scope, snapshot: Snapshot, actor: XScope): Snapshot => {
   if (snapshot.status !== "active") return snapshot
-  if (snapshot.hasTag("draining")) return scope.children.size === 0 ? stepScope(snapshot, scope, idle, actor) : snapshot
+  // somebody has to decide first
+  if (snapshot.hasTag("stuck")) return snapshot
+  if (snapshot.hasTag("draining"))
+    return scope.children.size > 0
+      ? snapshot
+      : rest(scope, stepScope(snapshot, scope, { type: "idle", undoes: scope.undoes }, actor), actor)
   const { director } = scope
   if (director.isSettled()) {
     try {
       return stepScope(
         snapshot,
         scope,
-        { type: "settled", value: snapshot.context.failure === undefined ? director.value() : null },
+        {
+          type: "settled",
+          value: snapshot.context.failure === undefined ? director.value() : null,
+          undoes: scope.undoes
+        },
         actor
       )
     } catch (error) {
       const failed = stepScope(snapshot, scope, { type: "task.failed", task: "", failure: toFailure(error) }, actor)
-      return failed.status === "active"
-        ? stepScope(failed, scope, failed.hasTag("draining") ? idle : { type: "settled", value: null }, actor)
-        : failed
+      return failed.status === "active" ? rest(scope, stopAtOnce(failed, scope, actor), actor) : failed
     }
   }
   if (scope.children.size > 0 || scope.queued > 0) return snapshot
@@ -369,7 +394,7 @@ const rest = (scope: Scope, snapshot: Snapshot, actor: XScope): Snapshot => {
 /** A deadlock ends the scope even where it would continue after failures. */
 const stopAtOnce = (snapshot: Snapshot, scope: Scope, actor: XScope): Snapshot =>
   snapshot.status === "active" && !snapshot.hasTag("draining")
-    ? stepScope(snapshot, scope, { type: "settled", value: null }, actor)
+    ? stepScope(snapshot, scope, { type: "settled", value: null, undoes: scope.undoes }, actor)
     : snapshot
 
 const end = (scope: Scope, snapshot: Snapshot, actor: XScope): void => {

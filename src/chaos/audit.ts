@@ -3,12 +3,15 @@
  * long waits last. Reads messages and calls; never asks the engine. A decision of people makes the past begin anew: what cannot
  * be told from the trace any more is then let pass.
  */
+import type { Retry } from "../model/backoff.ts"
 import { type CompiledTask, type CompiledWorkflow, compileWorkflow } from "../model/compile.ts"
+import type { TimeLimits } from "../model/deadlines.ts"
 import type { Frame } from "../model/mapping.ts"
 import type { AttemptFailed, Degraded, Message, Outcome } from "../model/messages.ts"
 import { definition } from "../model/nested.ts"
+import { isOfUndo } from "../model/saga.ts"
 import type { Incarnation, Setup } from "./execution.ts"
-import { degradedBy, isForgiving, isPlain, mayBegin, refuted, type Spot, spotOf } from "./model.ts"
+import { degradedBy, isForgiving, isPlain, mayBegin, mayFollow, refuted, type Spot, spotOf } from "./model.ts"
 import type { Plan } from "./plan.ts"
 import type { Call } from "./story.ts"
 
@@ -97,6 +100,9 @@ export class Audit {
         break
       case "timer.fired":
         this.#firedAt(message.task, message.at, epoch)
+        // it may be the time of the whole task that is over: what was at work counts no more
+        if (this.#limitsOf(message.task) !== undefined)
+          for (const id of this.#out) if (id.startsWith(`${message.task}#`)) this.#out.delete(id)
         this.#wroteAt.set(message.task, now)
         this.#fired.add(message.task)
         this.#done.set(message.task, message.at)
@@ -117,12 +123,15 @@ export class Audit {
         break
       case "run.cancelled":
         this.#cancelledIn ??= epoch
+        this.#pausedIn = undefined
     }
   }
 
   #failed(message: AttemptFailed, epoch: number): void {
     const { task, attempt, failure, at } = message
     this.#failures.set(`${task}#${attempt}`, message)
+    this.#inTime(task, attempt, at, epoch, "ends")
+    if (failure.tag === "HeartbeatMissed") this.#silent(message, epoch)
     if (failure.tag !== "AttemptTimedOut" || this.#isDecided || this.#has("clock")) return
     const work = spotOf(this.#compiled, task)?.task.work
     // work for agents waits in a mailbox first
@@ -130,6 +139,37 @@ export class Audit {
     const calledAt = this.#called.get(`${task}#${attempt}`)
     if (calledAt === undefined ? epoch === 1 : at < calledAt + work.timeoutMs && !this.#wasRedelivered(calledAt, epoch))
       this.#broken("G11", `${task}#${attempt} has timed out before its ${work.timeoutMs} ms were over`)
+  }
+
+  /** Nobody in these worlds says that a body is well: silence begins when it is called. */
+  #silent({ task, attempt, at }: AttemptFailed, epoch: number): void {
+    const ms = spotOf(this.#compiled, task)?.task.work?.heartbeatMs
+    const calledAt = this.#called.get(`${task}#${attempt}`)
+    if (ms === undefined || calledAt === undefined || this.#isDecided || this.#has("clock")) return
+    if (at < calledAt + ms && !this.#wasRedelivered(calledAt, epoch))
+      this.#broken("G11", `${task}#${attempt} is told to be silent for ${ms} ms after ${at - calledAt}`)
+  }
+
+  /** A task whose whole time is over does nothing any more, once somebody is there to see it. */
+  #inTime(task: string, attempt: number, now: number, epoch: number, does: string): void {
+    const doneBy = this.#doneBy(task)
+    if (doneBy === undefined || this.#isDecided || epoch > 2) return
+    if (this.#has("clock", "owners", "read", "code", "storage")) return
+    const late = now - Math.max(doneBy, this.#openedAt.get(epoch) ?? 0) - slackMs
+    if (late > 0) this.#broken("G11", `${task}#${attempt} ${does} ${late} ms after the time of its task is over`)
+  }
+
+  #limitsOf(path: string): TimeLimits | undefined {
+    return spotOf(this.#compiled, path)?.task.work?.limits
+  }
+
+  /** When the whole task must be done; undefined where nobody says, or it cannot be read from single messages. */
+  #doneBy(path: string): number | undefined {
+    const spot = spotOf(this.#compiled, path)
+    const withinMs = spot?.task.work?.limits?.withinMs
+    if (spot === undefined || withinMs === undefined || spot.isPart || spot.prefix !== "") return undefined
+    const since = this.#sinceOf(spot)
+    return since === undefined || !Number.isFinite(withinMs) ? undefined : since + withinMs
   }
 
   /** A chosen timeout goes on while nobody is there: an attempt that comes again may be told at once. */
@@ -164,8 +204,9 @@ export class Audit {
     if (spot === undefined) return undefined
     const { task, isPart, prefix } = spot
     const failure = this.#failures.get(`${path}#${this.#attemptsOf(path)}`)
+    if (task.work?.limits !== undefined) return this.#firstOf(spot, failure)
     if (failure !== undefined && task.work !== undefined) {
-      const [least, most] = pauseOf(task.work.retry, failure.attempt)
+      const [least, most] = pauseOf(task.work.retry, failure)
       return [failure.at + least, failure.at + most, this.#wroteAt.get(path) ?? 0]
     }
     if (task.structure.kind !== "sleep" || isPart || prefix !== "") return undefined
@@ -175,6 +216,20 @@ export class Audit {
     if (typeof ms !== "number") return undefined
     const written = beforeOf(spot.scope, task).map(({ id }) => this.#wroteAt.get(prefix + id) ?? 0)
     return [since + ms, since + ms, Math.max(this.#wroteAt.get("") ?? 0, ...written)]
+  }
+
+  /** The timer of a task whose time is limited: the end of its pause, or of its time, whichever comes first. */
+  #firstOf(spot: Spot, failure: AttemptFailed | undefined): readonly [number, number, number] | undefined {
+    const { path, task } = spot
+    const { startWithinMs } = task.work!.limits!
+    const since = this.#sinceOf(spot)
+    if (since === undefined || Number.isFinite(startWithinMs)) return undefined
+    const doneBy = this.#doneBy(path) ?? Number.POSITIVE_INFINITY
+    const [least, most] =
+      failure === undefined ? [doneBy, doneBy] : pauseOf(task.work!.retry, failure).map((ms) => failure.at + ms)
+    const earliest = Math.min(doneBy, least!)
+    if (!Number.isFinite(earliest)) return undefined
+    return [earliest, Math.min(doneBy, most!), this.#wroteAt.get(path) ?? 0]
   }
 
   #attemptsOf(path: string): number {
@@ -204,7 +259,7 @@ export class Audit {
     if (life.isStale) return
     const { task, attempt, delivery, key, agent } = call
     const id = `${task}#${attempt}`
-    if (this.#cancelledIn !== undefined && life.epoch > this.#cancelledIn)
+    if (this.#cancelledIn !== undefined && life.epoch > this.#cancelledIn && !isOfUndo(task))
       this.#broken("G12", `${id} is called in a life that found the run cancelled`)
     if (this.#pausedIn !== undefined && life.epoch > this.#pausedIn)
       this.#broken("G13", `${id} is called in a life that found the run paused`)
@@ -217,6 +272,7 @@ export class Audit {
         this.#broken("G09", `${id} is called, and ${work.retry.attempts} attempts are allowed`)
       if (agent !== undefined) this.#mayDo(id, agent, work.needs)
       if (!this.#isDecided) this.#mayStart(call, spot, life)
+      this.#inTime(task, attempt, life.now, life.epoch, "is called")
     }
     if (!this.#isDecided) {
       const before = this.#keys.get(task)
@@ -234,7 +290,17 @@ export class Audit {
     if (lacks.length > 0) this.#broken("G08", `${id} is given to '${agent}', who cannot ${lacks.join(", ")}`)
   }
 
-  #mayStart({ task, attempt }: Call, spot: Spot, life: Incarnation): void {
+  /** The time for attempts is counted from the first of them. */
+  #mayTry(task: string, attempt: number, delivery: number, { task: { work } }: Spot, { now }: Incarnation): void {
+    const withinMs = work!.limits?.retryWithinMs ?? Number.POSITIVE_INFINITY
+    const first = this.#called.get(`${task}#1`)
+    if (first === undefined || delivery > 1 || this.#has("clock", "owners", "storage")) return
+    const late = now - first - withinMs - slackMs
+    if (Number.isFinite(first) && late > 0)
+      this.#broken("G09", `${task}#${attempt} is called ${late} ms after the time for its attempts is over`)
+  }
+
+  #mayStart({ task, attempt, delivery }: Call, spot: Spot, life: Incarnation): void {
     const { workflow, input } = this.#setup
     // what failures mean is not read from single messages
     if (spot.prefix === "" && (task.includes("~") || isForgiving(this.#compiled)))
@@ -246,9 +312,10 @@ export class Audit {
           this.#broken("G08", `${task}#${attempt} is called before '${here.prefix}${before.id}' is written to be done`)
     const failure = this.#failures.get(`${task}#${attempt - 1}`)
     if (failure === undefined) return
-    if (!failure.failure.retryable)
+    if (failure.refused !== undefined || !mayFollow(failure, spot.task.work!.retry))
       this.#broken("G09", `${task}#${attempt} is called, and attempt ${attempt - 1} failed for good`)
-    const [least] = pauseOf(spot.task.work!.retry, attempt - 1)
+    this.#mayTry(task, attempt, delivery, spot, life)
+    const [least] = pauseOf(spot.task.work!.retry, failure)
     if (!this.#has("clock") && life.now < failure.at + least)
       this.#broken("G09", `${task}#${attempt} is called ${failure.at + least - life.now} ms before its pause is over`)
   }
@@ -333,13 +400,29 @@ export class Audit {
   }
 }
 
-/** The shortest and the longest pause after an attempt, worked out anew. */
-const pauseOf = (
-  { backoff, baseMs, capMs, jitter }: { backoff: string; baseMs: number; capMs: number; jitter: number },
+/** The shortest and the longest pause after a failure, worked out anew. */
+const pauseOf = (retry: Retry, { attempt, failure }: AttemptFailed): readonly [number, number] => {
+  const [least, most] = spreadOf(retry, attempt)
+  const { retryAfterMs = 0 } = failure
+  return [Math.max(Math.floor(least), retryAfterMs), Math.max(Math.ceil(most), retryAfterMs)]
+}
+
+const spreadOf = (
+  { backoff, baseMs, capMs, jitter, factor = backoff === "decorrelated" ? 3 : 2 }: Retry,
   attempt: number
 ): readonly [number, number] => {
-  const middle = Math.min(capMs, backoff === "fixed" ? baseMs : baseMs * 2 ** (attempt - 1))
-  return [Math.floor(middle * (1 - jitter)), Math.ceil(Math.min(capMs, middle * (1 + jitter)))]
+  if (backoff === "decorrelated") return [Math.min(baseMs, capMs), Math.min(capMs, baseMs * factor ** attempt)]
+  const middle = Math.min(capMs, backoff === "fixed" ? baseMs : baseMs * factor ** (attempt - 1))
+  switch (jitter) {
+    case "none":
+      return [middle, middle]
+    case "full":
+      return [0, middle]
+    case "equal":
+      return [middle / 2, middle]
+    default:
+      return [middle * (1 - jitter), Math.min(capMs, middle * (1 + jitter))]
+  }
 }
 
 const befores = new WeakMap<CompiledTask, ReadonlyArray<CompiledTask>>()

@@ -113,8 +113,10 @@ export class Planned extends TroupeError {
   readonly _tag = "Planned"
   readonly code = "PLANNED"
   readonly retryable: boolean
-  constructor(retryable: boolean) {
+  readonly retryAfterMs: number | undefined
+  constructor(retryable: boolean, retryAfterMs?: number) {
     super(retryable ? "planned by the chaos kit" : "planned by the chaos kit, for good")
     this.retryable = retryable
+    this.retryAfterMs = retryAfterMs
   }
 }

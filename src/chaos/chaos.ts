@@ -25,8 +25,9 @@ import { type Capability, requireAllowed } from "./guard.ts"
 import { compared } from "./oracles.ts"
 import { calm, type Family, families as known, type Plan } from "./plan.ts"
 import { planFrom } from "./plan-file.ts"
-import { minimise } from "./shrink.ts"
+import { type Smallest, smallest } from "./shrink.ts"
 import { standInAgents, standInAnswers, stoodIn } from "./stand-ins.ts"
+import { type Gave, takeOut } from "./without.ts"
 import type { World } from "./world.ts"
 
 export interface WorldOptions<I = any, O = any> {
@@ -166,14 +167,16 @@ export const chaos = async <I, O>(workflow: Workflow<I, O>, options: ChaosOption
   if (checked.failed && worst !== undefined) {
     const { input } = worst
     const found = worst.execution
-    const small = shrink ? await exclusively(() => minimise(world, input, found)) : { execution: found, tries: 0 }
+    const small = shrink
+      ? await exclusively(() => smallest(world, input, found))
+      : { world, execution: found, without: {}, tries: 0, wholePlan: found.plan }
     const where = {
       seed,
       path: checked.counterexamplePath ?? "",
       executions: checked.numRuns,
       shrinks: checked.numShrinks + small.tries
     }
-    throw failureOf(workflow, small.execution, where, options.corpus, coverage)
+    throw failureOf(workflow, small, where, options.corpus, coverage)
   }
   const ms = performance.now() - since
   return {
@@ -193,35 +196,50 @@ type Found = { readonly seed: number; readonly path: string; readonly executions
 
 /** A failure with its story; kept where somebody wants it kept. */
 const failureOf = (
-  workflow: Workflow,
-  execution: Execution,
+  whole: Workflow,
+  { world: { workflow }, execution, without, wholePlan }: Omit<Smallest, "tries">,
   found: Found,
   corpus: string | undefined,
   coverage: Coverage | undefined
 ): ChaosFailure => {
   const { violations, plan, input, story } = execution
+  const where = { whole, workflow, without, wholePlan }
   let file: string | undefined
   let note = ""
   try {
-    file = corpus === undefined ? undefined : keep(corpus, workflow, execution, found)
+    file = corpus === undefined ? undefined : keep(corpus, where, execution, found)
     if (file !== undefined) note = `\nkept: ${file}`
   } catch (error) {
     // what was found is worth more than where it lies
     note = `\nnot kept: ${(error as Error).message}`
   }
-  const text = failureText(workflow.name, execution, found) + note
-  return new ChaosFailure({ text, violations, plan, input, story, file, coverage, ...found })
+  const text = failureText(where, execution, found) + note
+  return new ChaosFailure({ text, violations, plan, ...where, input, story, file, coverage, ...found })
 }
 
 /** Runs a kept failure again; throws when it is not mended. */
-const again = async (world: Theatre, { input, plan, promise, seed, path }: Case, file: string): Promise<void> => {
+const again = async (whole: Theatre, kept: Case, file: string): Promise<void> => {
+  const { input, promise, seed, path } = kept
+  const { workflow, plan, without } = stageOf(whole.workflow, kept)
+  const world = workflow === whole.workflow ? whole : whole.around(workflow)
   const { control } = await world.control(input)
   const execution = await world.judged(input, plan, control, promise === "determinism")
   const { violations, story } = execution
   if (violations.length === 0) return
   const found = { seed, path, executions: world.executions, shrinks: 0 }
-  const text = `${failureText(world.workflow.name, execution, found)}\nkept before: ${file}`
-  throw new ChaosFailure({ text, violations, plan, input, story, file, coverage: undefined, ...found })
+  const where = { whole: whole.workflow, workflow, without, wholePlan: kept.wholePlan ?? plan }
+  const text = `${failureText(where, execution, found)}\nkept before: ${file}`
+  throw new ChaosFailure({ text, violations, plan, ...where, input, story, file, coverage: undefined, ...found })
+}
+
+/** Where a kept failure is run: what it was made small to, as long as that can be had of the workflow; else all of it. */
+export const stageOf = (
+  whole: Workflow,
+  { plan, without = {}, wholePlan = plan }: Pick<Case, "plan" | "without" | "wholePlan">
+): { readonly workflow: Workflow; readonly plan: Plan; readonly without: Gave } => {
+  if (Object.keys(without).length === 0) return { workflow: whole, plan, without }
+  const { workflow } = takeOut(whole, new Map(Object.entries(without)))
+  return workflow === undefined ? { workflow: whole, plan: wholePlan, without: {} } : { workflow, plan, without }
 }
 
 const checkFamilies = (given: ReadonlyArray<string> | undefined): void => {
@@ -282,11 +300,12 @@ export class Theatre {
   readonly #setup: Omit<Setup, "input">
   readonly #controls = new Map<string, { readonly there: Survey; readonly control: Execution }>()
 
-  /** `watched` says who looks at its executions, given what can go wrong in them. */
+  /** `watched` says who looks at its executions, given what can go wrong in them; `quiet` are tasks known to wait for nothing real. */
   constructor(
     workflow: Workflow,
     options: WorldOptions,
-    watched: (families: ReadonlyArray<Family>) => Observer | undefined = () => undefined
+    watched: (families: ReadonlyArray<Family>) => Observer | undefined = () => undefined,
+    quiet: Set<string> = new Set()
   ) {
     requireSound(workflow)
     replaceGlobals()
@@ -319,9 +338,14 @@ export class Theatre {
       stepsMax,
       always: options.always,
       finally: options.finally,
-      quiet: new Set(),
+      quiet,
       coverage: watched(this.families)
     }
+  }
+
+  /** The same world around another workflow. */
+  around(workflow: Workflow): Theatre {
+    return new Theatre(workflow, this.#options, undefined, this.#setup.quiet)
   }
 
   /** The same input with nothing going wrong. */

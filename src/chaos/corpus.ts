@@ -12,6 +12,7 @@ import { type Execution, startedAt } from "./execution.ts"
 import type { Plan } from "./plan.ts"
 import { planFrom } from "./plan-file.ts"
 import { recordingOf } from "./recording.ts"
+import type { Gave } from "./without.ts"
 
 export const caseFormat = 1
 const planEnding = ".plan.json"
@@ -34,6 +35,10 @@ export interface Case {
   readonly path: string
   readonly input: Json
   readonly plan: Plan
+  /** Tasks that were taken out, with what they gave: `plan` is about the workflow without them. */
+  readonly without?: Gave
+  /** With `without`: what breaks the promise in the whole workflow. */
+  readonly wholePlan?: Plan
 }
 
 /** Whether a value is a kept failure rather than a plan alone. */
@@ -52,8 +57,16 @@ export const caseFrom = (given: unknown, where = "it"): Case => {
     if (typeof value[key] !== "string") refuse(`it has no text as '${key}'`)
   if (!Number.isSafeInteger(value["seed"])) refuse("it has no whole number as 'seed'")
   if (value["input"] === undefined) refuse("it has no 'input'")
+  const { without, wholePlan } = value
+  if (without !== undefined && !isPlainRecord(without)) refuse("its 'without' is no object of tasks and what they gave")
   try {
-    return { ...(value as unknown as Case), input: toJson(value["input"]), plan: planFrom(value["plan"]) }
+    return {
+      ...(value as unknown as Case),
+      input: toJson(value["input"]),
+      plan: planFrom(value["plan"]),
+      ...(without === undefined ? {} : { without: toJson(without) as Gave }),
+      ...(wholePlan === undefined ? {} : { wholePlan: planFrom(wholePlan) })
+    }
   } catch (error) {
     return refuse((error as Error).message)
   }
@@ -107,10 +120,18 @@ const filesOf = (folder: string): ReadonlyArray<string> => {
   }
 }
 
+/** The workflow in which a failure was found, and what is left of it. */
+interface Origin {
+  readonly whole: Workflow
+  readonly workflow: Workflow
+  readonly without: Gave
+  readonly wholePlan: Plan
+}
+
 /** Keeps a failure, with its recording; the same failure is the same file. Gives the name of the plan's file. */
 export const keep = (
   folder: string,
-  workflow: Workflow,
+  { whole, workflow, without, wholePlan }: Origin,
   execution: Execution,
   at: { readonly seed: number; readonly path: string }
 ): string => {
@@ -119,13 +140,14 @@ export const keep = (
   const found: Case = {
     kind: "troupe-chaos",
     format: caseFormat,
-    workflow: workflow.name,
-    hash: workflow.hash,
+    workflow: whole.name,
+    hash: whole.hash,
     promise,
     what,
     ...at,
     input,
-    plan
+    plan,
+    ...(Object.keys(without).length === 0 ? {} : { without, wholePlan })
   }
   const words = `${workflow.name}-${promise}`.replace(/[^A-Za-z0-9]+/g, "-").slice(0, 80)
   const name = join(folder, `${words}-${digestOf(execution).slice(0, 8)}`)

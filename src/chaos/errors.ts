@@ -1,9 +1,11 @@
 /** What the kit has to say. A broken promise is a `ChaosFailure`; whatever else goes wrong is named as what it is. */
 import { TroupeError } from "../model/errors.ts"
 import type { Json } from "../model/json.ts"
+import type { Workflow } from "../model/workflow.ts"
 import type { Coverage } from "./coverage.ts"
 import type { Plan } from "./plan.ts"
 import type { Line, Violation } from "./story.ts"
+import type { Gave } from "./without.ts"
 
 /** The smallest execution in which a promise is broken. */
 export class ChaosFailure extends TroupeError {
@@ -11,6 +13,12 @@ export class ChaosFailure extends TroupeError {
   readonly code = "CHAOS_FAILURE"
   readonly violations: ReadonlyArray<Violation>
   readonly plan: Plan
+  /** What was taken out of the workflow, with what it gave; `plan` and `story` are about what is left. */
+  readonly without: Gave
+  /** What is left of the workflow: the whole one when nothing was taken out. */
+  readonly workflow: Workflow
+  /** What breaks the promise in the whole workflow. */
+  readonly wholePlan: Plan
   readonly input: Json
   readonly seed: number
   /** Where fast-check found it: with the seed, it is found again at once. */
@@ -28,6 +36,9 @@ export class ChaosFailure extends TroupeError {
     readonly text: string
     readonly violations: ReadonlyArray<Violation>
     readonly plan: Plan
+    readonly without: Gave
+    readonly workflow: Workflow
+    readonly wholePlan: Plan
     readonly input: Json
     readonly seed: number
     readonly path: string
@@ -40,6 +51,9 @@ export class ChaosFailure extends TroupeError {
     super(given.text)
     this.violations = given.violations
     this.plan = given.plan
+    this.without = given.without
+    this.workflow = given.workflow
+    this.wholePlan = given.wholePlan
     this.input = given.input
     this.seed = given.seed
     this.path = given.path

@@ -17,6 +17,7 @@ import type { LiveRun } from "../engine/run.ts"
 import { TroupeError } from "../model/errors.ts"
 import type { Json } from "../model/json.ts"
 import { isTerminal, type Message, type Outcome } from "../model/messages.ts"
+import { isOfUndo, undoing } from "../model/saga.ts"
 import type { TaskContext } from "../model/task.ts"
 import type { Workflow } from "../model/workflow.ts"
 import type { Entry, JournalService, RunRecord } from "../storage/journal.ts"
@@ -29,6 +30,7 @@ import { type Scope, within } from "./globals.ts"
 import { inTime, Kernel, Life } from "./kernel.ts"
 import { gatesOf, operate } from "./operator.ts"
 import type { Crash, Fault, Plan, StorageFault, TaskFault } from "./plan.ts"
+import { truthOf, undoes } from "./sagas.ts"
 import { send, type Telling } from "./signals.ts"
 import { type Call, type Line, runId, type Violation } from "./story.ts"
 import { Watch } from "./watch.ts"
@@ -93,6 +95,8 @@ const start = Date.UTC(2030, 0, 1)
 export const startedAt = start
 const years = 365 * 24 * 3_600_000
 const downDefaultMs = 5
+/** Nobody lets an undo try again for ever. */
+const retriesMost = 5
 
 export const execute = async (setup: Setup, plan: Plan): Promise<Execution> => {
   const execution = new Running(setup, plan)
@@ -139,6 +143,8 @@ export class Running implements Caller {
   /** Whether the run is known to be written. */
   isAcked = false
   #isAsking = false
+  /** How often somebody let an undo try again that had failed for good. */
+  #retries = 0
   readonly #isAskedFor: boolean
   readonly #hasGates: boolean
   #answered = new Set<string>()
@@ -156,7 +162,7 @@ export class Running implements Caller {
     this.kernel = new Kernel({ seed: plan.seed, start, stepsMax: setup.stepsMax })
     this.watch = new Watch(this)
     this.#isAskedFor = plan.seed % 2 === 0
-    this.#hasGates = gatesOf(setup.workflow).length > 0
+    this.#hasGates = gatesOf(setup.workflow).length > 0 || undoes(setup.workflow)
     this.#world = worldOf(() => ({
       input: setup.input,
       outcome: this.outcome,
@@ -199,15 +205,16 @@ export class Running implements Caller {
       (next) => this.#idle(next),
       start + 50 * years
     )
-    if (this.misuse !== undefined) throw this.misuse
-    if (this.outcome === undefined) this.watch.stuck(stop)
-    else {
-      this.watch.ended()
-      this.#holds("finally", this.setup.finally)
-      if (this.misuse !== undefined) throw this.misuse
+    if (this.misuse === undefined) {
+      if (this.outcome === undefined) this.watch.stuck(stop)
+      else {
+        this.watch.ended()
+        this.#holds("finally", this.setup.finally)
+      }
     }
-    // nothing of it goes on
+    // nothing of it goes on, whatever comes of it: other executions may follow
     for (const life of this.lives) life.isDead = true
+    if (this.misuse !== undefined) throw this.misuse
     return {
       plan: this.plan,
       input: this.setup.input,
@@ -465,12 +472,14 @@ export class Running implements Caller {
       return true
     }
     let isNew = false
-    for (const path of run.room.gates.open.keys()) {
+    for (const [path, { show }] of run.room.gates.open) {
       this.watch.audit.sees(path)
       const mark = `${life.number} ${path} ${run.length}`
       if (this.#answered.has(mark)) continue
       this.#answered.add(mark)
-      const value = this.setup.answerTo(path)
+      const value = isOfUndo(path)
+        ? truthOf(this.calls, (show as { readonly key: Json }).key)
+        : this.setup.answerTo(path)
       if (value === undefined) continue
       isNew = true
       const ms = draw(this.plan.seed, path) % 50
@@ -537,11 +546,13 @@ export class Running implements Caller {
     const run = life.engine?.runs.get(runId)
     const isPaused = run === undefined ? life.engine?.dormant.get(runId)?.isPaused === true : run.room.isHeld
     const isPoisoned = run?.parked?._tag === "RunPoisoned"
-    if (!isPaused && !isPoisoned) return false
+    const isStuck = run?.stuck !== undefined && this.#retries < retriesMost
+    if (!isPaused && !isPoisoned && !isStuck) return false
+    if (isStuck) this.#retries++
     this.#isAsking = true
     this.kernel.soon(undefined, () => {
       this.#isAsking = false
-      operate(this, "resume")
+      operate(this, isStuck ? "retry" : "resume")
     })
     return true
   }
@@ -572,13 +583,18 @@ export class Running implements Caller {
     this.changed()
     // an answer takes its time, whatever the code is: that is what makes orders
     const tookMs = draw(this.plan.seed, key) % 8
-    const fault = this.#byAttempt.get(`${task}#${attempt}`)
+    // whoever lets an undo try again has mended what was wrong
+    const isMended = isOfUndo(task) && key.includes("@")
+    const fault = isMended ? undefined : this.#byAttempt.get(`${task}#${attempt}`)
     const agentFault = agent === undefined ? undefined : this.#agentFault(agent)
     if (fault !== undefined) this.hurt("task", `${task}#${attempt}: ${fault.how}`)
-    const how = fault?.how
-    const ms = tookMs + (fault?.ms ?? 0) + (agentFault?.how === "slow" ? (agentFault.ms ?? 1_000) : 0)
+    // what an undo answers does not matter
+    const how = task.endsWith(undoing) && (fault?.how === "garbage" || fault?.how === "cyclic") ? undefined : fault?.how
+    const ms =
+      tookMs + (how === "later" ? 0 : (fault?.ms ?? 0)) + (agentFault?.how === "slow" ? (agentFault.ms ?? 1_000) : 0)
     if (how === "throw" || agentFault?.how === "errors")
       this.#later(life, agent, ms, () => reply.fail(new Planned(true)))
+    else if (how === "later") this.#later(life, agent, ms, () => reply.fail(new Planned(true, fault?.ms ?? 1_000)))
     else if (how === "permanent") this.#later(life, agent, ms, () => reply.fail(new Planned(false)))
     else if (how === "notAnError") this.#later(life, agent, ms, () => reply.fail("no error at all"))
     else if (how === "garbage") this.#later(life, agent, ms, () => reply.give({ not: 10n }))

@@ -101,7 +101,7 @@ const faultOf = (
         task,
         attempt,
         how: kind,
-        ...(kind === "slow" ? { ms: ms + 1 } : {}),
+        ...(kind === "slow" || kind === "later" ? { ms: ms + 1 } : {}),
         ...(kind === "exit" && more > 2 ? { times: more } : {})
       }
     }

@@ -15,4 +15,5 @@ export { type ProveFault, proveFaults, type Schedule, type Step } from "./prove/
 export { type RecordedEnd, recorded } from "./recorded.ts"
 export { type RecordingHead, recordingOf } from "./recording.ts"
 export type { Call, Line, Violation } from "./story.ts"
+export { type Gave, without } from "./without.ts"
 export type { World } from "./world.ts"

@@ -3,13 +3,15 @@
  * tasks. It shares the mappings of definitions with the engine and nothing else: no actors, no boards, no time. Where it does
  * not know (tasks that a planner gives, mappings that fail), it says so, and allows everything.
  */
+import type { Retry } from "../model/backoff.ts"
 import { type CompiledFallback, type CompiledTask, type CompiledWorkflow, compileWorkflow } from "../model/compile.ts"
 import { acceptedOf, type EndOf, lets, neededOf, ownPath, standIn, triggersOf } from "../model/failing.ts"
 import type { Accept } from "../model/ir.ts"
 import { canonical, isPlainRecord, type Json } from "../model/json.ts"
 import type { Frame } from "../model/mapping.ts"
-import type { Message, Outcome } from "../model/messages.ts"
+import type { AttemptFailed, Message, Outcome } from "../model/messages.ts"
 import { definition } from "../model/nested.ts"
+import { isOfUndo } from "../model/saga.ts"
 import type { Workflow } from "../model/workflow.ts"
 
 /** What became of a task, or of a whole workflow. */
@@ -29,10 +31,12 @@ const skipped: Came = { is: "skipped" }
 const allowed: Came = { is: "allowed" }
 
 /** What was written about each path. */
-interface Written {
+export interface Written {
   readonly values: Map<string, Json>
   /** Tasks that have used up their attempts, or may not be tried again. */
   readonly failed: Set<string>
+  /** Tasks whose time may be over: whether it is depends on clocks, which this model has not. */
+  readonly doubtful: Set<string>
   readonly fired: Set<string>
   readonly answers: Map<string, Message>
   readonly signals: Map<string, Array<Json>>
@@ -92,28 +96,31 @@ const told = (came: Came): string =>
   came.is === "failed" ? `has failed at '${came.by.join("' or '")}'` : came.is === "done" ? "is done" : "is still open"
 const short = (value: Json): string => JSON.stringify(value).slice(0, 120)
 
-const read = (compiled: CompiledWorkflow, messages: ReadonlyArray<Message>): Written => {
+export const read = (compiled: CompiledWorkflow, messages: ReadonlyArray<Message>): Written => {
   const written: Written = {
     values: new Map(),
     failed: new Set(),
+    doubtful: new Set(),
     fired: new Set(),
     answers: new Map(),
     signals: new Map()
   }
-  const { values, failed, fired, answers, signals } = written
+  const { values, failed, doubtful, fired, answers, signals } = written
   for (const message of messages)
     switch (message.type) {
       case "attempt.succeeded":
         values.set(message.task, message.value)
         break
       case "attempt.failed": {
-        const { retryable } = message.failure
-        if (!retryable || message.attempt >= (spotOf(compiled, message.task)?.task.work?.retry.attempts ?? 1))
-          failed.add(message.task)
+        const work = spotOf(compiled, message.task)?.task.work
+        doubtful.delete(message.task)
+        if (message.refused !== undefined || !mayFollow(message, work?.retry)) failed.add(message.task)
+        else if (work?.limits !== undefined) doubtful.add(message.task)
         break
       }
       case "timer.fired":
         fired.add(message.task)
+        if (spotOf(compiled, message.task)?.task.work?.limits !== undefined) doubtful.add(message.task)
         break
       case "gate.answered":
       case "gate.rejected":
@@ -128,8 +135,16 @@ const read = (compiled: CompiledWorkflow, messages: ReadonlyArray<Message>): Wri
   return written
 }
 
+/** Whether another attempt may follow, by the policy and what the failure says. */
+export const mayFollow = ({ attempt, failure }: AttemptFailed, retry: Retry | undefined): boolean => {
+  if (!failure.retryable || attempt >= (retry?.attempts ?? 1)) return false
+  const names = [failure.tag, failure.code]
+  if (retry!.on !== undefined && !retry!.on.some((name) => names.includes(name))) return false
+  return !(retry!.notOn ?? []).some((name) => names.includes(name))
+}
+
 /** A workflow, from what became of its tasks. */
-const whole = (compiled: CompiledWorkflow, given: Json | undefined, prefix: string, written: Written): Came => {
+export const whole = (compiled: CompiledWorkflow, given: Json | undefined, prefix: string, written: Written): Came => {
   const { frame, came } = each(compiled, given, prefix, written)
   // one that was not needed any more may have been told to stop
   const all = came.map((found, index) => {
@@ -287,13 +302,19 @@ const firstOf = (by: ReadonlyArray<string>, { failed }: Written, { tasks }: Comp
     ? [[...failed].find((path) => by.includes(path))!]
     : by
 
-const withDefaults = ({ ir }: CompiledWorkflow, input: Json | undefined): Json | undefined =>
+export const withDefaults = ({ ir }: CompiledWorkflow, input: Json | undefined): Json | undefined =>
   ir.defaults === undefined ? input : isPlainRecord(input) ? { ...ir.defaults, ...input } : (input ?? ir.defaults)
 
-const leaf = (path: string, { values, failed }: Written): Came =>
-  values.has(path) ? { is: "done", value: values.get(path) } : failed.has(path) ? { is: "failed", by: [path] } : open
+const leaf = (path: string, { values, failed, doubtful }: Written): Came =>
+  values.has(path)
+    ? { is: "done", value: values.get(path) }
+    : failed.has(path)
+      ? { is: "failed", by: [path] }
+      : doubtful.has(path)
+        ? unknown
+        : open
 
-const one = (task: CompiledTask, frame: Frame, path: string, written: Written): Came => {
+export const one = (task: CompiledTask, frame: Frame, path: string, written: Written): Came => {
   const { structure } = task
   switch (structure.kind) {
     case "leaf":
@@ -431,6 +452,8 @@ export const spotOf = (compiled: CompiledWorkflow, path: string): Spot | undefin
 }
 
 const locate = (root: CompiledWorkflow, path: string): Spot | undefined => {
+  // what is undone has no place in the definition
+  if (isOfUndo(path)) return undefined
   const found = below(root, "", path, undefined)
   return found.length === 1 ? found[0] : undefined
 }

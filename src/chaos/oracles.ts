@@ -114,7 +114,9 @@ const timely = new WeakMap<Workflow, boolean>()
 const dependsOnTime = (workflow: Workflow): boolean => {
   let known = timely.get(workflow)
   if (known === undefined) {
-    known = /"(?:timeoutMs|withinMs|atLeast)":|"(?:accept|join)":"any"/.test(JSON.stringify(workflow.ir))
+    known = /"(?:timeoutMs|withinMs|startWithinMs|heartbeatMs|atLeast)":|"(?:accept|join)":"any"/.test(
+      JSON.stringify(workflow.ir)
+    )
     timely.set(workflow, known)
   }
   return known

@@ -24,7 +24,9 @@ export const taskFaults = [
   /** It answers with something that contains itself. */
   "cyclic",
   /** It ends the process, `times` times. */
-  "exit"
+  "exit",
+  /** It fails, and says to come back after `ms`. */
+  "later"
 ] as const
 
 /** How a write to the journal goes wrong. */

@@ -13,6 +13,7 @@ export const promises: { readonly [number: string]: string } = {
   G11: "what waits is never early, and goes on over restarts",
   G12: "after cancel no attempt begins",
   G13: "while paused no attempt begins",
+  G14: "what was done is undone, newest first, and nothing else",
   G16: "crashes, full disks and new owners do not change what comes out",
   G21: "who kills the process again and again is left alone",
   G23: "limits hold",

@@ -1,21 +1,50 @@
 /**
  * A failure made smaller, after fast-check has done what it can with numbers: fewer faults, milder ones, rounder times, the first
- * seed. What stays breaks the same promise.
+ * seed, and then a smaller workflow. What stays breaks the same promise.
  */
 import type { Json } from "../model/json.ts"
 import type { Theatre } from "./chaos.ts"
 import type { Execution } from "./execution.ts"
+import { fewerTasks, type Smaller, taskBudget } from "./fewer-tasks.ts"
 import type { Fault, Plan } from "./plan.ts"
 
-/** Most executions that are spent on it. */
+/** Most executions that are spent on faults. */
 const triesMost = 2_000
 /** Most steps of these executions together: what goes round in circles takes very many to show it. */
 const stepsMost = 3_000_000
+/** As long as tasks have not been taken out of a large workflow its executions are slow: faults can wait until they are quick. */
+const stepsFirst = 100_000
+/** Most rounds of fewer faults and fewer tasks: one makes way for the other. */
+const roundsMost = 3
 
-export const minimise = async (
+export interface Smallest extends Smaller {
+  /** What breaks the promise in the whole workflow. */
+  readonly wholePlan: Plan
+  readonly tries: number
+}
+
+/** Fewer faults make executions quick and tasks superfluous; fewer tasks make faults so. */
+export const smallest = async (world: Theatre, input: Json, found: Execution): Promise<Smallest> => {
+  const first = await minimise(world, input, found, stepsFirst)
+  const budget = taskBudget()
+  let best: Smaller = { world, execution: first.execution, without: {} }
+  let { tries } = first
+  for (let round = 0; round < roundsMost; round++) {
+    const fewer = await fewerTasks(world, input, best, budget)
+    if (round > 0 && fewer === best) break
+    const milder = await minimise(fewer.world, input, fewer.execution, stepsMost)
+    tries += milder.tries
+    if (fewer === best && milder.execution === best.execution) break
+    best = { ...fewer, execution: milder.execution }
+  }
+  return { ...best, tries: tries + budget.tries, wholePlan: first.execution.plan }
+}
+
+const minimise = async (
   world: Theatre,
   input: Json,
-  found: Execution
+  found: Execution,
+  stepsMost: number
 ): Promise<{ readonly execution: Execution; readonly tries: number }> => {
   const promise = found.violations[0]!.promise
   let best = found

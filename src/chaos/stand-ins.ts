@@ -55,7 +55,21 @@ export const stoodIn = (workflow: Workflow): StoodIn => {
   const missing = new Map<string, Code extends ReadonlyMap<string, infer V> ? V : never>()
   forEachTask(ir, (one, path) => {
     const work = workOf(one)
-    if (work !== undefined && Object.hasOwn(outside, work["kind"] ?? "")) names.push(`${path} (${work["kind"]})`)
+    const undo: AnyWork | undefined = work?.["undo"]
+    for (const [some, at] of [
+      [work, path],
+      [undo, `${path}~undo`],
+      [undo?.["verify"], `${path}~verify`]
+    ] as const) {
+      if (some !== undefined && Object.hasOwn(outside, some["kind"] ?? "")) names.push(`${at} (${some["kind"]})`)
+      const bound: string | undefined = some === work ? undefined : some?.["task"]
+      if (bound === undefined || code.has(bound) || missing.has(bound)) continue
+      names.push(`${bound} (code)`)
+      missing.set(
+        bound,
+        bodyOf(bound, () => null)
+      )
+    }
     const name = codeNameOf(one)
     if (name === undefined || code.has(name) || missing.has(name)) return
     names.push(`${name} (code)`)
@@ -143,7 +157,8 @@ export const forEachTask = (ir: WorkflowIR, visit: (one: TaskIR, path: string) =
 /** The workflow with other bodies in some places. What its work was told is the input of the body that stands there now. */
 export const replaceWork = ({ ir, code, input }: Workflow, replace: Replace): Workflow => {
   const bodies = new Map<string, Code extends ReadonlyMap<string, infer V> ? V : never>(code)
-  const other = (work: AnyWork): AnyWork => {
+  const other = (whole: AnyWork): AnyWork => {
+    const work = whole["undo"] === undefined ? whole : { ...whole, undo: otherUndo(whole["undo"]) }
     const run = replace(work)
     if (run === undefined) return work
     let name = `${work["kind"] ?? "work"}-${bodies.size}`
@@ -169,6 +184,14 @@ export const replaceWork = ({ ir, code, input }: Workflow, replace: Replace): Wo
       ...policy,
       task: name,
       input: Object.fromEntries(settings.filter(([, value]) => value !== undefined))
+    }
+  }
+  const otherUndo = (undo: AnyWork): AnyWork => {
+    const { onUnknown, verify, ...work } = undo
+    return {
+      ...other(work),
+      ...(onUnknown === undefined ? {} : { onUnknown }),
+      ...(verify === undefined ? {} : { verify: other(verify) })
     }
   }
   return makeWorkflow(deepFreeze(rewritten(ir, other)), bodies, input)

@@ -28,7 +28,8 @@ const tasks: { readonly [how in (typeof taskFaults)[number]]: string } = {
   lost: "its effect happens; its answer never comes",
   garbage: "it answers with something that is no JSON",
   cyclic: "it answers with something that contains itself",
-  exit: "it ends the process, on `times` deliveries"
+  exit: "it ends the process, on `times` deliveries",
+  later: "it fails, and says to come back after `ms`"
 }
 const storage: { readonly [how in (typeof storageFaults)[number]]: string } = {
   io: "nothing is written, an error is reported, and so on for `ms`",

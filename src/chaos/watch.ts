@@ -8,11 +8,13 @@ import { look } from "../engine/look.ts"
 import { TroupeError } from "../model/errors.ts"
 import { canonical, type Json } from "../model/json.ts"
 import type { Degraded, Message, Outcome } from "../model/messages.ts"
+import { isOfUndo } from "../model/saga.ts"
 import { Audit } from "./audit.ts"
 import { ChaosMisused } from "./errors.ts"
 import type { Incarnation, Running } from "./execution.ts"
 import type { Scope } from "./globals.ts"
 import type { Stop } from "./kernel.ts"
+import { undoneWrongly } from "./sagas.ts"
 import { type Call, plainPath, runId, type Violation } from "./story.ts"
 
 /** How long a body may show, in real milliseconds, that it waits for something real; once for each task. */
@@ -83,6 +85,10 @@ export class Watch {
       case "run.rolledBack":
         this.decided()
         break
+      case "run.cancelled":
+        // what is undone then is not held up
+        this.#isPaused = false
+        break
       case "run.resumed":
         // it may have been on its way for long
         this.resuming()
@@ -123,7 +129,8 @@ export class Watch {
     this.audit.called(call, life)
     if (this.#length === 0) this.broken("G06", `${id} is called before the run is written`)
     if (this.#isPaused && !life.isStale) this.broken("G13", `${id} is called while the run is paused`)
-    if (this.#isCancelled && !life.isStale) this.broken("G12", `${id} is called after cancel was acknowledged`)
+    if (this.#isCancelled && !life.isStale && !isOfUndo(task))
+      this.broken("G12", `${id} is called after cancel was acknowledged`)
     if (this.#told !== undefined && !life.isStale && !this.isDecided)
       this.broken("G04", `${id} is called after the run has ended`)
     if (this.#ended.has(id) && !life.isStale) this.broken("G04", `${id} is called after its end was written`)
@@ -214,7 +221,9 @@ export class Watch {
         ? "it is not in memory"
         : run.parked !== undefined
           ? `it is parked: ${run.parked.message}`
-          : "it is in memory"
+          : run.stuck !== undefined
+            ? `it is parked: ${run.stuck.message}`
+            : "it is in memory"
     this.broken(
       "G01 end",
       `the run does not come to its end (${stop}, after ${kernel.steps} steps, life ${life.number}): ${state}${waits.map((wait) => `; ${wait}`).join("")}`
@@ -242,6 +251,9 @@ export class Watch {
     else if (outcome.status === "succeeded" && !isEqual(state.output, outcome.value))
       this.broken("G07", "the run was told a result that its messages do not give")
     this.audit.ended(outcome, this.#degraded)
+    const { setup, calls } = this.#world
+    const wrong = undoneWrongly(setup.workflow, this.audit.messages, calls, outcome)
+    if (wrong !== undefined) this.broken("G14", wrong)
   }
 }
 

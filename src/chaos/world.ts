@@ -1,6 +1,7 @@
 /** What invariants of users see of an execution: what was called, what was done, and how far the run is. */
 import type { Json } from "../model/json.ts"
 import type { Message, Outcome } from "../model/messages.ts"
+import { keysUndone } from "./sagas.ts"
 import { type Call, plainPath } from "./story.ts"
 
 export interface World<I = Json, O = Json> {
@@ -16,6 +17,8 @@ export interface World<I = Json, O = Json> {
   done(task: string): number
   /** Under how many keys that was: what a receiver sees that deduplicates. */
   effects(task: string): number
+  /** How many effects of a task were taken back: under how many keys its `undo` came to its end. */
+  undone(task: string): number
   /** Lives that the program had. */
   readonly lives: number
   /** What is written so far. */
@@ -51,6 +54,7 @@ export const worldOf = (seen: () => Seen): World<any, any> => {
     calls: (task) => of(task).length,
     done: (task) => of(task).filter(({ isDone }) => isDone).length,
     effects: (task) => new Set(of(task).flatMap(({ isDone, key }) => (isDone ? [key] : []))).size,
+    undone: (task) => new Set(keysUndone(of(`${task}~undo`))).size,
     get lives() {
       return seen().lives
     },

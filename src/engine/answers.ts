@@ -32,10 +32,11 @@ export const withinOf = (
   delivery: Delivery,
   attempt: Attempt,
   perform: Extract<AttemptEnd, { type: "attempt.within" }>["perform"],
-  at: number
+  at: number,
+  judged: (message: Message) => Message
 ): Within => ({
   perform: (db) => messageOf(attempt, { type: "attempt.succeeded", value: perform(db) }, at),
-  refuse: (error) => messageOf(attempt, { type: "attempt.failed", failure: toFailure(error) }, at),
+  refuse: (error) => judged(messageOf(attempt, { type: "attempt.failed", failure: toFailure(error) }, at)),
   told: (message) => {
     delivery.message = message
   }

@@ -10,13 +10,16 @@ import type * as Fiber from "effect/Fiber"
 import { fragmentIR } from "../actors/directors.ts"
 import type { Place } from "../actors/room.ts"
 import type { CompiledWork } from "../model/compile.ts"
+import { doneBy, type TimeLimits, type Times } from "../model/deadlines.ts"
 import {
   AttemptTimedOut,
   type Failure,
   FragmentRefused,
+  HeartbeatMissed,
   NothingRemembered,
   NotJson,
   type Problem,
+  StartTimedOut,
   TransactionMisused,
   toFailure
 } from "../model/errors.ts"
@@ -101,6 +104,12 @@ export class Attempt extends Timer implements TaskContext {
   cacheKey: string | undefined = undefined
   /** Set while the grace period of a cancelled attempt runs. */
   grace: Timer | undefined = undefined
+  /** Set until its body is called, where that must be soon. */
+  patience: Timer | undefined = undefined
+  /** Set while its body is at work, where it should be heard now and then. */
+  pulse: Timer | undefined = undefined
+  /** When its body was heard last, on the clock that never jumps. */
+  heardAt = 0
   /** Takes the work out of a mailbox, while it waits there. */
   withdraw: (() => void) | undefined = undefined
   /** Interrupting is enough to stop it: the body is an Effect. */
@@ -139,13 +148,16 @@ export class Attempt extends Timer implements TaskContext {
     this.#attempts.timedOut(this)
   }
   get key(): string {
-    return keyOf(this.place)
+    return this.place.key
   }
   get run(): string {
     return this.place.room.run
   }
   get task(): string {
     return this.place.path
+  }
+  get heartbeat(): () => void {
+    return () => this.#attempts.heard(this)
   }
   get tx(): TaskContext["tx"] {
     return (work) => new InTransaction(this, work)
@@ -172,12 +184,6 @@ export class Attempt extends Timer implements TaskContext {
     this.#controller ??= new AbortController()
     this.#controller.abort(reason)
   }
-}
-
-/** The idempotency key of what is done at a place: another one after somebody decided that it begins anew. */
-export const keyOf = ({ room, path, generation }: Place): string => {
-  const since = Math.max(room.generation, generation)
-  return since === 0 ? `${room.run}/${path}` : `${room.run}/${path}@${since}`
 }
 
 const checksKnown = new WeakMap<TaskDef, { readonly in: Check | undefined; readonly out: Check | undefined }>()
@@ -208,21 +214,26 @@ export class Attempts {
     // a timeout that somebody chose goes on over restarts; the one that is there for all guards each call
     const since = earlier !== undefined && work.ir.timeoutMs !== undefined ? earlier.askedAt : now
     const asked = earlier ?? { askedAt: place.room.now, epoch: this.epoch }
-    const deadlineAt = since + work.timeoutMs
-    const attempt = new Attempt(place, number, asked, deadlineAt, monotonic() + deadlineAt - now, this)
+    const timeoutAt = since + work.timeoutMs
+    const guardAt = monotonic() + timeoutAt - now
+    const attempt = new Attempt(place, number, asked, Math.min(timeoutAt, doneAt(place)), guardAt, this)
     place.attempt = attempt
     if (work.kind === "derive" || work.kind === "noop" || work.kind === "echo") {
       // nothing to wait for and nothing to cancel
       this.#inline(attempt, work, code)
       return attempt
     }
-    if (deadlineAt <= now) {
+    if (timeoutAt <= now) {
       // its time ran out while nobody was there
       this.timedOut(attempt)
       return attempt
     }
     guards.add(attempt)
-    const fiber = this.#fork(Effect.suspend(() => this.#body(attempt, work, code)))
+    if (work.limits !== undefined) this.#awaitStart(attempt, work.limits)
+    // the time of its task ran out while nobody was there: that is told in a moment, and its body is not called any more
+    const isPast = earlier !== undefined && attempt.deadlineAt <= now
+    const fiber = this.#fork(isPast ? Effect.never : Effect.suspend(() => this.#body(attempt, work, code)))
+    attempt.isStructured = isPast
     attempt.fiber = fiber
     fiber.addObserver((exit) => this.#exited(attempt, exit, code))
     return attempt
@@ -232,6 +243,8 @@ export class Attempts {
   abort(attempt: Attempt, reason: unknown): void {
     if (attempt.isOver || attempt.isAborting) return
     attempt.isAborting = true
+    this.#stop("patience", attempt)
+    this.#stop("pulse", attempt)
     attempt.abort(reason)
     attempt.withdraw?.()
     if (attempt.isOver) return
@@ -257,7 +270,7 @@ export class Attempts {
   #inline(attempt: Attempt, work: CompiledWork, code: Code): void {
     try {
       const { place } = attempt
-      const input = inputOf(place)
+      const input = place.request
       const value =
         work.kind === "derive"
           ? (code.get(work.code!) as PureFunction)(input)
@@ -277,7 +290,7 @@ export class Attempts {
   /** The whole of an attempt: input, checks, the work itself, the result as JSON. */
   #body(attempt: Attempt, work: CompiledWork, code: Code): Effect.Effect<Result, unknown> {
     const { place } = attempt
-    const raw = inputOf(place)
+    const raw = place.request
     if (work.cache === undefined) return this.#call(attempt, work, code, raw)
     const { ttlMs, keepMs } = work.cache
     const key = cacheKeyOf(work, place.frame, raw)!
@@ -336,6 +349,7 @@ export class Attempts {
   }
 
   #work(attempt: Attempt, work: CompiledWork, def: TaskDef | undefined, input: Json | undefined): unknown {
+    if (work.kind !== "needs") this.#began(attempt, work)
     if (def !== undefined) return def.run!(input, attempt)
     if (work.kind === "needs") return this.#delegate(attempt, work, input)
     const run = builtins[work.kind as keyof typeof builtins]
@@ -343,8 +357,9 @@ export class Attempts {
   }
 
   /** Gives the work to an agent that can do it, through its mailbox. */
-  #delegate(attempt: Attempt, { needs }: CompiledWork, payload: Json | undefined): Promise<unknown> {
+  #delegate(attempt: Attempt, work: CompiledWork, payload: Json | undefined): Promise<unknown> {
     const { router } = this.#options
+    const { needs } = work
     return new Promise((resolve, reject) => {
       const agent = router.choose(needs, attempt.key)
       attempt.agent = agent.id
@@ -360,6 +375,7 @@ export class Attempts {
         async (recipient) => {
           attempt.withdraw = undefined
           try {
+            this.#began(attempt, work)
             resolve(await recipient.run(payload, attempt))
           } catch (error) {
             reject(error)
@@ -375,7 +391,46 @@ export class Attempts {
   /** @internal */
   timedOut(attempt: Attempt): void {
     const { timeoutMs } = attempt.place.task!.work!
-    const error = new AttemptTimedOut({ task: attempt.task, timeoutMs })
+    this.#tooLong(attempt, new AttemptTimedOut({ task: attempt.task, timeoutMs }))
+  }
+
+  /** @internal A body says that it is well. */
+  heard(attempt: Attempt): void {
+    attempt.heardAt = this.#options.monotonic()
+  }
+
+  /** An attempt may wait for its body to be called as long as is left; one that comes again, as long as at first. */
+  #awaitStart(attempt: Attempt, { startWithinMs }: TimeLimits): void {
+    if (!Number.isFinite(startWithinMs)) return
+    const { guards, monotonic, now } = this.#options
+    const { delivery, place, task } = attempt
+    const { times } = place.actor!.getSnapshot().context as { readonly times?: Times }
+    // whether its body was called in an earlier life, nobody knows
+    const waitedMs = delivery > 1 || times === undefined ? 0 : now() - times.readyAt
+    attempt.patience = guards.start(monotonic() + startWithinMs - Math.max(0, waitedMs), () =>
+      this.#tooLong(attempt, new StartTimedOut({ task, startWithinMs }))
+    )
+  }
+
+  /** The body is about to be called. */
+  #began(attempt: Attempt, { heartbeatMs }: CompiledWork): void {
+    this.#stop("patience", attempt)
+    if (heartbeatMs === undefined || attempt.isOver || attempt.isAborting) return
+    this.heard(attempt)
+    this.#listen(attempt, heartbeatMs)
+  }
+
+  #listen(attempt: Attempt, heartbeatMs: number): void {
+    const { guards, monotonic } = this.#options
+    // beats only note the time: the timer is set anew when it fires
+    attempt.pulse = guards.start(attempt.heardAt + heartbeatMs, () => {
+      if (attempt.heardAt + heartbeatMs > monotonic()) this.#listen(attempt, heartbeatMs)
+      else this.#tooLong(attempt, new HeartbeatMissed({ task: attempt.task, heartbeatMs }))
+    })
+  }
+
+  #tooLong(attempt: Attempt, error: Error): void {
+    if (attempt.isOver) return
     attempt.abort(error)
     attempt.withdraw?.()
     // the body may go on, unheard; for the run the attempt has failed now
@@ -421,6 +476,15 @@ export class Attempts {
     const { guards } = this.#options
     guards.stop(attempt)
     if (attempt.grace !== undefined) guards.stop(attempt.grace)
+    this.#stop("patience", attempt)
+    this.#stop("pulse", attempt)
+  }
+
+  #stop(which: "patience" | "pulse", attempt: Attempt): void {
+    const timer = attempt[which]
+    if (timer === undefined) return
+    this.#options.guards.stop(timer)
+    attempt[which] = undefined
   }
 
   #checksOf(def: TaskDef) {
@@ -435,8 +499,13 @@ export class Attempts {
   }
 }
 
-const inputOf = ({ task, frame, isItem }: Place): Json | undefined =>
-  isItem && task!.structure.kind === "map" ? task!.structure.itemInput(frame) : task!.input(frame)
+/** When the whole task must be done; never, for most. */
+const doneAt = ({ task, actor }: Place): number => {
+  const limits = task!.work!.limits
+  if (limits === undefined) return Number.POSITIVE_INFINITY
+  const { times } = (actor?.getSnapshot().context ?? {}) as { readonly times?: Times }
+  return times === undefined ? Number.POSITIVE_INFINITY : doneBy(limits, times)
+}
 
 /** A result in a transaction is checked there. */
 const checked = (value: unknown, check: Check | undefined): unknown =>

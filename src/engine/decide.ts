@@ -15,6 +15,7 @@ import {
   type RunRolledBack,
   said
 } from "../model/messages.ts"
+import type { Ledger } from "../model/saga.ts"
 import { counted } from "./amend.ts"
 import type { Engine } from "./engine.ts"
 import { type Past, type Rehearsal, withMessage } from "./past.ts"
@@ -43,11 +44,13 @@ export const retry = (
   task: string | undefined,
   options: DecisionOptions
 ) =>
-  decide({ engine, recovery }, run, options, ({ ends, run: seen }, at) => {
-    const failures = ends.filter(({ status }) => status !== "cancelled")
+  decide({ engine, recovery }, run, options, ({ ends, ledger, stuck, run: seen }, at) => {
+    if (stuck !== undefined && (task ?? stuck.task) === stuck.task)
+      return { ...amended(at, [], {}, options), again: stuck.task }
+    const failures = ledger?.hasBegun === true ? [] : ends.filter(({ status }) => status !== "cancelled")
     const chosen =
       task === undefined ? countingOf(failures, seen) : failures.filter((end) => ownPath(end.task) === task)
-    if (chosen.length === 0) throw refusal(run, task, failures)
+    if (chosen.length === 0) throw refusal(run, task, failures, ledger)
     return amended(at, [...chosen, ...ends.filter(({ status }) => status === "cancelled")], {}, options)
   })
 
@@ -61,11 +64,12 @@ export const skip = async (
 ): Promise<void> => {
   if (isWaiting(run, task))
     return tell(engine, run, { type: "gate.answered", at: engine.now(), task: waitPath(task), value }, options)
-  return decide({ engine, recovery }, run, options, ({ ends, owed }, at) => {
-    const failures = ends.filter(({ status }) => status === "failed")
+  return decide({ engine, recovery }, run, options, ({ ends, owed, ledger, stuck }, at) => {
+    if (stuck?.task === task) return amended(at, [], { [task]: value }, options)
+    const failures = ledger?.hasBegun === true ? [] : ends.filter(({ status }) => status === "failed")
     const chosen = failures.filter((end) => ownPath(end.task) === task)
     const place = owed.find(task)
-    if (chosen.length === 0 && place?.task?.work === undefined) throw refusal(run, task, failures)
+    if (chosen.length === 0 && place?.task?.work === undefined) throw refusal(run, task, failures, ledger)
     const forget = chosen.length === 0 ? [] : [...chosen, ...ends.filter(({ status }) => status === "cancelled")]
     return amended(at, forget, { [task]: value }, options)
   })
@@ -122,7 +126,7 @@ const countingOf = <E extends { readonly task: string }>(
 
 /** Back to where the run was after message `to`: what came later stays in the history and counts no more. */
 export const rollback = ({ engine, recovery }: Deciding, run: LiveRun, to: number, options: DecisionOptions) =>
-  decide({ engine, recovery }, run, options, (_, at, { history, snapshot }) => {
+  decide({ engine, recovery }, run, options, ({ ledger }, at, { history, snapshot }) => {
     const last = counted(history.messages, snapshot?.seq)
       .filter(({ seq }) => seq <= to)
       .at(-1)
@@ -130,6 +134,11 @@ export const rollback = ({ engine, recovery }: Deciding, run: LiveRun, to: numbe
       throw new AmendmentRefused({
         run: run.id,
         reason: `message ${to} is none that counts; "troupe events ${run.id}" lists them`
+      })
+    if (ledger?.reaches(to) === true)
+      throw new AmendmentRefused({
+        run: run.id,
+        reason: `what it had done by message ${to} has been undone since: start it anew with another id`
       })
     return { type: "run.rolledBack", at, to, ...said(options) } satisfies RunRolledBack
   })
@@ -147,7 +156,17 @@ const amended = (
   ...said(options)
 })
 
-const refusal = (run: LiveRun, task: string | undefined, failures: ReadonlyArray<{ readonly task: string }>) => {
+const refusal = (
+  run: LiveRun,
+  task: string | undefined,
+  failures: ReadonlyArray<{ readonly task: string }>,
+  ledger: Ledger | undefined
+) => {
+  if (ledger?.hasBegun === true && failures.length === 0)
+    return new AmendmentRefused({
+      run: run.id,
+      reason: "it undoes what it has done: only an undo that has failed for good can be decided about"
+    })
   const failed = [...new Set(failures.map((one) => `'${one.task}'`))].slice(0, 10).join(", ")
   return new AmendmentRefused({
     run: run.id,

@@ -1,10 +1,10 @@
 /** Agents that a document brings along: each does its work with a built-in kind. */
 
-import { workSettings } from "../model/analysis.ts"
 import { segments } from "../model/ids.ts"
 import type { WorkflowIR } from "../model/ir.ts"
 import type { Json } from "../model/json.ts"
 import { type Lookup, resolver } from "../model/mapping.ts"
+import { workSettings } from "../model/work-settings.ts"
 import { type Allow, builtins } from "./builtin.ts"
 import type { Agent } from "./router.ts"
 
@@ -33,6 +33,7 @@ const contextOf = (context: Parameters<Agent["run"]>[1]) => ({
   delivery: context.delivery,
   fencingToken: context.fencingToken,
   signal: context.signal,
+  heartbeat: context.heartbeat,
   deadlineAt: context.deadlineAt,
   agent: context.agent,
   tx: context.tx

@@ -13,6 +13,7 @@ import { createRoot, type Inspect, isWatched } from "../actors/create.ts"
 import { WorkflowDirector, withDefaults } from "../actors/directors.ts"
 import { registryLogic } from "../actors/registry.ts"
 import { type Command, GatePlace, Place, Room } from "../actors/room.ts"
+import { decideUndo, noteAttempt, noteTimer, undoFailureOf } from "../actors/saga.ts"
 import { type ScopeInput, scopeLogic } from "../actors/scope.ts"
 import { supervisor } from "../actors/supervisor.ts"
 import { compile } from "../machines/compile.ts"
@@ -21,12 +22,14 @@ import type { Balance } from "../model/agents.ts"
 import { Board } from "../model/board.ts"
 import { compileWorkflow } from "../model/compile.ts"
 import {
+  CompensationFailed,
   IdempotencyMismatch,
   JournalDiverged,
   LimitExceeded,
   OrchestratorClosed,
   RunNotFound,
   RunPoisoned,
+  TaskTimedOut,
   TroupeError,
   toFailure,
   VersionUnavailable
@@ -39,7 +42,7 @@ import { JournalCorrupt, type JournalError } from "../storage/errors.ts"
 import type { Claim, History, JournalService, Snapshot } from "../storage/journal.ts"
 import { counted } from "./amend.ts"
 import { lateOf, messageOf, withinOf } from "./answers.ts"
-import { type Attempt, type AttemptEnd, Attempts, keyOf } from "./attempts.ts"
+import { type Attempt, type AttemptEnd, Attempts } from "./attempts.ts"
 import type { Allow } from "./builtin.ts"
 import { Dormants } from "./dormant.ts"
 import { deliverSaying, isSaying } from "./gates.ts"
@@ -47,11 +50,13 @@ import { Library } from "./library.ts"
 import { Owed } from "./owed.ts"
 import { isStray, noteEnd, type Past, type Rehearsal, type Strays, withMessage } from "./past.ts"
 import { noteOf } from "./progress.ts"
+import { RetryBudgets, type retryBudgets } from "./retry-budget.ts"
 import { Router } from "./router.ts"
 import { LiveRun, noTimers } from "./run.ts"
 import { Shelf } from "./shelf.ts"
 import { Snapshots } from "./snapshots.ts"
 import { monotonic, type Timer, Timers } from "./timers.ts"
+import { Verdicts } from "./verdicts.ts"
 import { Delivery, Writer } from "./writer.ts"
 
 export interface EngineOptions {
@@ -71,6 +76,8 @@ export interface EngineOptions {
   /** Messages of finished runs that are remembered. */
   readonly retainMessages: number
   readonly mailboxMax: number
+  /** How many retries there may be, by capability, or by name of the code. */
+  readonly retryBudgets?: ReturnType<typeof retryBudgets>
   readonly graceMs: number
   /** Messages between two snapshots of a run, at least. */
   readonly snapshotEvery: number
@@ -112,6 +119,7 @@ export class Engine {
   readonly library = new Library()
   readonly writer: Writer
   readonly snapshots: Snapshots
+  readonly #verdicts: Verdicts
   readonly #told: Told = { at: 0, seq: 0, epoch: 0 }
   #isClosed = false
   #waiting = 0
@@ -127,6 +135,7 @@ export class Engine {
     this.timers = new Timers(this.now, options.context)
     const ticks = monotonic(this.#clock)
     this.#guards = new Timers(ticks, options.context)
+    this.#verdicts = new Verdicts(new RetryBudgets(options.retryBudgets ?? new Map(), ticks), options.onDefect)
     this.dormant = new Dormants(this.timers, options.onDue)
     this.root = createRoot(
       supervisor({
@@ -423,6 +432,7 @@ export class Engine {
     const { room } = run
     let tooLate: TroupeError | undefined
     room.now = message.at
+    room.seq = this.#told.seq
     run.updatedAt = message.at
     // it was on its way when the run ended: it stays in the history and changes nothing
     if (run.outcome !== undefined) {
@@ -437,11 +447,12 @@ export class Engine {
         break
       case "timer.fired":
         place!.dueAt = 0
-        place!.actor?.send(message)
+        noteTimer(place!, () => place!.actor?.send(message))
         break
       case "attempt.succeeded":
       case "attempt.failed":
       case "attempt.aborted":
+        noteAttempt(place!, message)
         place!.actor?.send(message)
         break
       case "gate.answered":
@@ -490,12 +501,25 @@ export class Engine {
     this.#perform(run)
     if (room.outcome !== undefined && run.outcome === undefined) this.#finish(run, room.outcome)
     else if (run.outcome === undefined) {
+      if (room.knownLedger !== undefined) this.#lookAtUndo(run)
       // what is on its way may be meant for somebody who is not in a snapshot any more
       if (this.#told.seq >= run.snapshotAt && !run.isFolding && run.pending === 0)
         this.snapshots.keep(run, this.#told.seq + 1)
       if (run.timers !== noTimers || room.hasOpenGates) this.mayLeave(run)
     }
     run.calmDown()
+  }
+
+  /** An undo has failed for good: whoever waits for the run is told, and somebody has to decide. */
+  #lookAtUndo(run: LiveRun): void {
+    const failed = undoFailureOf(run.room)
+    if (failed === undefined) run.stuck = undefined
+    else if (run.stuck === undefined) {
+      run.stuck = new CompensationFailed({ run: run.id, ...failed, left: run.room.ledger.left })
+      if (run.isFolding || run.isRehearsal) return
+      this.writer.note(run)
+      run.tellStuck()
+    }
   }
 
   #open(run: LiveRun): void {
@@ -531,7 +555,8 @@ export class Engine {
       owed.take(command, this.#told.at, this.#told.epoch)
     }
     if (run.isFolding) return
-    for (const command of outbox) if (command.type === "attempt.abort") this.#answerAbort(run, command.place)
+    for (const { type, place } of outbox)
+      if (type === "attempt.abort" || type === "attempt.finish") this.#answerAbort(run, place)
   }
 
   #answerAbort(run: LiveRun, { path }: Place): void {
@@ -588,6 +613,7 @@ export class Engine {
     strays?: Strays
   ): Rehearsal {
     const dry = this.#make(`${run.id}~`, run.workflow, run.input, run.submittedAt)
+    dry.room.seed = run.id
     dry.ends = []
     dry.strays = strays
     dry.isRehearsal = true
@@ -595,7 +621,7 @@ export class Engine {
     const { owed = new Owed(), ends, heard, parked } = dry
     dry.room.leave()
     this.root.send({ type: "supervisor.stop", id: dry.id })
-    return { run: dry, ends, heard, problem: parked, owed }
+    return { run: dry, ends, heard, problem: parked, owed, ledger: dry.room.knownLedger, stuck: dry.stuck }
   }
 
   /** The walk with nothing performed, over the messages that count. */
@@ -608,6 +634,7 @@ export class Engine {
     const from = snapshot?.seq ?? 0
     try {
       if (snapshot !== undefined) this.snapshots.thaw(run, snapshot, owed)
+      if (run.room.knownLedger !== undefined) this.#lookAtUndo(run)
       for (const { seq, message, forgottenBy } of counted(messages, from)) {
         told.at = message.at
         told.seq = seq
@@ -621,7 +648,7 @@ export class Engine {
           const isExpected = owed.isExpected(message)
           if (!isExpected && "attempt" in message) run.room.begunBefore.set(message.task, forgottenBy)
           const place = isExpected ? this.#placeOf(run, owed, message) : undefined
-          if (place === undefined || (message.type === "timer.fired" && !(place instanceof GatePlace))) continue
+          if (place === undefined || (message.type === "timer.fired" && isOfScope(place))) continue
           shelf.put(place, forgottenBy)
           this.#rest(run)
           continue
@@ -629,6 +656,7 @@ export class Engine {
         if (message.type === "run.amended") {
           run.room.renewed = seq
           shelf.decide(message, seq, owed)
+          decideUndo(run.room, message, seq)
         }
         if (message.type === "run.imported") owed.arrive(message.deliveries)
         if (message.type === "run.rolledBack") {
@@ -673,7 +701,7 @@ export class Engine {
     this.#fold(run, history, snapshot)
     for (const [path, attempt] of out) {
       const owed = run.owed?.attempts.get(path)
-      if (owed === undefined || owed.attempt !== attempt.attempt || keyOf(owed.place) !== attempt.key) {
+      if (owed === undefined || owed.attempt !== attempt.attempt || owed.place.key !== attempt.key) {
         run.back(attempt)
         this.attempts.abandon(attempt, aborted)
         continue
@@ -682,7 +710,8 @@ export class Engine {
       run.owed!.attempts.delete(path)
       attempt.place = owed.place
       owed.place.attempt = attempt
-      if (owed.isAborting) this.attempts.abort(attempt, aborted)
+      // what may come to its end does so, here as everywhere
+      if (owed.isAborting && !owed.mayFinish) this.attempts.abort(attempt, aborted)
     }
     this.performOwed(run)
     if (run.outcome === undefined) this.writer.note(run)
@@ -699,13 +728,18 @@ export class Engine {
     switch (command.type) {
       case "attempt.start": {
         run.attempts++
+        this.#verdicts.began(command)
         const attempt = this.attempts.start(place, command.attempt, run.workflow.code)
         if (!attempt.isOver) run.send(attempt)
         return
       }
       case "attempt.abort":
-        if (place.attempt !== undefined) this.attempts.abort(place.attempt as Attempt, aborted)
+        if (place.attempt !== undefined) this.attempts.abort(place.attempt as Attempt, reasonOf(place))
         else this.#answerAbort(run, place)
+        return
+      case "attempt.finish":
+        // one of an earlier life that was not called again is not called for this
+        if (place.attempt === undefined) this.#answerAbort(run, place)
         return
       case "timer.start":
         this.#startTimer(run, place, command.dueAt)
@@ -717,6 +751,7 @@ export class Engine {
 
   #startTimer(run: LiveRun, place: Place, dueAt: number): void {
     if (run.timers === noTimers) run.timers = new Map()
+    else this.#stopTimer(run, place)
     const timer = this.timers.start(dueAt, () => this.#timerFired(run, place, timer))
     ;(run.timers as Map<Place, Timer>).set(place, timer)
   }
@@ -728,9 +763,11 @@ export class Engine {
     run.back(attempt)
     const at = this.now()
     const message = messageOf(attempt, end, at)
+    const judged = (one: Message) => this.#verdicts.on(attempt, one, run.workflow.code)
     const isWanted = place.attempt === attempt && place.actor?.getSnapshot().status === "active"
-    const delivery = new Delivery(run, isWanted ? message : lateOf(message, end), place, undefined)
-    if (isWanted && end.type === "attempt.within") delivery.within = withinOf(delivery, attempt, end.perform, at)
+    const delivery = new Delivery(run, isWanted ? judged(message) : lateOf(message, end), place, undefined)
+    if (isWanted && end.type === "attempt.within")
+      delivery.within = withinOf(delivery, attempt, end.perform, at, judged)
     if (end.type === "attempt.succeeded" && attempt.cacheKey !== undefined)
       delivery.remember = { key: attempt.cacheKey, expiresAt: at + place.task!.work!.cache!.keepMs }
     this.writer.offer(delivery)
@@ -753,7 +790,9 @@ export class Engine {
     // it was started anew meanwhile
     if (run.timers.get(place) !== timer) return
     ;(run.timers as Map<Place, Timer>).delete(place)
-    this.writer.offer(new Delivery(run, { type: "timer.fired", at: this.now(), task: place.path }, place, undefined))
+    // it is due, even if somebody has set the clock back since it woke
+    const at = Math.max(this.now(), timer.dueAt)
+    this.writer.offer(new Delivery(run, { type: "timer.fired", at, task: place.path }, place, undefined))
   }
 
   #stopTimer(run: LiveRun, place: Place): void {
@@ -880,6 +919,14 @@ export class Engine {
 
 /** Between two tries to write down that a run goes on. */
 const againMs = 200
+
+/** Why an attempt is stopped: the time of its task is over, or somebody has no use for it any more. */
+const reasonOf = ({ actor, task, path }: Place): unknown => {
+  const { output } = (actor?.getSnapshot() ?? {}) as { readonly output?: Outcome }
+  const withinMs = task?.work?.limits?.withinMs
+  return output?.status === "failed" && withinMs !== undefined ? new TaskTimedOut({ task: path, withinMs }) : aborted
+}
+
 /** A run whose next wait ends sooner stays in memory. */
 const restMs = 5_000
 
@@ -892,6 +939,9 @@ interface Told {
 
 /** Not a possible id of a run. */
 const registryId = "@registry"
+
+/** A workflow, or whatever else has children: its end follows from theirs. */
+const isOfScope = (place: Place): boolean => !(place instanceof GatePlace) && place.task?.work === undefined
 
 const aborted = new DOMException("the attempt was cancelled", "AbortError")
 

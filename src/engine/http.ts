@@ -36,15 +36,32 @@ export class HttpFailed extends TroupeError {
   readonly status: number
   readonly body: Json
   readonly retryable: boolean
-  constructor({ url, status, body }: { url: string; status: number; body: Json }) {
+  /** What the server asked to wait, with a status of 429 or 503. */
+  readonly retryAfterMs: number | undefined
+  constructor({
+    url,
+    status,
+    body,
+    headers = {}
+  }: { url: string; status: number; body: Json; headers?: { readonly [name: string]: string } }) {
     super(`${url} answered with status ${status}`)
     this.status = status
     this.body = body
     this.retryable = status >= 500 || status === 429 || status === 408
+    this.retryAfterMs = status === 429 || status === 503 ? retryAfterOf(headers) : undefined
   }
   get data() {
     return { status: this.status, body: this.body }
   }
+}
+
+/** Seconds, or a date, which is meant by the clock of whoever sent it (RFC 9110, 10.2.3); anything else says nothing. */
+export const retryAfterOf = (headers: { readonly [name: string]: string }): number | undefined => {
+  const text = headers["retry-after"]?.trim()
+  if (text === undefined) return undefined
+  if (/^\d{1,9}$/.test(text)) return Number(text) * 1_000
+  const ms = Date.parse(text) - Date.parse(headers["date"] ?? "")
+  return Number.isFinite(ms) ? Math.max(0, ms) : undefined
 }
 
 interface Settings {

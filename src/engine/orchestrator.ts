@@ -57,6 +57,7 @@ import {
 } from "./progress.ts"
 import { Recovery } from "./recovery.ts"
 import { Retention, type RetentionOptions, type RetentionPolicy, retentionPolicy } from "./retention.ts"
+import { type RetryBudgetOptions, retryBudgets } from "./retry-budget.ts"
 import { type Agent, type AgentMessage, mailboxCapacity, requireAgents } from "./router.ts"
 import type { LiveRun } from "./run.ts"
 import { keepSpecimens } from "./specimens.ts"
@@ -98,6 +99,11 @@ export interface OrchestratorOptions {
   readonly startsPerSecond?: number
   /** Most messages that wait for one agent; default 1,000. */
   readonly mailboxMax?: number
+  /**
+   * How many retries there may be over all runs, by capability (or by name of the task, where it has code), so that what is down is
+   * not kept down; `"*"` is for each name that is not listed. One retry too many is not made: the failure is final. Default: any.
+   */
+  readonly retryBudget?: { readonly [name: string]: RetryBudgetOptions }
   /** Divides the length of all waits (`sleep`, pauses of loops), for rehearsals; default 1. */
   readonly timeScale?: number
   /** How long a cancelled attempt may take to end by itself, in milliseconds; default 5,000. */
@@ -558,6 +564,7 @@ const decided = (options: OrchestratorOptions): Decided => {
       retainRuns: positive(options.retainRuns ?? 1_000, "retainRuns"),
       retainMessages: positive(options.retainMessages ?? 100_000, "retainMessages"),
       mailboxMax: positive(options.mailboxMax ?? mailboxCapacity, "mailboxMax"),
+      retryBudgets: retryBudgets(options.retryBudget ?? {}),
       graceMs: positive(options.graceMs ?? 5_000, "graceMs"),
       keepMessages: keepMessages === undefined ? undefined : positive(keepMessages, "keepMessages"),
       snapshotEvery: Math.max(1, positive(options.snapshotEvery ?? 1_000, "snapshotEvery")),

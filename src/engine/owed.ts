@@ -15,6 +15,8 @@ export interface OwedAttempt {
   /** Deliveries that it had in another store. */
   earlier: number
   isAborting: boolean
+  /** Where it is still under way it is not cut off. */
+  mayFinish: boolean
   /** That it was stopped is on its way to the journal. */
   isAnswered: boolean
 }
@@ -43,12 +45,17 @@ export class Owed {
           epoch,
           earlier: 0,
           isAborting: false,
+          mayFinish: false,
           isAnswered: false
         })
         return
-      case "attempt.abort": {
+      case "attempt.abort":
+      case "attempt.finish": {
         const attempt = this.attempts.get(path)
-        if (attempt !== undefined) attempt.isAborting = true
+        if (attempt === undefined) return
+        // of an earlier life: nobody starts it again to learn what came of it
+        attempt.isAborting = true
+        attempt.mayFinish = command.type === "attempt.finish"
         return
       }
       case "timer.start":
@@ -78,6 +85,11 @@ export class Owed {
       attempt.epoch = epoch
       attempt.earlier = 0
     }
+  }
+
+  /** What is at work at a place is nobody's any more: the task begins anew. */
+  forget(path: string): void {
+    this.attempts.delete(path)
   }
 
   /** The run came from another store, where these were delivered so often already. */

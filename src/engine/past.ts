@@ -2,6 +2,7 @@
 import { GatePlace, type Place } from "../actors/room.ts"
 import type { TroupeError } from "../model/errors.ts"
 import type { Message, Outcome } from "../model/messages.ts"
+import type { Ledger } from "../model/saga.ts"
 import type { History, Snapshot } from "../storage/journal.ts"
 import type { Owed } from "./owed.ts"
 import type { End, LiveRun } from "./run.ts"
@@ -32,6 +33,10 @@ export interface Rehearsal {
   readonly heard: ReadonlySet<number>
   /** Why it cannot be. */
   readonly problem: TroupeError | undefined
+  /** The undo that has failed for good. */
+  readonly stuck: { readonly task: string } | undefined
+  /** What it would have to undo. */
+  readonly ledger: Ledger | undefined
   /** What it would be owed at the end. */
   readonly owed: Owed
 }
@@ -55,7 +60,8 @@ export const noteEnd = (ends: Array<End>, message: Message, place: Place | undef
   const status = snapshot.status === "done" ? snapshot.output?.status : undefined
   if (message.type === "timer.fired") {
     if (place.actor !== undefined && "scope" in snapshot) ends.push({ seq, task: place.path, status: "timeout" })
-    else if (place instanceof GatePlace && status === "failed") ends.push({ seq, task: place.path, status })
+    else if ((place instanceof GatePlace || place.task?.work !== undefined) && status === "failed")
+      ends.push({ seq, task: place.path, status })
     return
   }
   if (status === "failed" || status === "cancelled") ends.push({ seq, task: place.path, status })

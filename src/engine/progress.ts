@@ -1,6 +1,7 @@
 /** How far a run is: counts, percent, what is running, and when it may be done. Computed when asked, from what the actors keep. */
 
 import { FanoutDirector, LoopDirector, WorkflowDirector } from "../actors/directors.ts"
+import { SagaDirector } from "../actors/saga.ts"
 import type { ScopeSnapshot } from "../actors/scope.ts"
 import type { Board } from "../model/board.ts"
 import { criticalPath } from "../model/dependencies.ts"
@@ -62,6 +63,8 @@ export interface RunState extends RunOverview {
   readonly output: Json | undefined
   /** Tasks that failed, and what was taken instead of their results, in the order in which that was decided. */
   readonly degraded: ReadonlyArray<Degraded>
+  /** Paths of the tasks whose effects were taken back, and of those that are still to be. */
+  readonly undo: { readonly done: ReadonlyArray<string>; readonly left: ReadonlyArray<string> }
   readonly error: { readonly task: string; readonly failure: Failure } | undefined
   readonly reason: string | undefined
 }
@@ -111,6 +114,7 @@ export const stateOf = (run: LiveRun, now: number): RunState => {
     messages: run.delivered,
     output: outcome?.status === "succeeded" ? outcome.value : undefined,
     degraded: run.room.degraded,
+    undo: undoOf(run),
     error: errorOf(run),
     reason: outcome?.status === "cancelled" ? outcome.reason : undefined
   }
@@ -133,12 +137,24 @@ const gatesOf = ({ room }: LiveRun): ReadonlyArray<WaitingGate> => {
   return found
 }
 
-const errorOf = ({ outcome, parked }: LiveRun): RunState["error"] =>
+const errorOf = ({ outcome, parked, stuck }: LiveRun): RunState["error"] =>
   outcome?.status === "failed"
     ? { task: outcome.task, failure: outcome.failure }
-    : outcome === undefined && parked !== undefined
-      ? { task: parked instanceof RunPoisoned ? parked.task : "", failure: toFailure(parked) }
-      : undefined
+    : outcome !== undefined
+      ? undefined
+      : parked !== undefined
+        ? { task: parked instanceof RunPoisoned ? parked.task : "", failure: toFailure(parked) }
+        : stuck !== undefined
+          ? { task: stuck.task, failure: toFailure(stuck) }
+          : undefined
+
+/** What has been taken back; what is left is of interest once it has begun. */
+const undoOf = ({ room }: LiveRun): RunState["undo"] => {
+  const ledger = room.knownLedger
+  if (ledger === undefined) return nothingUndone
+  return { done: ledger.undone, left: ledger.hasBegun ? ledger.left : [] }
+}
+const nothingUndone: RunState["undo"] = Object.freeze({ done: [], left: [] })
 
 const statusOfParked = (parked: TroupeError): RunStatus => (parked instanceof RunPoisoned ? "quarantined" : "parked")
 
@@ -150,7 +166,13 @@ export const noteOf = (run: LiveRun): RunNote => {
     run: run.id,
     status:
       run.outcome?.status ??
-      (run.parked !== undefined ? statusOfParked(run.parked) : run.room.isHeld ? "paused" : "running"),
+      (run.parked !== undefined
+        ? statusOfParked(run.parked)
+        : run.stuck !== undefined
+          ? "parked"
+          : run.room.isHeld
+            ? "paused"
+            : "running"),
     updatedAt: run.updatedAt,
     isAsleep: false,
     dueAt: undefined,
@@ -234,7 +256,8 @@ export const taskResults = ({ room, compiled }: LiveRun): { readonly [task: stri
 const countsOf = (run: LiveRun): TaskCounts => {
   const { board } = run.room
   const total = run.compiled.graph.size
-  if (board === undefined) return { total, completed: 0, failed: 0, skipped: 0, cancelled: 0, compensated: 0 }
+  const compensated = run.room.knownLedger?.undone.length ?? 0
+  if (board === undefined) return { total, completed: 0, failed: 0, skipped: 0, cancelled: 0, compensated }
   if (run.outcome === undefined || board.open === 0)
     return {
       total,
@@ -242,12 +265,12 @@ const countsOf = (run: LiveRun): TaskCounts => {
       failed: board.failed,
       skipped: board.skipped,
       cancelled: board.cancelled,
-      compensated: 0
+      compensated
     }
   const counts = { skipped: 0, cancelled: 0 }
   for (const status of Object.values(taskStates(run)))
     if (status === "skipped" || status === "cancelled") counts[status]++
-  return { total, completed: board.succeeded, failed: board.failed, ...counts, compensated: 0 }
+  return { total, completed: board.succeeded, failed: board.failed, ...counts, compensated }
 }
 
 interface Alive {
@@ -284,12 +307,14 @@ const look = (run: LiveRun): Alive => {
   const since = new Map<number, { startedAt: number; share: number }>()
   const { scope } = root.getSnapshot() as ScopeSnapshot
   let parts = 0
+  // what is being undone has no place in the graph
+  const isUndoing = scope.director instanceof SagaDirector
   for (const { actor, place, index, startedAt } of scope.children.values()) {
     const snapshot = actor.getSnapshot()
     const share = snapshot.scope === undefined ? 0 : visit(snapshot)
     if (snapshot.scope === undefined) push(resting.has(snapshot.value) ? waiting : current, place.path)
     parts += share
-    since.set(index, { startedAt, share })
+    if (!isUndoing) since.set(index, { startedAt, share })
   }
   return { current, waiting, parts, since }
 }
@@ -313,9 +338,10 @@ const shareOf = (director: unknown, childShares: number): number => {
   return director instanceof LoopDirector ? 0 : Math.min(childShares, 1)
 }
 
-const statusOf = ({ outcome, parked, room }: LiveRun, alive: Alive): RunStatus => {
+const statusOf = ({ outcome, parked, stuck, room }: LiveRun, alive: Alive): RunStatus => {
   if (outcome !== undefined) return outcome.status
   if (parked !== undefined) return statusOfParked(parked)
+  if (stuck !== undefined) return "parked"
   if (room.isHeld) return "paused"
   return alive.current.length === 0 && alive.waiting.length > 0 ? "waiting" : "running"
 }

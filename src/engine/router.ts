@@ -160,6 +160,7 @@ export class Router {
         signal: controller.signal,
         deadlineAt: this.#now() + timeoutMs,
         agent: message.recipient,
+        heartbeat: () => {},
         // a message belongs to no run, so there is nothing that it could be written with
         tx: () => {
           throw new TransactionsUnsupported()

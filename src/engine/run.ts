@@ -2,7 +2,7 @@
 import type { AnyActorRef } from "xstate"
 import { type Place, Room } from "../actors/room.ts"
 import type { CompiledWorkflow } from "../model/compile.ts"
-import { RunCancelled, RunFailed, RunPoisoned, type TroupeError } from "../model/errors.ts"
+import { type CompensationFailed, RunCancelled, RunFailed, RunPoisoned, type TroupeError } from "../model/errors.ts"
 import type { Json } from "../model/json.ts"
 import type { Outcome } from "../model/messages.ts"
 import type { Workflow } from "../model/workflow.ts"
@@ -69,6 +69,8 @@ export class LiveRun {
   #postponed: Array<() => void> = []
   /** Why it cannot go on here. */
   parked: TroupeError | undefined = undefined
+  /** An undo has failed for good, and nobody has decided about it. */
+  stuck: CompensationFailed | undefined = undefined
   /** It has left memory; whoever still holds it asks again by its id. */
   isGone = false
   /** Messages that it was counted with when it joined the finished runs in memory. */
@@ -189,12 +191,18 @@ export class LiveRun {
     this.endedAt = undefined
     this.attempts = 0
     this.held = undefined
+    this.stuck = undefined
   }
 
   finish(outcome: Outcome): void {
     this.outcome = outcome
     this.endedAt = this.updatedAt
     this.#tell(outcome)
+  }
+
+  /** It will not end unless somebody decides: nobody waits for that. */
+  tellStuck(): void {
+    this.#tell(this.stuck!)
   }
 
   /** The orchestrator closed while the run was alive. */
@@ -211,6 +219,7 @@ export class LiveRun {
   whenEnded(told: (end: Outcome | TroupeError) => void): void {
     if (this.outcome !== undefined) told(this.outcome)
     else if (this.parked instanceof RunPoisoned) told(this.parked)
+    else if (this.stuck !== undefined) told(this.stuck)
     else (this.#waitingForEnd ??= []).push(told)
   }
 

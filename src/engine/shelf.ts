@@ -1,5 +1,6 @@
 /** Tasks and gates whose end somebody later decided not to count: they lie here until the fold comes to that decision. */
 import { GatePlace, type Place } from "../actors/room.ts"
+import { beginsAnew } from "../actors/saga.ts"
 import type { RunAmended } from "../model/messages.ts"
 import type { Owed } from "./owed.ts"
 
@@ -17,7 +18,10 @@ export class Shelf {
     for (const [path, { place, by }] of this.#places) {
       if (by !== seq) continue
       this.#places.delete(path)
+      beginsAnew(place)
       place.generation = seq
+      // what its time ended may have been out until now
+      owed.forget(path)
       if (Object.hasOwn(give, path)) place.actor?.send({ type: "complete", value: give[path] } as never)
       else {
         place.actor?.send({ type: "requeue", at } as never)

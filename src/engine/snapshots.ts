@@ -45,9 +45,18 @@ export class Snapshots {
     const thawed = thaw(frozen, run.room, run.compiled, run.input, (logic, snapshot) =>
       this.#options.root.send({ type: "supervisor.spawn", child: { id: run.id, logic, snapshot, src: "workflow" } })
     )
-    for (const { place, out, isAborting } of thawed.attempts) {
+    for (const { place, out, isAborting, mayFinish } of thawed.attempts) {
       const [attempt, askedAt, epoch, earlier = 0] = out
-      owed.attempts.set(place.path, { place, attempt, askedAt, epoch, earlier, isAborting, isAnswered: false })
+      owed.attempts.set(place.path, {
+        place,
+        attempt,
+        askedAt,
+        epoch,
+        earlier,
+        isAborting,
+        mayFinish,
+        isAnswered: false
+      })
     }
     for (const place of thawed.timers) owed.timers.set(place.path, { place, dueAt: place.dueAt })
   }

@@ -27,7 +27,9 @@ export const waitsOf = (run: LiveRun): ReadonlyArray<Wait> => {
   const { ids, predecessorStart, predecessors } = run.compiled.graph
   for (let task = 0; task < ids.length && found.length < waitsMost; task++) {
     const status = board.statusOf(task)
-    if (status === "ready") found.push({ task: ids[task]!, for: "slot" })
+    // one whose time runs lives already, and was found
+    const isAlive = (root.getSnapshot() as ScopeSnapshot).scope.children.has(ids[task]!)
+    if (status === "ready" && !isAlive) found.push({ task: ids[task]!, for: "slot" })
     if (status !== "pending") continue
     const tasks: Array<string> = []
     for (let k = predecessorStart[task]!; k < predecessorStart[task + 1]! && tasks.length < waitsMost; k++)

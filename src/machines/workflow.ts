@@ -5,6 +5,12 @@
  *     running ⇄ paused            running ─settled─► succeeded | failed
  *        │ └─task.failed, timer─► failing ─idle─► failed
  *        └─cancel─► cancelling ─idle─► cancelled
+ *
+ * Where something is to be undone, it is, before the end:
+ *
+ *     failing, cancelling ─idle─► undoing ─settled─► failed | cancelled
+ *                                 ⇅ undoPaused
+ *                                   └─task.failed─► stuck: an undo has failed for good, and somebody has to decide
  */
 import type { Failure } from "../model/errors.ts"
 import type { Json } from "../model/json.ts"
@@ -23,17 +29,26 @@ export interface WorkflowContext extends WorkflowInput {
   /** The first failure, and the task it came from. */
   readonly failure: { readonly task: string; readonly failure: Failure } | undefined
   readonly reason: string
+  /** Somebody cancelled it, whatever happened before. */
+  readonly isCancelled: boolean
+  /** Somebody paused it: nothing begins, no undo either. */
+  readonly isPaused: boolean
+  /** The undo that has failed for good. */
+  readonly undoFailure: { readonly task: string; readonly failure: Failure } | undefined
   readonly outcome: Outcome | undefined
 }
 
 export type WorkflowEvent =
   | { readonly type: "task.failed"; readonly task: string; readonly failure: Failure }
-  | { readonly type: "settled"; readonly value: Json }
-  | { readonly type: "idle" }
+  /** `undoes`: something is left that has to be undone first. */
+  | { readonly type: "settled"; readonly value: Json; readonly undoes?: boolean }
+  | { readonly type: "idle"; readonly undoes?: boolean }
   | { readonly type: "pause" }
   | { readonly type: "resume" }
   | { readonly type: "cancel"; readonly reason?: string; readonly force?: boolean }
   | { readonly type: "timer.fired" }
+  /** Somebody has decided about an undo that had failed for good. */
+  | { readonly type: "again" }
 
 type TaskFailed = Extract<WorkflowEvent, { type: "task.failed" }>
 type Cancel = Extract<WorkflowEvent, { type: "cancel" }>
@@ -44,11 +59,19 @@ export const workflowMachine = setup({
     events: {} as WorkflowEvent,
     input: {} as WorkflowInput,
     output: {} as Outcome,
-    tags: {} as "draining"
+    tags: {} as "draining" | "undoing" | "stuck"
   },
   guards: {
     stopsAtFailure: ({ context }) => context.onFailure === "stop",
     hasFailed: ({ context }) => context.failure !== undefined,
+    hasFailedAndUndoes: ({ context, event }) =>
+      context.failure !== undefined && (event as { undoes?: boolean }).undoes === true,
+    undoes: ({ event }) => (event as { undoes?: boolean }).undoes === true,
+    undoesLater: ({ context, event }) => context.isPaused && (event as { undoes?: boolean }).undoes === true,
+    hasFailedAndUndoesLater: ({ context, event }) =>
+      context.isPaused && context.failure !== undefined && (event as { undoes?: boolean }).undoes === true,
+    isCancelled: ({ context }) => context.isCancelled,
+    isPaused: ({ context }) => context.isPaused,
     isForced: ({ event }) => (event as Cancel).force === true,
     isDue: ({ context }) => context.dueAt !== undefined
   },
@@ -57,8 +80,13 @@ export const workflowMachine = setup({
       failure: ({ context, event }) =>
         context.failure ?? { task: (event as TaskFailed).task, failure: (event as TaskFailed).failure }
     }),
+    noteUndoFailure: assign({
+      undoFailure: ({ event }) => ({ task: (event as TaskFailed).task, failure: (event as TaskFailed).failure })
+    }),
     noteTimeout: assign({ failure: ({ context }) => context.failure ?? { task: "", failure: timedOut } }),
-    noteReason: assign({ reason: ({ event }) => (event as Cancel).reason ?? "" }),
+    noteReason: assign({ reason: ({ event }) => (event as Cancel).reason ?? "", isCancelled: true, isPaused: false }),
+    notePause: assign({ isPaused: true }),
+    noteResume: assign({ isPaused: false }),
     succeed: assign({
       outcome: ({ event }) => ({
         status: "succeeded",
@@ -75,7 +103,15 @@ export const workflowMachine = setup({
   }
 }).createMachine({
   id: "workflow",
-  context: ({ input }) => ({ ...input, failure: undefined, reason: "", outcome: undefined }),
+  context: ({ input }) => ({
+    ...input,
+    failure: undefined,
+    reason: "",
+    isCancelled: false,
+    isPaused: false,
+    undoFailure: undefined,
+    outcome: undefined
+  }),
   initial: "starting",
   states: {
     starting: {
@@ -95,11 +131,13 @@ export const workflowMachine = setup({
           { actions: "noteFailure" }
         ],
         settled: [
+          { guard: "hasFailedAndUndoesLater", target: "undoPaused" },
+          { guard: "hasFailedAndUndoes", target: "undoing" },
           { guard: "hasFailed", target: "failed", actions: "fail" },
           { target: "succeeded", actions: "succeed" }
         ],
         "timer.fired": { target: "failing", actions: "noteTimeout" },
-        pause: "paused",
+        pause: { target: "paused", actions: "notePause" },
         cancel: [
           { guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] },
           { target: "cancelling", actions: "noteReason" }
@@ -115,11 +153,13 @@ export const workflowMachine = setup({
           { actions: "noteFailure" }
         ],
         settled: [
+          { guard: "hasFailedAndUndoesLater", target: "undoPaused" },
+          { guard: "hasFailedAndUndoes", target: "undoing" },
           { guard: "hasFailed", target: "failed", actions: "fail" },
           { target: "succeeded", actions: "succeed" }
         ],
         "timer.fired": { target: "failing", actions: "noteTimeout" },
-        resume: "running",
+        resume: { target: "running", actions: "noteResume" },
         cancel: [
           { guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] },
           { target: "cancelling", actions: "noteReason" }
@@ -130,7 +170,13 @@ export const workflowMachine = setup({
       tags: "draining",
       entry: "tasks.cancel",
       on: {
-        idle: { target: "failed", actions: "fail" },
+        pause: { actions: "notePause" },
+        resume: { actions: "noteResume" },
+        idle: [
+          { guard: "undoesLater", target: "undoPaused" },
+          { guard: "undoes", target: "undoing" },
+          { target: "failed", actions: "fail" }
+        ],
         cancel: [
           { guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] },
           { target: "cancelling", actions: "noteReason" }
@@ -141,8 +187,49 @@ export const workflowMachine = setup({
       tags: "draining",
       entry: "tasks.cancel",
       on: {
-        idle: { target: "cancelled", actions: "giveUp" },
+        pause: { actions: "notePause" },
+        resume: { actions: "noteResume" },
+        idle: [
+          { guard: "undoesLater", target: "undoPaused" },
+          { guard: "undoes", target: "undoing" },
+          { target: "cancelled", actions: "giveUp" }
+        ],
         cancel: { guard: "isForced", target: "cancelled", actions: "giveUp" }
+      }
+    },
+    undoing: {
+      tags: "undoing",
+      on: {
+        settled: [
+          { guard: "isCancelled", target: "cancelled", actions: "giveUp" },
+          { target: "failed", actions: "fail" }
+        ],
+        "task.failed": { target: "stuck", actions: "noteUndoFailure" },
+        pause: { target: "undoPaused", actions: "notePause" },
+        cancel: { guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] }
+      }
+    },
+    undoPaused: {
+      tags: "undoing",
+      entry: "slots.hold",
+      exit: "slots.open",
+      on: {
+        settled: [
+          { guard: "isCancelled", target: "cancelled", actions: "giveUp" },
+          { target: "failed", actions: "fail" }
+        ],
+        "task.failed": { target: "stuck", actions: "noteUndoFailure" },
+        resume: { target: "undoing", actions: "noteResume" },
+        cancel: { guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] }
+      }
+    },
+    stuck: {
+      tags: "stuck",
+      on: {
+        pause: { actions: "notePause" },
+        resume: { actions: "noteResume" },
+        again: [{ guard: "isPaused", target: "undoPaused" }, { target: "undoing" }],
+        cancel: { guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] }
       }
     },
     succeeded: { type: "final", entry: "timer.stop" },

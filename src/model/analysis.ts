@@ -8,18 +8,22 @@ import type { Problem, ProblemCode } from "./errors.ts"
 import { failingProblems, fallbackPlaces, neverTriggered } from "./failing.ts"
 import { gateProblems, notAwaited } from "./gates.ts"
 import { isId, segments, suggest } from "./ids.ts"
-import type { Each, Fallback, Mapping, Reference, TaskIR, WorkflowIR } from "./ir.ts"
+import type { Each, Fallback, Reference, TaskIR, WorkflowIR } from "./ir.ts"
 import {
   type DataPart,
   escapePointer,
   type Lookup,
   type Resolved,
   reservedIn,
+  type SpecialRoot,
   scan,
   scanReferences
 } from "./mapping.ts"
+import { hasPolicy, policyProblems } from "./policies.ts"
 import { requirementProblems } from "./resources.ts"
 import { jsonSchemaProblems } from "./schemas.ts"
+import { undoProblems } from "./undo.ts"
+import { workSettings } from "./work-settings.ts"
 
 export interface Analysis {
   readonly ir: WorkflowIR
@@ -28,9 +32,6 @@ export interface Analysis {
   /** Finds the root of a reference, given the special roots of the place it stands in; only to be asked when there are no errors. */
   readonly lookupFor: (special: ReadonlyArray<SpecialRoot>) => Lookup
 }
-
-/** The names that mean something special at the start of a reference, in the places where they do. */
-export type SpecialRoot = "item" | "index" | "output" | "round" | "result"
 
 const known = new WeakMap<WorkflowIR, Analysis>()
 
@@ -68,7 +69,9 @@ const read = (ir: WorkflowIR): Analysis => {
   checkSchemas(ir, problems)
   ir.tasks.forEach((task, i) => {
     if ("kind" in task && task.kind === "gate") problems.push(...gateProblems(task, `/tasks/${i}`))
+    if (hasPolicy(task)) problems.push(...policyProblems(task, `/tasks/${i}`, ir.config))
   })
+  if (ir.tasks.some((task) => "undo" in task || "each" in task)) problems.push(...undoProblems(ir))
   if (problems.length === 0) problems.push(...notAwaited(ir, graph), ...neverTriggered(ir, index))
   return { ir, graph, problems, lookupFor: (special) => (parts) => find(parts, special)! }
 }
@@ -312,17 +315,6 @@ const readEach = (each: Each, look: Look): void => {
   if ("cache" in each) scan(each.cache?.key, look(["item", "index"], "/each/cache/key"))
   if ("kind" in each && (each.kind === "shell" || each.kind === "http"))
     scan(workSettings(each), look(["item", "index"], "/each"))
-}
-
-/** The settings of a built-in kind that may contain references. */
-export const workSettings = (work: object): Mapping => {
-  const { argv, url, headers, body } = work as Record<string, Mapping>
-  return {
-    ...(argv === undefined ? {} : { argv }),
-    ...(url === undefined ? {} : { url }),
-    ...(headers === undefined ? {} : { headers }),
-    ...(body === undefined ? {} : { body })
-  }
 }
 
 const readReference = (

@@ -1,13 +1,17 @@
 /** Pauses between attempts. Chance is derived from the task's key, so a replay computes the same pause again. */
-import type { RetryPolicy } from "./ir.ts"
+import type { Backoff, Jitter, RetryPolicy } from "./ir.ts"
 
 /** A retry policy with every setting decided. */
 export interface Retry {
   readonly attempts: number
-  readonly backoff: "fixed" | "exponential"
+  readonly backoff: Backoff
   readonly baseMs: number
   readonly capMs: number
-  readonly jitter: number
+  readonly jitter: Jitter
+  /** 2, or 3 for decorrelated pauses, when absent. */
+  readonly factor?: number
+  readonly on?: ReadonlyArray<string>
+  readonly notOn?: ReadonlyArray<string>
 }
 
 /** The settings that a policy leaves open; without a policy there is one attempt. */
@@ -16,18 +20,44 @@ export const retryOf = (policy: RetryPolicy | undefined): Retry =>
 const once: Retry = Object.freeze({ attempts: 1, backoff: "exponential", baseMs: 1_000, capMs: 300_000, jitter: 0.5 })
 
 /**
- * The pause after attempt n failed, in whole milliseconds: `base` (fixed) or `base · 2^(n-1)`, spread by ± jitter, never above the cap.
+ * The pause after attempt n failed, in whole milliseconds: `base` (fixed), `base · factor^(n-1)` (exponential), or anything from
+ * the base to three times the pause before (decorrelated), spread by jitter, never above the cap. Only what a failure says itself
+ * (`retryAfterMs`) makes it longer than that. The ways to spread are those of M. Brooker, "Exponential Backoff And Jitter", AWS
+ * Architecture Blog, 2015.
  *
  * ```ts check
  * pauseAfter({ attempts: 5, backoff: "exponential", baseMs: 100, capMs: 1000, jitter: 0 }, 3, "key") // => 400
  * pauseAfter({ attempts: 9, backoff: "exponential", baseMs: 100, capMs: 1000, jitter: 0 }, 9, "key") // => 1000
+ * pauseAfter({ attempts: 9, backoff: "fixed", baseMs: 100, capMs: 1000, jitter: 0 }, 1, "key", 5000) // => 5000
  * ```
  */
-export const pauseAfter = ({ backoff, baseMs, capMs, jitter }: Retry, attempt: number, key: string): number => {
-  const grown = backoff === "fixed" ? baseMs : baseMs * 2 ** Math.min(attempt - 1, 60)
+export const pauseAfter = (retry: Retry, attempt: number, key: string, retryAfterMs = 0): number => {
+  const own = retry.backoff === "decorrelated" ? wander(retry, attempt, key) : spread(retry, attempt, key)
+  return Math.max(Math.round(Math.min(retry.capMs, own)), Math.ceil(retryAfterMs))
+}
+
+const spread = ({ backoff, baseMs, capMs, jitter, factor = 2 }: Retry, attempt: number, key: string): number => {
+  // what nobody pauses does not grow: 0 times infinity is no number
+  const grown = backoff === "fixed" || baseMs === 0 ? baseMs : baseMs * factor ** (attempt - 1)
   const middle = Math.min(grown, capMs)
-  const spread = middle * (1 + jitter * (2 * chance(`${key}#${attempt}`) - 1))
-  return Math.round(Math.min(capMs, spread))
+  switch (jitter) {
+    case "none":
+      return middle
+    case "full":
+      return middle * chance(`${key}#${attempt}`)
+    case "equal":
+      return (middle * (1 + chance(`${key}#${attempt}`))) / 2
+    default:
+      return middle * (1 + jitter * (2 * chance(`${key}#${attempt}`) - 1))
+  }
+}
+
+/** Each pause depends on the one before. All are worked out anew from the first, so there is nothing that a restart could forget. */
+const wander = ({ baseMs, capMs, factor = 3 }: Retry, attempt: number, key: string): number => {
+  let pause = baseMs
+  for (let n = 1; n <= attempt; n++)
+    pause = Math.min(capMs, baseMs + chance(`${key}#${n}`) * Math.max(0, pause * factor - baseMs))
+  return pause
 }
 
 /** A number in [0, 1) that depends on nothing but the text (FNV-1a, then the finalizer of MurmurHash3, Appleby 2011). */

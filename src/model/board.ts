@@ -53,8 +53,25 @@ export interface FrozenBoard {
 
 interface Seen {
   readonly of: ReadonlyArray<number>
-  readonly frame: Frame
+  readonly frame: SeenFrame
 }
+
+/** What a task reads that did not wait for all. */
+class SeenFrame implements Frame {
+  readonly board: Board
+  readonly values: ReadonlyArray<Json | undefined>
+  constructor(board: Board, values: ReadonlyArray<Json | undefined>) {
+    this.board = board
+    this.values = values
+  }
+  get input(): Json | undefined {
+    return this.board.input
+  }
+}
+
+/** The board that a frame reads from; items and rounds have none. */
+export const boardOf = (frame: Frame): Board | undefined =>
+  frame instanceof Board ? frame : frame instanceof SeenFrame ? frame.board : undefined
 
 const nothing = new Int32Array(0)
 const none: Array<number> = []
@@ -436,7 +453,7 @@ export class Board implements Frame {
     const values: Array<Json | undefined> = []
     for (const one of of) values[one] = this.values[one]
     this.#seen ??= new Map()
-    this.#seen.set(task, { of, frame: Object.freeze({ input: this.input, values }) })
+    this.#seen.set(task, { of, frame: new SeenFrame(this, values) })
   }
 
   #forEachSuccessor(task: number, visit: (successor: number) => void): void {

@@ -39,7 +39,7 @@ import {
   type Wire
 } from "./recorder.ts"
 import { type AnySchema, type InferInput, type InferOutput, standardCheck } from "./schemas.ts"
-import { type CacheOptions, type TaskDef, type TaskOptions, workPolicy } from "./task.ts"
+import { boundUndo, type CacheOptions, type TaskDef, type TaskOptions, undoIR, workPolicy } from "./task.ts"
 import { requireValid } from "./validate.ts"
 import { makeWorkflow, type PureFunction, type Workflow } from "./workflow.ts"
 
@@ -605,11 +605,14 @@ class Draft {
   }
 
   #bind(shared: Shared, one: TaskDef | Workflow | Bound): void {
-    if (isDef(one) && (one.run === undefined || shared.code.get(one.name) === one)) return
+    if (isDef(one) && one.run !== undefined && shared.code.get(one.name) === one) return
     const named: Iterable<readonly [string, TaskDef | PureFunction | AnySchema]> = Array.isArray(one)
       ? [one as unknown as Bound]
       : isDef(one)
-        ? [[one.name, one]]
+        ? [
+            ...(one.run === undefined ? [] : [[one.name, one] as const]),
+            ...(one.undo === undefined ? [] : boundUndo(one.undo))
+          ]
         : (one as Workflow).code
     for (const [name, code] of named) {
       const before = shared.code.get(name)
@@ -680,20 +683,39 @@ export const failingFields = (def: TaskDef): object => {
 }
 
 const workFields = (def: TaskDef, options: TaskOptions, subject: string): object => {
-  const { type, timeoutMs, retry, cache } = workPolicy(options, subject)
+  if (options.retry?.when !== undefined && options.retry !== def.options.retry)
+    throw new InvalidOption({
+      option: `retry.when of ${subject}`,
+      value: options.retry.when,
+      allowed: "none: a workflow is data; give it to task()"
+    })
+  const { type, timeoutMs, startWithinMs, heartbeatMs, withinMs, retry, cache, pivot } = workPolicy(options, subject)
   const source =
     def.needs.length === 0 ? { task: def.name } : { needs: def.needs.length === 1 ? def.needs[0]! : def.needs }
   return {
     ...source,
     ...(type === undefined ? {} : { type }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(startWithinMs === undefined ? {} : { startWithinMs }),
+    ...(heartbeatMs === undefined ? {} : { heartbeatMs }),
+    ...(withinMs === undefined ? {} : { withinMs }),
     ...(retry === undefined ? {} : { retry }),
-    ...(cache === undefined ? {} : { cache })
+    ...(cache === undefined ? {} : { cache }),
+    ...(def.undo === undefined ? {} : { undo: undoIR(def.undo) }),
+    ...(pivot === undefined ? {} : { pivot })
   }
 }
 
 const commonFields = (options: TaskOptions, subject: string): object => {
-  const { estimateMs, resources, priority } = workPolicy(options, subject)
+  const { estimate, resources: needed, priority: given } = options
+  const { estimateMs, resources, priority } = workPolicy(
+    {
+      ...(estimate === undefined ? {} : { estimate }),
+      ...(needed === undefined ? {} : { resources: needed }),
+      ...(given === undefined ? {} : { priority: given })
+    },
+    subject
+  )
   return {
     ...(estimateMs === undefined ? {} : { estimateMs }),
     ...(resources === undefined ? {} : { resources }),
@@ -701,7 +723,19 @@ const commonFields = (options: TaskOptions, subject: string): object => {
   }
 }
 
-const optionKeys = ["timeout", "retry", "cache", "priority", "estimate", "resources", "type"] as const
+const optionKeys = [
+  "timeout",
+  "startWithin",
+  "heartbeat",
+  "within",
+  "retry",
+  "cache",
+  "priority",
+  "estimate",
+  "resources",
+  "type",
+  "pivot"
+] as const
 const taskOptions = (options: Options): TaskOptions =>
   Object.fromEntries(optionKeys.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])))
 

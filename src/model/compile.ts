@@ -2,9 +2,10 @@
  * A workflow made ready to run: names become numbers, mappings and conditions become functions. Done once per definition and
  * remembered; a run then only keeps what changes (`board.ts`).
  */
-import { analyse, needsOf, workSettings } from "./analysis.ts"
+import { analyse, needsOf } from "./analysis.ts"
 import { type Retry, retryOf } from "./backoff.ts"
 import { type Test, test } from "./condition.ts"
+import { type TimeLimits, timeLimitsOf } from "./deadlines.ts"
 import { type DependencyGraph, indegrees } from "./dependencies.ts"
 import { fallbacksOf } from "./failing.ts"
 import {
@@ -19,6 +20,7 @@ import {
   type SleepTask,
   type TaskIR,
   type TaskKind,
+  type Undo,
   type Work,
   type WorkflowIR
 } from "./ir.ts"
@@ -28,6 +30,7 @@ import { codeNameOf } from "./load.ts"
 import { type Missing, type Resolver, resolver } from "./mapping.ts"
 import { type Definition, nestedOf, resolveNested } from "./nested.ts"
 import { type Check, jsonSchemaCheck } from "./schemas.ts"
+import { workSettings } from "./work-settings.ts"
 
 export interface CompiledWorkflow {
   readonly definition: Definition
@@ -77,6 +80,10 @@ export interface CompiledWork {
   readonly needs: ReadonlyArray<string>
   readonly retry: Retry
   readonly timeoutMs: number
+  /** Longest silence of the body; undefined where nobody listens. */
+  readonly heartbeatMs: number | undefined
+  /** How long the task may wait and take in all; undefined where nobody says. */
+  readonly limits: TimeLimits | undefined
   /** Settings with references (`argv`, `url`, `body` …), put together at the time of the attempt. */
   readonly settings: Resolver | undefined
   /** How long a value may be given again, and what it depends on: the input when there is no key. */
@@ -85,6 +92,10 @@ export interface CompiledWork {
   readonly lookBackMs: number | undefined
   readonly checkIn: Check | undefined
   readonly checkOut: Check | undefined
+  /** How a success is taken back. */
+  readonly undo: Undo | undefined
+  /** Once it has succeeded the run goes forward only. */
+  readonly isPivot: boolean
 }
 
 export interface CompiledCache {
@@ -181,10 +192,13 @@ export const compileWorkflow = (given: Definition): CompiledWorkflow => {
 type Resolve = (mapping: Mapping | undefined) => Resolver
 type Ask = (condition: NonNullable<TaskIR["when"]>) => Test
 
-/** How mappings and conditions are compiled in the places of a task. */
-interface Tools {
+interface WorkTools {
   readonly resolve: Resolve
   readonly resolveItem: Resolve
+}
+
+/** How mappings and conditions are compiled in the places of a task. */
+interface Tools extends WorkTools {
   readonly ask: Ask
   readonly askRound: Ask
 }
@@ -215,15 +229,32 @@ const compileTask = (given: Definition, task: TaskIR, index: number, tools: Tool
   }
 }
 const noFallbacks: ReadonlyArray<CompiledFallback> = Object.freeze([])
+/** What a task says about its failures that says nothing. */
+export const unforgiving = {
+  fallbacks: noFallbacks,
+  itemFallbacks: noFallbacks,
+  onFailed: "fail",
+  patience: undefined,
+  cancelRest: false
+} as const
 
 const itemFallbacks = (each: Each, task: CompiledTask, tools: Tools): ReadonlyArray<CompiledFallback> =>
   "fallback" in each ? fallbacksOf(each.fallback).map((one) => compileFallback(one, task, true, tools)) : noFallbacks
+
+/** It only asks the store: nothing is undone, and its time is that of nobody. */
+const lookingBack = {
+  retry: retryOf(undefined),
+  limits: undefined,
+  heartbeatMs: undefined,
+  undo: undefined,
+  isPivot: false
+}
 
 const compileFallback = (one: Fallback, task: CompiledTask, isItem: boolean, tools: Tools): CompiledFallback => {
   const resolve = isItem ? tools.resolveItem : tools.resolve
   if ("value" in one) return { kind: "value", value: resolve(one.value) }
   if ("lastGoodMs" in one) {
-    const work = { ...task.work!, retry: retryOf(undefined), lookBackMs: one.lastGoodMs }
+    const work = { ...task.work!, ...lookingBack, lookBackMs: one.lastGoodMs }
     return { kind: "lastGood", task: { ...task, work } }
   }
   const { input, ...source } = one
@@ -256,11 +287,15 @@ const compileWork = (task: TaskIR, tools: Tools): CompiledWork | undefined => {
     "expand" in task ||
     task.retry !== undefined ||
     task.timeoutMs !== undefined ||
+    timeLimitsOf(task) !== undefined ||
+    task.heartbeatMs !== undefined ||
     task.cache !== undefined ||
     task.fallback !== undefined ||
     task.in !== undefined ||
     task.out !== undefined ||
-    task.type !== undefined
+    task.type !== undefined ||
+    task.undo !== undefined ||
+    task.pivot !== undefined
   ) {
     return ownWork(task, tools)
   }
@@ -271,7 +306,8 @@ const compileWork = (task: TaskIR, tools: Tools): CompiledWork | undefined => {
   return made
 }
 
-const ownWork = (task: TaskIR, { resolve, resolveItem }: Tools): CompiledWork | undefined => {
+/** @internal The work of a task, of the items of a fan-out, or of an undo. */
+export const ownWork = (task: TaskIR, { resolve, resolveItem }: WorkTools): CompiledWork | undefined => {
   const kind = kindOf(task)
   if (kind === "sleep" || kind === "gate" || kind === "use" || kind === "branch" || kind === "repeat") return undefined
   const work = (kind === "map" ? (task as { each: Each }).each : task) as Work
@@ -284,6 +320,8 @@ const ownWork = (task: TaskIR, { resolve, resolveItem }: Tools): CompiledWork | 
     needs: needsOf(task),
     retry: retryOf(work.retry),
     timeoutMs: work.timeoutMs ?? defaults.timeoutMs,
+    heartbeatMs: work.heartbeatMs,
+    limits: timeLimitsOf(work),
     settings:
       workKind === "shell" || workKind === "http"
         ? (kind === "map" ? resolveItem : resolve)(workSettings(work))
@@ -295,7 +333,9 @@ const ownWork = (task: TaskIR, { resolve, resolveItem }: Tools): CompiledWork | 
     ),
     lookBackMs: undefined,
     checkIn: jsonSchemaCheck(work.in, `the input of task '${task.id}'`),
-    checkOut: jsonSchemaCheck(work.out, `the result of task '${task.id}'`)
+    checkOut: jsonSchemaCheck(work.out, `the result of task '${task.id}'`),
+    undo: work.undo,
+    isPivot: work.pivot === true
   }
 }
 

@@ -63,19 +63,41 @@ const Inventory = Schema.Struct({ ...amounts, workers: optional(Schema.Array(Sch
 
 const Retry = Schema.Struct({
   attempts: PositiveInt(limits.attempts),
-  backoff: optional(Schema.Literals(["fixed", "exponential"])),
+  backoff: optional(Schema.Literals(["fixed", "exponential", "decorrelated"])),
   baseMs: optional(Milliseconds),
   capMs: optional(Milliseconds),
-  jitter: optional(Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 })))
+  factor: optional(Schema.Finite.check(Schema.isBetween({ minimum: 1, maximum: 1_000 }))),
+  jitter: optional(
+    Schema.Union([
+      Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 })),
+      Schema.Literals(["full", "equal", "none"])
+    ])
+  ),
+  on: optional(Schema.NonEmptyArray(Text)),
+  notOn: optional(Schema.NonEmptyArray(Text)),
+  withinMs: optional(PositiveMilliseconds)
 })
 
 const policy = {
   type: optional(Schema.Literals(["compute", "io", "network", "hybrid"])),
   timeoutMs: optional(PositiveMilliseconds),
+  startWithinMs: optional(PositiveMilliseconds),
+  heartbeatMs: optional(PositiveMilliseconds),
+  withinMs: optional(PositiveMilliseconds),
   retry: optional(Retry),
   cache: optional(Schema.Struct({ ttlMs: PositiveMilliseconds, key: optional(Mapping) })),
   in: optional(JsonSchemaDocument),
   out: optional(JsonSchemaDocument)
+}
+
+const undoable = {
+  undo: optional(
+    Schema.Unknown.annotate({
+      description:
+        'how a success is taken back: work (like a task without id), and "onUnknown": "ask", "undo", or "verify" with "verify": work'
+    })
+  ),
+  pivot: optional(Schema.Literal(true))
 }
 
 const common = {
@@ -199,12 +221,14 @@ const structural = {
 type StructuralKind = keyof typeof structural
 
 const taskSchemas = {
-  ...mapValues(work, (fields) => Schema.Struct({ ...common, ...fields, expand: optional(Schema.Literal(true)) })),
+  ...mapValues(work, (fields) =>
+    Schema.Struct({ ...common, ...fields, ...undoable, expand: optional(Schema.Literal(true)) })
+  ),
   ...mapValues(structural, (fields) => Schema.Struct({ ...common, ...fields }))
 }
 const eachSchemas = {
   ...mapValues(work, (fields) =>
-    Schema.Struct({ input: optional(Mapping), fallback: optional(FallbackDocument), ...fields })
+    Schema.Struct({ input: optional(Mapping), fallback: optional(FallbackDocument), ...fields, ...undoable })
   ),
   workflow: Schema.Struct({ workflow: Nested, input: optional(Mapping) })
 }
@@ -214,6 +238,17 @@ const fallbackSchemas = {
   lastGood: Schema.Struct({ lastGoodMs: PositiveMilliseconds })
 }
 const doesSchemas = mapValues(work, (fields) => Schema.Struct(fields))
+const verifySchemas = mapValues(work, ({ cache: _, ...fields }) =>
+  Schema.Struct({ input: optional(Mapping), ...fields })
+)
+const undoSchemas = mapValues(work, ({ cache: _, ...fields }) =>
+  Schema.Struct({
+    input: optional(Mapping),
+    ...fields,
+    onUnknown: optional(Schema.Literals(["ask", "undo", "verify"])),
+    verify: optional(Schema.Unknown)
+  })
+)
 
 const Agent = Schema.Struct({
   id: Id,
@@ -350,6 +385,7 @@ const checkTask = (task: unknown, path: string, problems: Array<Problem>): void 
   if (kind === undefined) return
   check(taskSchemas[kind], task, path, problems)
   const given = task as Record<string, unknown>
+  checkUndo(given.undo, `${path}/undo`, problems)
   if ("when" in given) problems.push(...conditionProblems(given.when, `${path}/when`))
   checkFallback(given.fallback, `${path}/fallback`, problems)
   switch (kind) {
@@ -373,8 +409,10 @@ const checkEach = (each: unknown, path: string, problems: Array<Problem>): void 
     return
   }
   const kind = workKindOf(each, path, problems)
-  if (kind !== undefined && check(eachSchemas[kind], each, path, problems))
-    checkFallback((each as Record<string, unknown>).fallback, `${path}/fallback`, problems)
+  if (kind === undefined) return
+  check(eachSchemas[kind], each, path, problems)
+  checkFallback((each as Record<string, unknown>).fallback, `${path}/fallback`, problems)
+  checkUndo((each as Record<string, unknown>).undo, `${path}/undo`, problems)
 }
 
 const checkFallback = (fallback: unknown, path: string, problems: Array<Problem>): void => {
@@ -403,6 +441,17 @@ const checkOneFallback = (one: unknown, path: string, problems: Array<Problem>):
       message: "this is no fallback",
       hint: 'give {"value": …}, {"lastGoodMs": n}, or other work: "task", "needs" or "kind"'
     })
+}
+
+const checkUndo = (undo: unknown, path: string, problems: Array<Problem>): void => {
+  if (undo === undefined) return
+  const kind = workKindOf(undo, path, problems)
+  if (kind === undefined) return
+  check(undoSchemas[kind], undo, path, problems)
+  const { verify } = undo as Record<string, unknown>
+  if (verify === undefined) return
+  const verifyKind = workKindOf(verify, `${path}/verify`, problems)
+  if (verifyKind !== undefined) check(verifySchemas[verifyKind], verify, `${path}/verify`, problems)
 }
 
 const checkNested = (nested: unknown, path: string, problems: Array<Problem>): void => {

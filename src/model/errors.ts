@@ -3,6 +3,7 @@
  * and a message that says what is wrong, where, and what to do next.
  */
 import type { Json } from "./json.ts"
+import { limits } from "./limits.ts"
 
 /** Base of all errors of this package: `error instanceof TroupeError`, then `switch (error._tag)`. */
 export abstract class TroupeError extends Error {
@@ -51,6 +52,7 @@ export type ProblemCode =
   | "LIMIT_DOCUMENT"
   | "LIMIT_REPEAT"
   | "POLICY_INVALID"
+  | "POLICY_TOO_LONG"
   | "RESOURCE_UNKNOWN"
   | "RESOURCE_INFEASIBLE"
   | "KIND_NOT_ALLOWED"
@@ -216,6 +218,10 @@ export interface Failure {
   readonly data?: Json
   /** False when the error said of itself that trying again is useless. */
   readonly retryable: boolean
+  /** How long the error said to wait before the next attempt. */
+  readonly retryAfterMs?: number
+  /** Why it was not tried again although it might have been: retries were too many (`budget`), or it was too late (`time`). */
+  readonly givenUp?: "budget" | "time"
 }
 
 /** A run ended as `failed`; `result()` rejects with this. `results` holds what was finished until then. */
@@ -359,6 +365,67 @@ export class AttemptTimedOut extends TroupeError {
     super(`task '${task}' gave no answer within ${timeoutMs} ms`)
     this.task = task
     this.timeoutMs = timeoutMs
+  }
+}
+
+/** A task was ready, and nobody had begun with it within its `startWithin`. Another attempt would only join the same queue. */
+export class StartTimedOut extends TroupeError {
+  readonly _tag = "StartTimedOut"
+  readonly code = "START_TIMEOUT"
+  readonly retryable = false
+  readonly task: string
+  readonly startWithinMs: number
+  constructor({ task, startWithinMs }: { task: string; startWithinMs: number }) {
+    super(
+      `nobody has begun with task '${task}' within ${startWithinMs} ms: give the workflow more concurrency, or its agents more capacity`
+    )
+    this.task = task
+    this.startWithinMs = startWithinMs
+  }
+}
+
+/** The body of a task was silent for longer than its `heartbeat`. */
+export class HeartbeatMissed extends TroupeError {
+  readonly _tag = "HeartbeatMissed"
+  readonly code = "HEARTBEAT_TIMEOUT"
+  readonly task: string
+  readonly heartbeatMs: number
+  constructor({ task, heartbeatMs }: { task: string; heartbeatMs: number }) {
+    super(
+      `task '${task}' was silent for ${heartbeatMs} ms: call heartbeat() more often, or give it a longer 'heartbeat'`
+    )
+    this.task = task
+    this.heartbeatMs = heartbeatMs
+  }
+}
+
+/** A task was not done `within` its time, with all its attempts and the pauses between them. */
+export class TaskTimedOut extends TroupeError {
+  readonly _tag = "TaskTimedOut"
+  readonly code = "TASK_TIMEOUT"
+  readonly retryable = false
+  readonly task: string
+  readonly withinMs: number
+  constructor({ task, withinMs }: { task: string; withinMs: number }) {
+    super(`task '${task}' was not done within ${withinMs} ms, all attempts and pauses included`)
+    this.task = task
+    this.withinMs = withinMs
+  }
+}
+
+/** Throw it where another attempt cannot mend what is wrong: `throw new Permanent("the card was stolen")`. */
+export class Permanent extends TroupeError {
+  readonly _tag = "Permanent"
+  readonly code: string
+  readonly retryable = false
+  readonly data: Json | undefined
+  constructor(
+    message: string,
+    { code = "PERMANENT", data, cause }: { readonly code?: string; readonly data?: Json; readonly cause?: unknown } = {}
+  ) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.code = code
+    this.data = data
   }
 }
 
@@ -540,6 +607,37 @@ export class RunPoisoned extends TroupeError {
   }
 }
 
+/** What a run has done could not be taken back: it is parked until somebody decides. */
+export class CompensationFailed extends TroupeError {
+  readonly _tag = "CompensationFailed"
+  readonly code = "COMPENSATION_FAILED"
+  readonly run: string
+  /** Path of the undo that failed, like `charge~undo`. */
+  readonly task: string
+  readonly failure: Failure
+  /** Tasks that are still to be undone, in the order in which they will be; the first is the one that failed. */
+  readonly left: ReadonlyArray<string>
+  constructor({
+    run,
+    task,
+    failure,
+    left
+  }: {
+    run: string
+    task: string
+    failure: Failure
+    left: ReadonlyArray<string>
+  }) {
+    super(
+      `run '${run}' could not undo what it has done: '${task}' failed for good (${failure.message}), and ${left.length === 1 ? "nothing else is" : `${left.length - 1} more ${left.length === 2 ? "is" : "are"}`} left to undo after it; mend the cause and let it try again with run.retry('${task}') or "troupe retry ${run} --task ${task}", or take it back by hand and say so with run.skip('${task}', null)`
+    )
+    this.run = run
+    this.task = task
+    this.failure = failure
+    this.left = left
+  }
+}
+
 /** The code of a run is not here: the run is parked, and goes on when it is. */
 export class VersionUnavailable extends TroupeError {
   readonly _tag = "VersionUnavailable"
@@ -680,8 +778,14 @@ export class ChartUnsupported extends TroupeError {
 /** What any thrown value becomes: JSON facts, never an exception of its own. */
 export const toFailure = (error: unknown): Failure => {
   try {
-    if (error instanceof TroupeError)
-      return { tag: error._tag, code: error.code, message: error.message, retryable: isRetryable(error, error._tag) }
+    if (error instanceof TroupeError && !(error instanceof Permanent))
+      return {
+        tag: error._tag,
+        code: error.code,
+        message: error.message,
+        retryable: isRetryable(error, error._tag),
+        ...retryAfterOf(error)
+      }
     if (error instanceof Error) return failureOf(error)
     return { tag: "NonError", message: `the task threw ${preview(error)}, not an Error`, retryable: true }
   } catch {
@@ -698,8 +802,15 @@ const failureOf = (error: Error): Failure => {
     ...(typeof code === "string" ? { code } : {}),
     ...(typeof error.stack === "string" ? { stack: error.stack.slice(0, 4_000) } : {}),
     ...(isPlainData(data) ? { data } : {}),
-    retryable: isRetryable(error, tag)
+    retryable: isRetryable(error, tag),
+    ...retryAfterOf(error)
   }
+}
+
+/** When the error said to come back, within reason. */
+const retryAfterOf = (error: object): { readonly retryAfterMs?: number } => {
+  const { retryAfterMs: ms } = error as { retryAfterMs?: unknown }
+  return typeof ms === "number" && ms > 0 ? { retryAfterMs: Math.min(Math.ceil(ms), limits.retryAfterMs) } : {}
 }
 
 /** Errors that another attempt cannot mend, unless they say otherwise with `retryable`. */

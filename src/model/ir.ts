@@ -118,7 +118,9 @@ export type Condition =
   | { readonly or: ReadonlyArray<Condition> }
   | { readonly not: Condition }
 
-export type Backoff = "fixed" | "exponential"
+export type Backoff = "fixed" | "exponential" | "decorrelated"
+/** `full`: anything up to the pause. `equal`: the second half of it. A number: that part of it, either way. */
+export type Jitter = number | "full" | "equal" | "none"
 
 /** When a failed attempt is tried again. */
 export interface RetryPolicy {
@@ -130,8 +132,16 @@ export interface RetryPolicy {
   readonly baseMs?: number
   /** Longest pause; default 5 min. */
   readonly capMs?: number
-  /** Spread of the pause, 0 (none) to 1 (full); default 0.5. Derived from the attempt's id, never drawn. */
-  readonly jitter?: number
+  /** What the pause is multiplied by each time; default 2, for `decorrelated` 3. */
+  readonly factor?: number
+  /** Spread of the pause; default 0.5. Derived from the attempt's id, never drawn. */
+  readonly jitter?: Jitter
+  /** Only failures with one of these codes or tags are tried again. */
+  readonly on?: ReadonlyArray<string>
+  /** Failures with one of these codes or tags are not. */
+  readonly notOn?: ReadonlyArray<string>
+  /** No attempt begins later than so long after the first one did. */
+  readonly withinMs?: number
 }
 
 /**
@@ -199,6 +209,12 @@ export interface WorkPolicy {
   readonly type?: "compute" | "io" | "network" | "hybrid"
   /** An attempt that takes longer is aborted and counts as failed; default one hour. */
   readonly timeoutMs?: number
+  /** Longest wait, from when an attempt could begin until its body is called: for a slot, and in the mailbox of an agent. */
+  readonly startWithinMs?: number
+  /** Longest silence of a body, which says `heartbeat()` when it is well. */
+  readonly heartbeatMs?: number
+  /** The whole task, from when it could begin, with all its attempts and the pauses between them. */
+  readonly withinMs?: number
   readonly retry?: RetryPolicy
   /** Equal work with equal data is not done again for a while. */
   readonly cache?: CachePolicy
@@ -206,7 +222,28 @@ export interface WorkPolicy {
   readonly in?: JsonSchema
   /** Checks its result. */
   readonly out?: JsonSchema
+  /** Takes a success back when the run fails or is cancelled. */
+  readonly undo?: Undo
+  /** Once this has succeeded the run goes forward only: what came before it is not undone any more. */
+  readonly pivot?: true
 }
+
+/**
+ * How an effect is taken back: any work. Its input may read `result` (what the task gave), `request` (what it was given), `key`
+ * (the idempotency key under which it was done) and `isUnknown`, and nothing else; without an input it gets all four. Without a
+ * `retry` it has five attempts.
+ */
+export type Undo = UndoWork & {
+  /**
+   * What happens when nobody knows whether the task did its work, because its attempt was cut off or took too long. `ask` (the
+   * default) opens a gate at `task~undo` for somebody who knows; `undo` undoes without a result; `verify` asks `verify`.
+   */
+  readonly onUnknown?: "ask" | "undo" | "verify"
+  /** Finds out what came of it: gives `null` when it was not done, else `{"result": …}`. There with `onUnknown: verify`, and only with it. */
+  readonly verify?: UndoWork
+}
+
+export type UndoWork = Work & { readonly input?: Mapping; readonly undo?: never; readonly cache?: never }
 
 /** How long the result of a success may be given again, in every run of the store. Failures are never remembered. */
 export interface CachePolicy {

@@ -22,6 +22,8 @@ export const limits = {
   repeat: 1_000_000,
   /** Attempts of one task. */
   attempts: 10_000,
+  /** Longest wait that an error can ask for before the next attempt, in milliseconds: a day. */
+  retryAfterMs: 24 * 3_600_000,
   /** Signals and early answers of one run that wait for their gate. */
   signals: 1_000,
   /** Failures in a row, or successful trials, that a breaker may count to; and the calls that it may wait for before rates count. */

@@ -6,7 +6,8 @@ import { type Each, kindOf, type TaskIR, type WorkflowIR } from "./ir.ts"
 import { limits } from "./limits.ts"
 import { forEachInner } from "./nested.ts"
 import type { AnySchema } from "./schemas.ts"
-import type { TaskDef } from "./task.ts"
+import { boundUndo, type TaskDef } from "./task.ts"
+import { undoCodeOf, undoOf } from "./undo.ts"
 import { validate } from "./validate.ts"
 import { type Code, makeWorkflow, type PureFunction, type Workflow } from "./workflow.ts"
 
@@ -23,12 +24,16 @@ export type Bindings = { readonly [name: string]: TaskDef | PureFunction | AnySc
  */
 export const load = async (document: unknown, code: Bindings = {}): Promise<Workflow> => {
   const { ir, problems } = await inspectDocument(document)
-  const bound: Code = new Map(Object.entries(code))
+  const bound: Code = new Map(Object.entries(code).flatMap(([name, one]) => [[name, one] as const, ...undoCode(one)]))
   const all = ir === undefined ? problems : [...problems, ...bindingProblems(ir, bound)]
   const errors = all.filter(({ severity }) => severity === "error")
   if (ir === undefined || errors.length > 0) throw new InvalidWorkflow({ workflow: nameOf(document), problems: errors })
   return makeWorkflow(ir, bound, undefined)
 }
+
+/** A task brings the code that undoes it along. */
+const undoCode = (one: Bindings[string]): ReadonlyArray<readonly [string, TaskDef]> =>
+  "undo" in one && one.undo !== undefined ? boundUndo(one.undo) : []
 
 /** A workflow from JSON text. */
 export const fromJson = async (text: string, code: Bindings = {}): Promise<Workflow> =>
@@ -103,7 +108,7 @@ const nameOf = (document: unknown): string => {
 /** Names of code that nothing is bound to. */
 export const bindingProblems = (ir: WorkflowIR, code: Code, path = ""): ReadonlyArray<Problem> => {
   const problems: Array<Problem> = []
-  const look = (name: string | undefined, at: string) => {
+  const need = (name: string | undefined, at: string) => {
     if (name === undefined || code.has(name)) return
     problems.push({
       code: "TASK_UNKNOWN",
@@ -114,8 +119,12 @@ export const bindingProblems = (ir: WorkflowIR, code: Code, path = ""): Readonly
     })
   }
   ir.tasks.forEach((task, i) => {
-    look(codeNameOf(task), `/tasks/${i}${"each" in task ? "/each" : ""}/${kindOf(task) === "gate" ? "check" : "task"}`)
-    for (const [one, at] of fallbackPlaces(task)) if ("task" in one) look(one.task, `/tasks/${i}${at}/task`)
+    need(codeNameOf(task), `/tasks/${i}${"each" in task ? "/each" : ""}/${kindOf(task) === "gate" ? "check" : "task"}`)
+    for (const [one, at] of fallbackPlaces(task)) if ("task" in one) need(one.task, `/tasks/${i}${at}/task`)
+    const undo = undoOf(task)
+    if (undo === undefined) return
+    need(undoCodeOf(undo.undo), `/tasks/${i}${undo.under}/task`)
+    if (undo.undo.verify !== undefined) need(undoCodeOf(undo.undo.verify), `/tasks/${i}${undo.under}/verify/task`)
   })
   forEachInner(ir, (inner, under) => problems.push(...bindingProblems(inner, code, path + under)))
   return problems

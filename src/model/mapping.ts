@@ -18,14 +18,20 @@ export interface Frame {
   readonly output?: Json | undefined
   readonly round?: number | undefined
   readonly result?: Json | undefined
+  readonly request?: Json | undefined
+  readonly key?: Json | undefined
+  readonly isUnknown?: Json | undefined
 }
+
+/** The names that mean something special at the start of a reference, in the places where they do. */
+export type SpecialRoot = "item" | "index" | "output" | "round" | "result" | "request" | "key" | "isUnknown"
 
 export type Missing = "error" | "omit"
 export type Resolver = (frame: Frame) => Json | undefined
 
 /** Where the first segment of a reference leads. */
 export type Root =
-  | { readonly at: "input" | "item" | "index" | "output" | "round" | "result" }
+  | { readonly at: "input" | SpecialRoot }
   | { readonly at: "task"; readonly index: number }
   /** Parts of several results, put together under their paths. */
   | { readonly at: "data"; readonly parts: ReadonlyArray<DataPart> }

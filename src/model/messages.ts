@@ -47,6 +47,8 @@ export interface AttemptFailed {
   readonly attempt: number
   readonly failure: Failure
   readonly agent?: string
+  /** It is not tried again, whatever its policy says: there were too many retries of its kind already. */
+  readonly refused?: "budget"
 }
 
 /** A cancelled attempt has come to its end. */
@@ -123,6 +125,8 @@ export interface RunAmended extends Cause {
   readonly forget: ReadonlyArray<number>
   /** Results given by hand, by the path of the task; the others begin anew. */
   readonly give: { readonly [task: string]: Json }
+  /** Path of an undo that had failed for good and is tried again. */
+  readonly again?: string
 }
 
 /** Back to where the run was after message `to`: what was written since stays in the history and counts no more. */

@@ -1,12 +1,13 @@
 /** Task definitions: ordinary code with a schema on both sides and its policies beside it. */
 import { type Duration, milliseconds } from "./duration.ts"
-import { InvalidOption } from "./errors.ts"
+import { type Failure, InvalidOption } from "./errors.ts"
 import type { FailingOptions } from "./fallback.ts"
 import { requireId } from "./ids.ts"
-import type { Resources, RetryPolicy, WorkPolicy } from "./ir.ts"
+import type { Backoff, Jitter, Resources, RetryPolicy, Undo, WorkPolicy } from "./ir.ts"
 import { limits } from "./limits.ts"
+import { policyFaults } from "./policies.ts"
 import { builtinResources } from "./resources.ts"
-import type { AnySchema, InferInput, InferOutput } from "./schemas.ts"
+import { type AnySchema, type InferInput, type InferOutput, type } from "./schemas.ts"
 import type { InTransaction, Transaction } from "./transaction.ts"
 
 /** What the body of a task gets besides its input. */
@@ -22,8 +23,10 @@ export interface TaskContext {
   readonly delivery: number
   /** Rises each time that another process takes the store over: a receiver that has seen a higher one should refuse this call. */
   readonly fencingToken: number
-  /** Aborted when the attempt is cancelled or times out. */
+  /** Aborted when the attempt is cancelled or times out; its `reason` says which. */
   readonly signal: AbortSignal
+  /** Says that the body is well, where the task has a `heartbeat`. */
+  readonly heartbeat: () => void
   /** When the attempt times out, in milliseconds since 1970. */
   readonly deadlineAt: number
   /** The agent that does the work, for tasks with `needs`. */
@@ -41,14 +44,30 @@ export interface TaskContext {
 export interface RetryOptions {
   /** Attempts in all, the first included: 1 … 10,000. */
   readonly attempts: number
-  /** How the pause grows; default `exponential` (doubling). */
-  readonly backoff?: "fixed" | "exponential"
+  /** How the pause grows; default `exponential` (doubling). `decorrelated`: anything from the base to three times the one before. */
+  readonly backoff?: Backoff
   /** First pause; default 1 s. */
   readonly base?: Duration
-  /** Longest pause; default 5 min. */
+  /** Longest pause; default 5 min. An error that says when to come back (`retryAfterMs`) may make it longer. */
   readonly cap?: Duration
-  /** Spread of the pause, 0 (none) to 1 (full); default 0.5. `true` is 1, `false` is 0. */
-  readonly jitter?: number | boolean
+  /** What the pause is multiplied by each time, 1 … 1,000; default 2, for `decorrelated` 3. */
+  readonly factor?: number
+  /**
+   * Spread of the pause: that part of it either way, 0 … 1; `"full"`: anything from 0 to the pause; `"equal"`: anything in its
+   * second half; `"none"`. Default 0.5. `true` is 1, `false` is 0.
+   */
+  readonly jitter?: Jitter | boolean
+  /** Only failures with one of these codes or tags are tried again. */
+  readonly on?: ReadonlyArray<string>
+  /** Failures with one of these codes or tags are not. */
+  readonly notOn?: ReadonlyArray<string>
+  /** No attempt begins later than so long after the first one did. */
+  readonly within?: Duration
+  /**
+   * Whether a failure is worth another attempt; asked once, as the attempt ends, and what it says is written with the failure.
+   * Only on tasks with `run`, not where a workflow uses them. One that throws, or answers with a promise, is not heard.
+   */
+  readonly when?: (failure: Failure) => boolean
 }
 
 /** How long a result may be given again instead of being worked out anew. */
@@ -57,10 +76,84 @@ export interface CacheOptions {
   readonly ttl: Duration
 }
 
+/** What an undo is told about the effect besides its result. */
+export interface Effect<I> {
+  /** What the task was given. */
+  readonly request: I
+  /** The idempotency key under which it was done. */
+  readonly key: string
+  /** Nobody knows whether it was done. */
+  readonly isUnknown: boolean
+}
+
+/** Takes an effect back: `result` is what the task gave. Called again until it succeeds or its attempts are spent: make it idempotent. */
+export type UndoBody<I, O> = (result: O, context: TaskContext, effect: Effect<I>) => unknown
+
+/** An undo that says nothing more. The keys that it has not are named so that the compiler can tell it from the others. */
+export type UndoAlone<I, O> = UndoBody<I, O> & { readonly [K in keyof UndoByAgent]?: undefined }
+
+/** How a success is taken back when the run fails or is cancelled. */
+export type UndoOptions<I, O> = UndoWhenKnown<I, O> | UndoAnyway<I, O> | UndoVerified<I, O> | UndoByAgent
+
+export interface UndoAttempts {
+  /** An attempt that takes longer is aborted and counts as failed; default one hour. */
+  readonly timeout?: Duration
+  /** Default: five attempts, from 1 s on. */
+  readonly retry?: RetryOptions
+}
+
+/** Where nobody knows whether an attempt did its work, because it was cut off, a gate asks somebody who does. */
+export interface UndoWhenKnown<I, O> extends UndoAttempts {
+  readonly run: UndoBody<I, O>
+  readonly onUnknown?: "ask"
+  readonly verify?: undefined
+  readonly needs?: undefined
+}
+
+/** Where nobody knows whether an attempt did its work, it is undone without a result. */
+export interface UndoAnyway<I, O> extends UndoAttempts {
+  readonly run: UndoBody<I, O | undefined>
+  readonly onUnknown: "undo"
+  readonly verify?: undefined
+  readonly needs?: undefined
+}
+
+/** Where nobody knows whether an attempt did its work, `verify` finds out: it gives nothing when it was not done, else its result. */
+export interface UndoVerified<I, O> extends UndoAttempts {
+  readonly run: UndoBody<I, O>
+  readonly onUnknown?: "verify"
+  readonly verify: (request: I, context: TaskContext, effect: Effect<I>) => Verdict<O> | PromiseLike<Verdict<O>>
+  readonly needs?: undefined
+}
+export type Verdict<O> = { readonly result: O } | null | undefined
+
+/** An agent with these capabilities undoes it; it gets `{ result, request, key, isUnknown }`. */
+export interface UndoByAgent extends UndoAttempts {
+  readonly run?: undefined
+  readonly needs: string | ReadonlyArray<string>
+  readonly onUnknown?: "ask" | "undo"
+  readonly verify?: undefined
+}
+
+/** The undo of a task as workflows use it. */
+export interface UndoDef {
+  readonly run: TaskDef | undefined
+  readonly needs: ReadonlyArray<string>
+  readonly verify: TaskDef | undefined
+  readonly onUnknown: "ask" | "undo" | "verify"
+  readonly policy: Pick<WorkPolicy, "timeoutMs" | "retry">
+}
+
 /** Policies of a task; where a workflow uses the task it can give others. */
 export interface TaskOptions {
   /** An attempt that takes longer is aborted and counts as failed; default one hour. */
   readonly timeout?: Duration
+  /** Longest wait from when an attempt could begin until its body is called; then the task has failed. */
+  readonly startWithin?: Duration
+  /** Longest silence of the body, which calls `heartbeat()` when it is well; then the attempt has failed. */
+  readonly heartbeat?: Duration
+  /** The whole task, from when it could begin, with all attempts and pauses; then it has failed. */
+  readonly within?: Duration
   readonly retry?: RetryOptions
   /** Equal input is not worked on again for so long: the result is remembered, in every run of the store. */
   readonly cache?: CacheOptions
@@ -79,6 +172,8 @@ export interface TaskOptions {
   }
   /** What the work is like: decides where it runs. */
   readonly type?: "compute" | "io" | "network" | "hybrid"
+  /** Once it has succeeded the run goes forward only: what came before it is not undone any more. */
+  readonly pivot?: true
 }
 
 /** A result, or one that is worked out in the transaction that writes it. */
@@ -97,6 +192,8 @@ export interface TaskBody<IS extends AnySchema, OS extends AnySchema> {
   ) => Returned<InferInput<OS>> | PromiseLike<Returned<InferInput<OS>>>
   /** Capabilities of the agent that does the work, all of them. */
   readonly needs?: string | ReadonlyArray<string>
+  /** Takes a success back when the run fails or is cancelled: newest first, each until it succeeds. */
+  readonly undo?: UndoAlone<InferOutput<IS>, InferOutput<OS>> | UndoOptions<InferOutput<IS>, InferOutput<OS>>
 }
 
 /** A task that workflows can use. `I` is what has to be wired to it, `O` what it gives. */
@@ -107,6 +204,7 @@ export interface TaskDef<N extends string = string, I = any, O = any> {
   readonly run: ((input: any, context: TaskContext) => unknown) | undefined
   readonly needs: ReadonlyArray<string>
   readonly options: TaskOptions
+  readonly undo: UndoDef | undefined
   /** Types only; never there at run time. */
   readonly _types?: { readonly input: I; readonly output: O }
 }
@@ -125,7 +223,7 @@ export const task = <const N extends string, IS extends AnySchema, OS extends An
   definition: TaskOptions & TaskBody<IS, OS> & FailingOptions<InferInput<IS>, InferOutput<OS>>
 ): TaskDef<N, InferInput<IS>, InferOutput<OS>> => {
   requireId("task", name)
-  const { in: input, out, run, needs, ...options } = definition
+  const { in: input, out, run, needs, undo, ...options } = definition
   const list = needs === undefined ? [] : typeof needs === "string" ? [needs] : needs
   if (run !== undefined && list.length > 0)
     throw new InvalidOption({
@@ -139,25 +237,132 @@ export const task = <const N extends string, IS extends AnySchema, OS extends An
       value: undefined,
       allowed: "run (a function) or needs (a capability of an agent)"
     })
+  if (run === undefined && options.retry?.when !== undefined)
+    throw new InvalidOption({
+      option: `retry.when of task '${name}'`,
+      value: options.retry.when,
+      allowed: "none: it stands beside 'run'; for agents there are 'on' and 'notOn'"
+    })
   workPolicy(options, `task '${name}'`)
-  return Object.freeze({ name, in: input, out, run, needs: Object.freeze([...list]), options: Object.freeze(options) })
+  return Object.freeze({
+    name,
+    in: input,
+    out,
+    run,
+    needs: Object.freeze([...list]),
+    options: Object.freeze(options),
+    undo: undo === undefined ? undefined : undoDef(name, undo, options)
+  })
 }
+
+const undoDef = (name: string, given: UndoBody<any, any> | UndoOptions<any, any>, { pivot }: TaskOptions): UndoDef => {
+  const subject = `undo of task '${name}'`
+  if (pivot === true)
+    throw new InvalidOption({
+      option: subject,
+      value: "undo",
+      allowed: "undo or pivot, not both: a pivot is never undone"
+    })
+  const options: UndoOptions<any, any> = typeof given === "function" ? { run: given } : given
+  const { timeout, retry, verify, onUnknown = verify === undefined ? "ask" : "verify" } = options
+  const { run, needs: needed = [] } = options
+  const needs = typeof needed === "string" ? [needed] : needed
+  if ((run === undefined) === (needs.length === 0))
+    throw new InvalidOption({ option: subject, value: needs.join(", "), allowed: "either run or needs" })
+  oneOf(onUnknown, ["ask", "undo", "verify"], `onUnknown of ${subject}`)
+  if ((onUnknown === "verify") !== (verify !== undefined))
+    throw new InvalidOption({
+      option: `onUnknown of ${subject}`,
+      value: onUnknown,
+      allowed: "'verify' with a function verify, and only with it"
+    })
+  const { timeoutMs, retry: policy } = workPolicy(
+    { ...(timeout === undefined ? {} : { timeout }), ...(retry === undefined ? {} : { retry }) },
+    subject
+  )
+  return Object.freeze({
+    needs: Object.freeze([...needs]),
+    onUnknown,
+    run:
+      run === undefined
+        ? undefined
+        : bodyOf(`${name}.undo`, (effect: Given, context) => run(effect.result as any, context, effect as any)),
+    verify:
+      verify === undefined
+        ? undefined
+        : bodyOf(`${name}.verify`, (effect: Given, context) => verify(effect.request, context, effect as any)),
+    policy: {
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      ...(policy === undefined ? {} : { retry: policy })
+    }
+  })
+}
+
+/** What the body of an undo is called with. */
+type Given = { readonly result?: unknown; readonly request?: unknown }
+
+/** What an undo gives does not matter; it need not be JSON. */
+const bodyOf = (name: string, run: (effect: Given, context: TaskContext) => unknown): TaskDef =>
+  Object.freeze({
+    name,
+    in: type<any>(),
+    out: type<any>(),
+    run,
+    needs: Object.freeze([]),
+    options: Object.freeze({}),
+    undo: undefined
+  })
+
+/** The code of an undo, by name. */
+export const boundUndo = ({ run, verify }: UndoDef): ReadonlyArray<readonly [string, TaskDef]> =>
+  [run, verify].flatMap((one) => (one === undefined ? [] : [[one.name, one] as const]))
+
+/** An undo as the IR says it. */
+export const undoIR = ({ run, needs, verify, onUnknown, policy }: UndoDef): Undo => ({
+  ...(run === undefined ? { needs: needs.length === 1 ? needs[0]! : needs } : { task: run.name }),
+  ...policy,
+  ...(onUnknown === "ask" ? {} : { onUnknown }),
+  ...(verify === undefined ? {} : { verify: { task: verify.name } })
+})
 
 /** The policies of a task as the IR says them; throws `InvalidOption` for what is out of range. */
 export const workPolicy = (
   options: TaskOptions,
   subject: string
-): WorkPolicy & { readonly priority?: number; readonly estimateMs?: number; readonly resources?: Resources } => ({
-  ...(options.type === undefined ? {} : { type: options.type }),
-  ...(options.timeout === undefined ? {} : { timeoutMs: timeoutMs(options.timeout, subject) }),
-  ...(options.retry === undefined ? {} : { retry: retryPolicy(options.retry, subject) }),
-  ...(options.cache === undefined ? {} : { cache: { ttlMs: ttlMs(options.cache, subject) } }),
-  ...(options.estimate === undefined ? {} : { estimateMs: milliseconds(options.estimate, `estimate of ${subject}`) }),
-  ...(options.resources === undefined ? {} : { resources: resources(options.resources, subject) }),
-  ...(options.priority === undefined
-    ? {}
-    : { priority: wholeWithin(options.priority, 0, 100, `priority of ${subject}`) })
-})
+): WorkPolicy & { readonly priority?: number; readonly estimateMs?: number; readonly resources?: Resources } =>
+  possible(
+    {
+      ...(options.type === undefined ? {} : { type: options.type }),
+      ...(options.timeout === undefined ? {} : { timeoutMs: timeoutMs(options.timeout, subject) }),
+      ...(options.startWithin === undefined
+        ? {}
+        : { startWithinMs: positiveMs(options.startWithin, `startWithin of ${subject}`) }),
+      ...(options.heartbeat === undefined
+        ? {}
+        : { heartbeatMs: positiveMs(options.heartbeat, `heartbeat of ${subject}`) }),
+      ...(options.within === undefined ? {} : { withinMs: positiveMs(options.within, `within of ${subject}`) }),
+      ...(options.retry === undefined ? {} : { retry: retryPolicy(options.retry, subject) }),
+      ...(options.cache === undefined ? {} : { cache: { ttlMs: ttlMs(options.cache, subject) } }),
+      ...(options.pivot === undefined ? {} : { pivot: options.pivot }),
+      ...(options.estimate === undefined
+        ? {}
+        : { estimateMs: milliseconds(options.estimate, `estimate of ${subject}`) }),
+      ...(options.resources === undefined ? {} : { resources: resources(options.resources, subject) }),
+      ...(options.priority === undefined
+        ? {}
+        : { priority: wholeWithin(options.priority, 0, 100, `priority of ${subject}`) })
+    },
+    subject
+  )
+
+/** The policies, if they can be kept all together. */
+const possible = <P extends WorkPolicy>(policy: P, subject: string): P => {
+  // whoever executes is not known here, and may beat
+  const [fault] = policyFaults({ ...policy, task: "" } as WorkPolicy)
+  if (fault === undefined) return policy
+  const option = `${fault.field.replace("/", ".").replace(/Ms$/, "")} of ${subject}`
+  throw new InvalidOption({ option, value: fault.value, allowed: fault.allowed })
+}
 
 const timeoutMs = (timeout: Duration, subject: string) => positiveMs(timeout, `timeout of ${subject}`)
 const ttlMs = ({ ttl }: CacheOptions, subject: string) => positiveMs(ttl, `cache.ttl of ${subject}`)
@@ -168,24 +373,24 @@ const positiveMs = (duration: Duration, option: string) => {
   return ms
 }
 
-const retryPolicy = ({ attempts, backoff, base, cap, jitter }: RetryOptions, subject: string): RetryPolicy => {
+const retryPolicy = (
+  { attempts, backoff, base, cap, factor, jitter, on, notOn, within: budget }: RetryOptions,
+  subject: string
+): RetryPolicy => {
   const option = (name: string) => `retry.${name} of ${subject}`
-  const policy = {
+  return {
     attempts: wholeWithin(attempts, 1, limits.attempts, option("attempts")),
-    ...(backoff === undefined ? {} : { backoff: oneOf(backoff, ["fixed", "exponential"], option("backoff")) }),
+    ...(backoff === undefined
+      ? {}
+      : { backoff: oneOf(backoff, ["fixed", "exponential", "decorrelated"], option("backoff")) }),
     ...(base === undefined ? {} : { baseMs: milliseconds(base, option("base")) }),
     ...(cap === undefined ? {} : { capMs: milliseconds(cap, option("cap")) }),
-    ...(jitter === undefined
-      ? {}
-      : { jitter: typeof jitter === "boolean" ? Number(jitter) : within(jitter, 0, 1, option("jitter")) })
+    ...(factor === undefined ? {} : { factor }),
+    ...(jitter === undefined ? {} : { jitter: typeof jitter === "boolean" ? Number(jitter) : jitter }),
+    ...(on === undefined ? {} : { on: [...on] }),
+    ...(notOn === undefined ? {} : { notOn: [...notOn] }),
+    ...(budget === undefined ? {} : { withinMs: positiveMs(budget, option("within")) })
   }
-  if (policy.capMs !== undefined && policy.capMs < (policy.baseMs ?? 1_000))
-    throw new InvalidOption({
-      option: option("cap"),
-      value: cap,
-      allowed: `at least the base, ${policy.baseMs ?? 1_000} ms`
-    })
-  return policy
 }
 
 const resources = (given: NonNullable<TaskOptions["resources"]>, subject: string): Resources => {

@@ -124,6 +124,26 @@ describe("what is wrong is named as what it is", () => {
     const failure = chaos(ten, { ...world, finally: () => (undefined as never as { no: number }).no })
     await expect(failure).rejects.toMatchObject({ _tag: "ChaosMisused", what: "invariant" })
   })
+  test("an invariant that throws is not asked again by what is left of that world", async () => {
+    let asked = 0
+    let answer: (value: number) => void = () => {}
+    const late = new Promise<number>((resolve) => {
+      answer = resolve
+    })
+    const slow = task("slow", { in: type<null>(), out: type<number>(), run: () => late })
+    const flow = workflow("slow", type<null>())
+      .task("a", slow, () => null)
+      .returns(($) => $.a)
+    const always = () => {
+      asked++
+      throw new TypeError("oh")
+    }
+    await expect(replay(flow, { v: 1, seed: 0, faults: [] }, { always })).rejects.toMatchObject({ what: "invariant" })
+    const before = asked
+    answer(1)
+    await wait(1)
+    expect(asked).toBe(before)
+  })
   test("a generator that throws", async () => {
     const input = fc.integer().map((): number => {
       throw new TypeError("oh")

@@ -65,6 +65,20 @@ export default workflow("broken", type<Record<string, unknown>>())
 `
 )
 
+/** The same between two tasks that have nothing to do with it. */
+const longer = file(
+  "longer.ts",
+  readFileSync(code, "utf8")
+    .replaceAll("broken", "longer")
+    .replace(".task(", '.task("first", pass, ($) => $.input)\n  .task(')
+    .replace("$.input, { retry", "$.first, { retry")
+    .replace(".returns", '.task("last", pass, ($) => $.paid as never)\n  .returns')
+    .replace(
+      "export default",
+      "const pass = task('pass', { in: type<any>(), out: type<any>(), run: (input: any) => input })\nexport default"
+    )
+)
+
 describe.concurrent("troupe chaos", () => {
   test("a document is put to the test without anything of it being called; the fixed fields are there", async () => {
     const { code: exit, json, stderr } = await troupe("chaos", order, "--runs", "300", "--seed", "1", "--json")
@@ -100,8 +114,25 @@ describe.concurrent("troupe chaos", () => {
     const kept = await troupe("chaos", code, "--plan", join(corpus, plan!), "--json")
     expect(kept.code).toBe(1)
     expect(kept.json()).toMatchObject({ ok: false, runs: 1, counterexample: { promise: "G16" } })
+    expect(kept.json().counterexample.small).toBeNull()
     const bare = file("bare.json", { v: 1, seed: 0, faults: [] })
     expect((await troupe("chaos", code, "--plan", bare)).code).toBe(0)
+  })
+  test("what is told is about the tasks that it takes; seed, path and plan are for the whole file", async () => {
+    const corpus = join(folder, "smaller")
+    const args = ["chaos", longer, "--faults", "crash", "--seed", "1"]
+    const found = await troupe(...args, "--corpus", corpus)
+    expect([found.code, found.stderr]).toEqual([1, ""])
+    expect(found.stdout).toContain("taken out of the workflow: 2 of 3 tasks (first, last)")
+    const { counterexample } = (await troupe(...args, "--json")).json()
+    expect(counterexample.small).toEqual({ without: { first: {}, last: null }, plan: expect.any(Object) })
+    expect(counterexample.faults).toEqual(counterexample.plan.faults)
+    expect(counterexample.story.some(({ text }: { text: string }) => /first|last/.test(text))).toBe(false)
+    const plain = await troupe("chaos", longer, "--plan", file("whole.json", counterexample.plan), "--json")
+    expect(plain.json()).toMatchObject({ ok: false, counterexample: { promise: "G16", small: null } })
+    const [plan] = readdirSync(corpus).sort()
+    const kept = await troupe("chaos", longer, "--plan", join(corpus, plan!), "--json")
+    expect(kept.json()).toMatchObject({ ok: false, counterexample: { small: counterexample.small } })
   })
   test.each([
     [["--faults", "crash,storag"], 2, "did you mean 'storage'?"],

@@ -18,27 +18,24 @@ const failure = (retryable: boolean) => ({ tag: "E", message: "m", retryable })
 const retry = { attempts: 2, backoff: "fixed", baseMs: 10, capMs: 10, jitter: 0 } as const
 
 describe("@xstate/graph can walk every machine, and every state can be reached", () => {
-  const task = { path: "t", retry }
+  const task = { path: "t", retry, seed: "r/t", limits: undefined, finishes: false }
+  const taskEvents = [
+    { type: "start", at: 1 },
+    { type: "cancel" },
+    { type: "timer.fired", at: 1, task: "t" },
+    { type: "shelve" },
+    { type: "requeue", at: 1 },
+    { type: "complete", value: 1 },
+    { type: "attempt.aborted", at: 1, task: "t", attempt: 1 },
+    ...[1, 2].flatMap((attempt) => [
+      { type: "attempt.succeeded", at: 1, task: "t", attempt, value: 1 },
+      { type: "attempt.failed", at: 1, task: "t", attempt, failure: failure(true) },
+      { type: "attempt.failed", at: 1, task: "t", attempt, failure: failure(false) }
+    ])
+  ]
   const machines = [
-    [
-      "task",
-      taskMachine,
-      task,
-      [
-        { type: "start" },
-        { type: "cancel" },
-        { type: "timer.fired", at: 1, task: "t" },
-        { type: "shelve" },
-        { type: "requeue" },
-        { type: "complete", value: 1 },
-        { type: "attempt.aborted", at: 1, task: "t", attempt: 1 },
-        ...[1, 2].flatMap((attempt) => [
-          { type: "attempt.succeeded", at: 1, task: "t", attempt, value: 1 },
-          { type: "attempt.failed", at: 1, task: "t", attempt, failure: failure(true) },
-          { type: "attempt.failed", at: 1, task: "t", attempt, failure: failure(false) }
-        ])
-      ]
-    ],
+    ["task", taskMachine, task, taskEvents],
+    ["task with an effect", taskMachine, { ...task, finishes: true }, taskEvents],
     ["sleep", sleepMachine, { dueAt: 5 }, [{ type: "timer.fired" }, { type: "cancel" }]],
     ...[undefined, 1].map(
       (otherwise) =>
@@ -66,6 +63,8 @@ describe("@xstate/graph can walk every machine, and every state can be reached",
         { type: "pause" },
         { type: "resume" },
         { type: "idle" },
+        { type: "idle", undoes: true },
+        { type: "again" },
         { type: "timer.fired" },
         { type: "settled", value: 1 },
         { type: "cancel" },
@@ -101,8 +100,13 @@ describe("@xstate/graph can walk every machine, and every state can be reached",
       ]
     ]
   ] as const
-  /** What happens when nobody answers in time is decided when the gate opens. */
-  const without: Record<string, ReadonlyArray<string>> = { gate: ["defaulted"], "gate with a default": ["timedOut"] }
+  /** What is decided once, when it begins: what happens when nobody answers in time, and whether an attempt is cut off. */
+  const without: Record<string, ReadonlyArray<string>> = {
+    gate: ["defaulted"],
+    "gate with a default": ["timedOut"],
+    task: ["finishing"],
+    "task with an effect": ["aborting"]
+  }
   test.each(machines)("%s", (label, machine: any, input, events) => {
     const paths = getShortestPaths(machine, {
       input,
@@ -137,7 +141,10 @@ describe("@xstate/graph can walk every machine, and every state can be reached",
 
 describe("F08 legal transitions of a task", () => {
   const at = (snapshot: any, event: object) => transition(taskMachine, snapshot, event as never)
-  const started = () => at(initialTransition(taskMachine, { path: "t", retry })[0], { type: "start" })[0]
+  const started = () =>
+    at(initialTransition(taskMachine, { path: "t", retry, seed: "r/t", limits: undefined, finishes: false })[0], {
+      type: "start"
+    })[0]
   const failed = (attempt: number, retryable = true) => ({
     type: "attempt.failed",
     at: 100,

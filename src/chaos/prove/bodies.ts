@@ -28,7 +28,7 @@ export interface Called {
 }
 
 /** A call without anything of the engine that made it. */
-export interface Deed extends Omit<TaskContext, "signal" | "tx"> {
+export interface Deed extends Omit<TaskContext, "signal" | "heartbeat" | "tx"> {
   readonly who: Who
   readonly name: string
   readonly input: unknown
@@ -121,6 +121,7 @@ const contextOf = (deed: Deed): TaskContext => {
       signal ??= new AbortController().signal
       return signal
     },
+    heartbeat: () => {},
     tx: (work) => new InTransaction(context, work)
   }
   return context

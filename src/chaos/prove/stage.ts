@@ -345,7 +345,7 @@ export class Stage {
         this.#broken("G03", `${attemptId(task, attempt)} is called twice in one life`)
       if (known.some((call) => call.key === key && call.attempt === attempt && call.delivery >= delivery))
         this.#broken("G03", `${attemptId(task, attempt)} is called again as delivery ${delivery}`)
-      const most = (context as Attempt).place.retry.attempts
+      const most = (context as unknown as Attempt).place.retry.attempts
       if (attempt > most) this.#broken("G09", `${attemptId(task, attempt)} is called, of ${most}`)
       calls.push({ task, name, agent, attempt, delivery, key, life, at: 0, input, isDone: false, value: undefined })
     }
@@ -434,13 +434,14 @@ const duesOf = (run: LiveRun, before: Node | undefined, step: Step | undefined):
   const now = new Map<string, Due>()
   for (const [place, { dueAt }] of run.timers) {
     const ms = dueAt - start
-    const isPause = place.actor?.getSnapshot().value === "backingOff"
+    const value = place.actor?.getSnapshot().value
+    const isPause = value === "backingOff"
     now.set(place.path, {
       path: place.path,
       dueAt,
       leastMs: isPause ? ms / 2 : ms,
       mostMs: isPause ? ms * 2 : ms,
-      isDeadline: place.task === undefined
+      isDeadline: place.task === undefined || value === "ready" || value === "attempting"
     })
   }
   const kept = (before?.dues ?? []).filter(

@@ -1,7 +1,7 @@
 /** `troupe chaos FILE`: a workflow in many simulated worlds in which things go wrong. Nothing outside is really called. */
 import { readFileSync } from "node:fs"
-import { type ChaosReport, replay, chaos as search } from "../../chaos/chaos.ts"
-import { caseFrom, isCase } from "../../chaos/corpus.ts"
+import { type ChaosReport, replay, chaos as search, stageOf } from "../../chaos/chaos.ts"
+import { type Case, caseFrom, isCase } from "../../chaos/corpus.ts"
 import type { Coverage } from "../../chaos/coverage.ts"
 import { ChaosFailure, ChaosMisused, ChaosRefused } from "../../chaos/errors.ts"
 import { exampleOf } from "../../chaos/example.ts"
@@ -10,6 +10,7 @@ import type { Family, Plan } from "../../chaos/plan.ts"
 import { planFrom } from "../../chaos/plan-file.ts"
 import { stoodIn, stoodInFor } from "../../chaos/stand-ins.ts"
 import type { Line, Violation } from "../../chaos/story.ts"
+import type { Gave } from "../../chaos/without.ts"
 import { InvalidWorkflow, SchemaMismatch } from "../../model/errors.ts"
 import { type Json, toJson } from "../../model/json.ts"
 import { jsonSchemaCheck, standardCheck } from "../../model/schemas.ts"
@@ -27,8 +28,11 @@ interface Counterexample {
   readonly path: string
   readonly input: Json
   readonly faults: Plan["faults"]
+  /** For the whole file. */
   readonly plan: Plan
   readonly story: ReadonlyArray<Line>
+  /** The smaller workflow that the story is about; null when it is about the whole one. */
+  readonly small: { readonly without: Gave; readonly plan: Plan } | null
 }
 
 export const chaos: Command = async (given) => {
@@ -51,7 +55,7 @@ export const chaos: Command = async (given) => {
     return exitCodes.ok
   } catch (error) {
     if (!(error instanceof ChaosFailure)) throw asUsage(error)
-    const { coverage, executions, input, plan, story, violations, seed, path } = error
+    const { coverage, executions, wholePlan, violations, seed, path } = error
     if (isJson)
       await tellJson({
         ok: false,
@@ -61,14 +65,14 @@ export const chaos: Command = async (given) => {
         executionsPerSecond: null,
         coverage: coverageOf(coverage),
         standIns,
-        counterexample: counterexampleOf(violations, { seed, path, input, plan, story }),
+        counterexample: counterexampleOf(violations, error),
         ...(error.file === undefined ? {} : { file: error.file })
       })
     else {
-      tell(red(storyText(workflow.name, error, error)))
+      tell(red(storyText({ whole: workflow, workflow: error.workflow, without: error.without }, error, error)))
       tell("")
       tell(`again: ${bold(`troupe chaos ${file} --seed ${seed} --path ${path}${restOf(given)}`)}`)
-      tell(`as a plan, for --plan: ${JSON.stringify(plan)}`)
+      tell(`as a plan, for --plan: ${JSON.stringify(wholePlan)}`)
       if (error.file !== undefined) tell(`kept: ${oneLine(error.file)}`)
       if (standIns.length > 0) tell(dim(`not really called: ${standIns.map(oneLine).join(", ")}`))
     }
@@ -120,30 +124,37 @@ const inputOf = async ({ ir, input: schema, name }: Workflow, given: Given, kept
 
 /** One plan, and nothing else. */
 const again = async (workflow: Workflow, file: string, given: Given): Promise<number> => {
-  const { plan, kept } = readPlan(file)
+  const { kept, ...read } = readPlan(file)
   const input = await inputOf(workflow, given, kept)
   const since = performance.now()
-  const execution = await replay(workflow, plan, { input })
+  const stage = stageOf(workflow, read)
+  const execution = await replay(stage.workflow, stage.plan, { input })
   const { violations, story } = execution
-  const found = { seed: plan.seed, path: "", executions: 1, shrinks: 0 }
+  const found = { seed: stage.plan.seed, path: "", executions: 1, shrinks: 0 }
+  const wholePlan = read.wholePlan ?? stage.plan
   const ok = violations.length === 0
   if (given.has("json"))
     await tellJson({
       ok,
       workflow: workflow.name,
-      seed: plan.seed,
+      seed: stage.plan.seed,
       runs: 1,
       executionsPerSecond: Math.round(1_000 / Math.max(1, performance.now() - since)),
       coverage: null,
       standIns: stoodIn(workflow).names,
-      counterexample: ok ? null : counterexampleOf(violations, { ...found, input, plan, story })
+      counterexample: ok ? null : counterexampleOf(violations, { ...stage, ...found, input, wholePlan, story })
     })
   else if (ok) tell(`${green("✓")} ${workflow.name}: every promise is kept under this plan`)
-  else tell(red(storyText(workflow.name, execution, found)))
+  else tell(red(storyText({ ...stage, whole: workflow }, execution, found)))
   return ok ? exitCodes.ok : exitCodes.failed
 }
 
-const readPlan = (file: string): { readonly plan: Plan; readonly kept: Json | undefined } => {
+interface Read extends Pick<Case, "plan" | "without" | "wholePlan"> {
+  /** Its input. */
+  readonly kept: Json | undefined
+}
+
+const readPlan = (file: string): Read => {
   let text: string
   try {
     text = readFileSync(file, "utf8")
@@ -153,8 +164,8 @@ const readPlan = (file: string): { readonly plan: Plan; readonly kept: Json | un
   }
   const value = jsonOf(text)
   if (!isCase(value)) return { plan: planFrom(text), kept: undefined }
-  const { plan, input } = caseFrom(value, file)
-  return { plan, kept: input }
+  const { input, ...found } = caseFrom(value, file)
+  return { ...found, kept: input }
 }
 
 const jsonOf = (text: string): unknown => {
@@ -176,16 +187,22 @@ const asUsage = (error: unknown): unknown => {
 
 const counterexampleOf = (
   [first]: ReadonlyArray<Violation>,
-  { plan, ...rest }: Omit<Counterexample, "promise" | "what" | "faults">
+  {
+    plan,
+    without,
+    wholePlan,
+    ...rest
+  }: Pick<ChaosFailure, "seed" | "path" | "input" | "plan" | "story" | "without" | "wholePlan">
 ): Counterexample => ({
   promise: first?.promise ?? "",
   what: first?.what ?? "",
   seed: rest.seed,
   path: rest.path,
   input: rest.input,
-  faults: plan.faults,
-  plan,
-  story: rest.story
+  faults: wholePlan.faults,
+  plan: wholePlan,
+  story: rest.story,
+  small: Object.keys(without).length === 0 ? null : { without, plan }
 })
 
 const coverageOf = (coverage: Coverage | undefined) => {

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import { type Look, look } from "../../engine/look.ts"
 import type { Wait } from "../../engine/waits.ts"
-import { ownPath } from "../../model/failing.ts"
+import { ownPath, waitPath } from "../../model/failing.ts"
 import { requireId } from "../../model/ids.ts"
 import type { StoreOwner } from "../../storage/sqlite/reader.ts"
 import type { Command } from "../commands.ts"
@@ -105,7 +105,7 @@ const waitLine = (wait: Wait): string => {
   if ("tasks" in wait) return `${task} for ${list(wait.tasks)}`
   if ("dueAt" in wait) {
     const until = wait.dueAt === undefined ? "" : ` until ${wait.dueAt.toISOString()}`
-    if (wait.for === "answer" && ownPath(wait.task) !== wait.task)
+    if (wait.for === "answer" && wait.task === waitPath(ownPath(wait.task)))
       return `${cyan(oneLine(ownPath(wait.task)))} has failed and waits for a person (troupe retry, skip or fail)${until}`
     if (wait.for === "answer") return `${task} for an answer${until}`
     return wait.retry === undefined ? `${task}${until}` : `${task}${until}, then attempt ${wait.retry}`

@@ -5,6 +5,7 @@
  */
 import type { Family } from "troupe/chaos"
 import type { scenes } from "./flows.ts"
+import { sagaDefects } from "./saga-defects.ts"
 
 export interface Edit {
   /** Below `src`. */
@@ -93,8 +94,8 @@ export const defects: ReadonlyArray<Defect> = [
     edits: [
       {
         file: "engine/attempts.ts",
-        find: "return keyOf(this.place)",
-        put: "return `${keyOf(this.place)}#${this.attempt}`"
+        find: "return this.place.key",
+        put: "return `${this.place.key}#${this.attempt}`"
       }
     ]
   },
@@ -617,6 +618,69 @@ export const defects: ReadonlyArray<Defect> = [
     ]
   },
   {
+    name: "what an error says of when to come back is not heard",
+    like: classic,
+    breaks: "G11",
+    scene: "hurried",
+    edits: [
+      {
+        file: "machines/task.ts",
+        find: "at + pauseAfter(retry, attempt, seed, failure.retryAfterMs)",
+        put: "at + pauseAfter(retry, attempt, seed)"
+      }
+    ]
+  },
+  {
+    name: "the time of a task is forgotten by a restart",
+    like: classic,
+    breaks: "G11",
+    scene: "hurriedKept",
+    faults: ["task", "crash"],
+    edits: [{ file: "actors/freeze.ts", find: "times: kept[2],", put: "times: undefined," }]
+  },
+  {
+    name: "a pause goes on beyond the time of its task",
+    like: classic,
+    breaks: "G11",
+    scene: "hurried",
+    faults: ["task"],
+    edits: [
+      {
+        file: "machines/task.ts",
+        find: "Math.min(pauseUntil(context, event), doneAt(context))",
+        put: "pauseUntil(context, event)"
+      }
+    ]
+  },
+  {
+    name: "the time for attempts begins anew with each of them",
+    like: classic,
+    breaks: "G09",
+    scene: "hurried",
+    faults: ["task"],
+    edits: [
+      {
+        file: "machines/task.ts",
+        find: "return context.attempt === 0 ? { ...times, startedAt: at } : times",
+        put: "return { ...times, startedAt: at }"
+      }
+    ]
+  },
+  {
+    name: "silence is counted from when the attempt before was heard",
+    like: classic,
+    breaks: "G11",
+    scene: "hurried",
+    faults: ["task"],
+    edits: [
+      {
+        file: "engine/attempts.ts",
+        find: "    this.heard(attempt)\n    this.#listen(attempt, heartbeatMs)",
+        put: "    attempt.heardAt = this.#options.monotonic() - 500\n    this.#listen(attempt, heartbeatMs)"
+      }
+    ]
+  },
+  {
     name: "retry budget off by one",
     like: classic,
     breaks: "G09",
@@ -856,5 +920,6 @@ export const defects: ReadonlyArray<Defect> = [
         put: "for (let i = step; i < Math.min(1, fallbacks.length); i++) {"
       }
     ]
-  }
+  },
+  ...sagaDefects
 ]

@@ -38,6 +38,20 @@ const timed = workflow("timed", type<number>())
   .task("b", brief, ($) => $.a)
   .returns(($) => [$.a, $.b])
 
+/** Tasks that have only so long: as a whole, or for their attempts. One failure ends nothing but what needs it. */
+const hurried = workflow("hurried", type<number>(), { onFailure: "continue" })
+  .task("a", step, ($) => $.input, {
+    timeout: "2s",
+    within: "5s",
+    retry: { attempts: 9, backoff: "fixed", base: "500ms", jitter: 0 }
+  })
+  .task("b", step, ($) => $.input, {
+    timeout: "2s",
+    retry: { attempts: 9, backoff: "fixed", base: "500ms", jitter: "equal", within: "3s" }
+  })
+  .task("c", step, ($) => [$.a], { heartbeat: "1s" })
+  .returns(($) => [$.b, $.c])
+
 /** Waits of an hour and of a month, and pauses between attempts that outlive a process. */
 const waits = workflow("waits", type<number>())
   .task("a", patient, ($) => $.input)
@@ -151,6 +165,42 @@ const crew = workflow("crew", type<number>())
   .task("d", asked("write"), ($) => [$.b])
   .returns(($) => [$.c, $.d])
 
+const held = task("held", {
+  in: type<Json>(),
+  out: type<number>(),
+  timeout: "1s",
+  retry: { attempts: 2, backoff: "fixed", base: "20ms", jitter: 0 },
+  run: size,
+  undo: { run: () => {}, retry: { attempts: 2, backoff: "fixed", base: "20ms", jitter: 0 } }
+})
+const refused = task("refused", {
+  in: type<Json>(),
+  out: type<number>(),
+  run: (given) => {
+    if (Array.isArray(given) && given[0] === true)
+      throw Object.assign(new TypeError("there are no seats"), { retryable: false })
+    return 1
+  }
+})
+const passed = task("passed", { in: type<Json>(), out: type<number>(), timeout: "1s", run: size, pivot: true })
+
+/** What has effects, side by side, in a fan-out and one after the other, before something that fails when it is told to. */
+const trip = workflow("trip", type<boolean>())
+  .task("hotel", held, ($) => $.input)
+  .map("flights", held, ($) => [$.hotel, $.hotel])
+  .task("car", held, ($) => $.input)
+  .task("seats", refused, ($) => [$.input, $.flights])
+  .task("train", held, ($) => $.car)
+  .returns(($) => [$.seats, $.train])
+
+/** With a point of no return in the middle. */
+const paid = workflow("paid", type<boolean>())
+  .task("hotel", held, ($) => $.input)
+  .task("pay", passed, ($) => $.hotel)
+  .task("seats", held, ($) => $.pay)
+  .task("gone", refused, ($) => [$.input, $.seats])
+  .returns(($) => $.gone)
+
 const scene = (one: Workflow<any, any>, options: WorldOptions<any, any> = {}): Scene => ({
   workflow: one,
   options: { input: 1, ...options }
@@ -160,6 +210,7 @@ const answers = { first: "yes", second: "go on" }
 export const scenes = {
   ten: scene(ten),
   timed: scene(timed),
+  hurried: scene(hurried),
   waits: scene(waits),
   people: scene(people, { answers }),
   family: scene(family),
@@ -171,8 +222,13 @@ export const scenes = {
   crew: scene(crew, {
     agents: [agent("reader", ["read"]), agent("writer", ["write"])]
   }),
+  trip: scene(trip, { input: true }),
+  tripFine: scene(trip, { input: false }),
+  paid: scene(paid, { input: true }),
+  tripKept: scene(trip, { input: true, snapshotEvery: 1, keepMessages: 0 }),
   /** The same with a snapshot after every message, and nothing else to go on from. */
   tenKept: scene(ten, { snapshotEvery: 1, keepMessages: 0 }),
+  hurriedKept: scene(hurried, { snapshotEvery: 1, keepMessages: 0 }),
   waitsKept: scene(waits, { snapshotEvery: 1, keepMessages: 0 }),
   peopleKept: scene(people, { answers, snapshotEvery: 1, keepMessages: 0 }),
   familyKept: scene(family, { snapshotEvery: 1, keepMessages: 0 }),

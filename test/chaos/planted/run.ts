@@ -47,8 +47,10 @@ const rows: Array<Record<string, unknown>> = []
 const isChosen = (name: string) => values.only === undefined || name.includes(values.only)
 let missed = 0
 
-console.log("| planted defect | found | first at: median / max | faults left: median / max | caught by |")
-console.log("|---|---|---|---|---|")
+console.log(
+  "| planted defect | found | first at: median / max | faults left: median / max | tasks left: median / max, of | caught by |"
+)
+console.log("|---|---|---|---|---|---|")
 for (const entry of defects.filter(({ name }) => isChosen(name))) {
   const defect = values.scene === undefined ? entry : { ...entry, scene: values.scene as Defect["scene"] }
   const found: Array<Found> = []
@@ -63,10 +65,11 @@ for (const entry of defects.filter(({ name }) => isChosen(name))) {
   }
   const executions = found.map((one) => one.executions)
   const faults = found.map((one) => one.faults)
+  const tasks = found.map((one) => one.tasksLeft)
   if (found.length < seeds) missed++
   rows.push({ ...defect, edits: undefined, seeds, found, cpuMs: Math.round(cpuMs() - before) })
   console.log(
-    `| ${defect.name} | ${found.length}/${seeds} | ${median(executions)} / ${Math.max(0, ...executions)} | ${median(faults)} / ${Math.max(0, ...faults)} | ${count(found.map(({ promise }) => promise))} |`
+    `| ${defect.name} | ${found.length}/${seeds} | ${median(executions)} / ${Math.max(0, ...executions)} | ${median(faults)} / ${Math.max(0, ...faults)} | ${median(tasks)} / ${Math.max(0, ...tasks)}, ${found[0]?.tasks ?? 0} | ${count(found.map(({ promise }) => promise))} |`
   )
 }
 
@@ -92,7 +95,7 @@ for (const name of none === 0 ? [] : names) {
     }
   }
 }
-if (none > 0) console.log(`| (none) | ${alarms} alarms in ${plans} plans | | | |`)
+if (none > 0) console.log(`| (none) | ${alarms} alarms in ${plans} plans | | | | |`)
 
 const seconds = Math.round((cpuMs() - sinceMs) / 100) / 10
 const machine = { cpus: cpus().length, load: loadavg()[0], node: process.version }

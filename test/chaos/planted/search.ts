@@ -1,5 +1,6 @@
-/** Looks for one planted defect with one seed: after how many executions it is found, and what is left of the faults. */
+/** Looks for one planted defect with one seed: after how many executions it is found, and what is left of the faults and the tasks. */
 import type { ChaosFailure } from "troupe/chaos"
+import { countTasks } from "../../../src/model/nested.ts"
 import type { Defect } from "./defects.ts"
 import { plant } from "./plant.ts"
 
@@ -8,6 +9,9 @@ export interface Found {
   readonly executions: number
   readonly shrinks: number
   readonly faults: number
+  /** Tasks of the workflow, and those that are left of it. */
+  readonly tasks: number
+  readonly tasksLeft: number
   /** The promise that was seen to be broken. */
   readonly promise: string
   readonly what: string
@@ -29,8 +33,9 @@ export const search = async (
     return undefined
   } catch (error) {
     if ((error as { _tag?: string })._tag !== "ChaosFailure") throw error
-    const { executions, shrinks, plan, violations } = error as ChaosFailure
+    const { executions, shrinks, plan, violations, workflow: left } = error as ChaosFailure
     const { promise, what } = violations[0]!
-    return { seed, executions, shrinks, faults: plan.faults.length, promise, what, plan }
+    const [tasks, tasksLeft] = [countTasks(workflow.ir), countTasks(left.ir)]
+    return { seed, executions, shrinks, faults: plan.faults.length, tasks, tasksLeft, promise, what, plan }
   }
 }

@@ -1,0 +1,154 @@
+/**
+ * What can be wrong with how a task is tried again and how long it may take: said once, for the builder, which refuses while a
+ * workflow is built, and for documents, which list everything. Durations are in milliseconds here.
+ */
+import type { Problem } from "./errors.ts"
+import type { TaskIR, WorkflowConfig, WorkPolicy } from "./ir.ts"
+import { limits } from "./limits.ts"
+
+/** A setting that cannot be, and what it could be. */
+export interface Fault {
+  /** Where it stands in the document: `retry/capMs`. */
+  readonly field: string
+  readonly value: unknown
+  readonly allowed: string
+}
+
+/** Who calls `heartbeat()`: code, and agents. */
+const mayBeat = (work: object): boolean =>
+  "task" in work || "needs" in work || (work as { kind?: string }).kind === "module"
+
+/** Settings that cannot be, or that contradict each other. */
+export const policyFaults = (work: WorkPolicy): ReadonlyArray<Fault> => [
+  ...retryFaults(work),
+  ...timeFaults(work),
+  ...(work.heartbeatMs !== undefined && !mayBeat(work)
+    ? [fault("heartbeatMs", work.heartbeatMs, "none: only code and agents can call heartbeat()")]
+    : [])
+]
+
+const retryFaults = ({ retry, withinMs: wholeMs }: WorkPolicy): ReadonlyArray<Fault> => {
+  if (retry === undefined) return []
+  const found: Array<Fault> = []
+  const { attempts, backoff = "exponential", baseMs = 1_000, capMs, factor, jitter, on, notOn, withinMs } = retry
+  const say = (field: string, value: unknown, allowed: string) => found.push(fault(`retry/${field}`, value, allowed))
+  if (!(Number.isInteger(attempts) && attempts >= 1 && attempts <= limits.attempts))
+    say("attempts", attempts, `a number from 1 to ${limits.attempts}`)
+  if (!isWithin(baseMs, 0, limits.durationMs)) say("baseMs", baseMs, "0 to ten years, in milliseconds")
+  // the cap that is there for all cuts a longer base without a word
+  if (capMs !== undefined && !isWithin(capMs, 0, limits.durationMs))
+    say("capMs", capMs, "0 to ten years, in milliseconds")
+  else if (capMs !== undefined && capMs < baseMs) say("capMs", capMs, `at least the base, ${baseMs} ms`)
+  if (backoff === "decorrelated" && baseMs === 0) say("baseMs", baseMs, "at least 1 ms: pauses grow from it")
+  if (factor !== undefined) {
+    if (backoff === "fixed") say("factor", factor, "none: pauses that are fixed do not grow")
+    else if (!isWithin(factor, 1, factorMost)) say("factor", factor, `a number from 1 to ${factorMost}`)
+  }
+  if (jitter !== undefined && backoff === "decorrelated")
+    say("jitter", jitter, "none: decorrelated pauses are spread already")
+  else if (typeof jitter === "number" ? !isWithin(jitter, 0, 1) : jitter !== undefined && !jitters.has(jitter))
+    say("jitter", jitter, 'a number from 0 to 1, "full", "equal" or "none"')
+  for (const [field, names] of [
+    ["on", on],
+    ["notOn", notOn]
+  ] as const)
+    if (names !== undefined && !(names.length > 0 && names.every((name) => typeof name === "string" && name !== "")))
+      say(field, names, "at least one code or tag of a failure")
+  const both = on?.find((name) => notOn?.includes(name))
+  if (both !== undefined) say("notOn", both, `a name that does not stand in 'on' too`)
+  if (withinMs !== undefined) {
+    if (!isWithin(withinMs, 1, limits.durationMs)) say("withinMs", withinMs, "1 to ten years, in milliseconds")
+    else if (withinMs < Math.min(baseMs, capMs ?? baseMs))
+      say("withinMs", withinMs, `at least the base, ${baseMs} ms: no second attempt fits in it`)
+    else if (wholeMs !== undefined && withinMs > wholeMs)
+      say("withinMs", withinMs, `at most the time of the whole task, ${wholeMs} ms`)
+  }
+  return found
+}
+
+const timeFaults = ({ timeoutMs, startWithinMs, heartbeatMs, withinMs }: WorkPolicy): ReadonlyArray<Fault> => {
+  const found: Array<Fault> = []
+  const times = { timeoutMs, startWithinMs, heartbeatMs, withinMs }
+  for (const [field, value] of Object.entries(times))
+    if (value !== undefined && !isWithin(value, 1, limits.durationMs))
+      found.push(fault(field, value, "1 to ten years, in milliseconds"))
+  if (found.length > 0) return found
+  if (heartbeatMs !== undefined && heartbeatMs >= Math.min(timeoutMs ?? hourMs, withinMs ?? Number.POSITIVE_INFINITY))
+    found.push(
+      fault(
+        "heartbeatMs",
+        heartbeatMs,
+        `less than what the attempt may take, ${Math.min(timeoutMs ?? hourMs, withinMs ?? Number.POSITIVE_INFINITY)} ms`
+      )
+    )
+  if (startWithinMs !== undefined && withinMs !== undefined && startWithinMs >= withinMs)
+    found.push(fault("startWithinMs", startWithinMs, `less than the time of the whole task, ${withinMs} ms`))
+  if (timeoutMs !== undefined && withinMs !== undefined && timeoutMs > withinMs)
+    found.push(fault("timeoutMs", timeoutMs, `at most the time of the whole task, ${withinMs} ms`))
+  return found
+}
+
+const jitters: ReadonlySet<string> = new Set(["full", "equal", "none"])
+const factorMost = 1_000
+/** What an attempt may take where nobody says otherwise. */
+const hourMs = 3_600_000
+
+const isWithin = (value: unknown, least: number, most: number): value is number =>
+  typeof value === "number" && value >= least && value <= most
+const fault = (field: string, value: unknown, allowed: string): Fault => ({ field, value, allowed })
+
+/** Whether a task says anything that `policyProblems` looks at; nearly all say nothing. */
+export const hasPolicy = (task: TaskIR): boolean => {
+  const work = ("each" in task ? task.each : task) as WorkPolicy
+  return (
+    work.retry !== undefined ||
+    work.timeoutMs !== undefined ||
+    work.startWithinMs !== undefined ||
+    work.heartbeatMs !== undefined ||
+    work.withinMs !== undefined
+  )
+}
+
+/** What is wrong with the policies of one task of a document, and what is likely to be. */
+export const policyProblems = (task: TaskIR, path: string, config: WorkflowConfig = {}): ReadonlyArray<Problem> => {
+  const [work, at] = "each" in task ? [task.each, `${path}/each`] : [task, path]
+  if (!("task" in work || "needs" in work || "kind" in work) || structural.has((work as { kind?: string }).kind ?? ""))
+    return []
+  const faults = policyFaults(work as WorkPolicy)
+  if (faults.length > 0)
+    return faults.map(({ field, value, allowed }) => ({
+      code: "POLICY_INVALID",
+      severity: "error",
+      path: `${at}/${field}`,
+      message: `${field.replace("/", ".")} of task '${task.id}' cannot be ${shown(value)}`,
+      hint: `give ${allowed}`
+    }))
+  return lengthProblems(task.id, work as WorkPolicy, at, config)
+}
+const structural: ReadonlySet<string> = new Set(["sleep", "gate", "derive", "use", "branch", "repeat"])
+
+/** Attempts that all take as long as they may, and the shortest pauses between them, against the deadline that is nearest. */
+const lengthProblems = (
+  id: string,
+  { timeoutMs, withinMs, retry }: WorkPolicy,
+  path: string,
+  { timeoutMs: runMs }: WorkflowConfig
+): ReadonlyArray<Problem> => {
+  if (timeoutMs === undefined) return []
+  const { attempts = 1 } = retry ?? {}
+  const deadlineMs = Math.min(withinMs ?? Number.POSITIVE_INFINITY, runMs ?? Number.POSITIVE_INFINITY)
+  const neededMs = attempts * timeoutMs
+  if (neededMs <= deadlineMs) return []
+  const deadline = deadlineMs === withinMs ? "its 'withinMs'" : "the timeout of the workflow"
+  return [
+    {
+      code: "POLICY_TOO_LONG",
+      severity: "warning",
+      path: attempts === 1 ? `${path}/timeoutMs` : `${path}/retry`,
+      message: `${attempts === 1 ? "one attempt" : `${attempts} attempts`} of task '${id}' may take ${neededMs} ms, and ${deadline} is ${deadlineMs} ms`,
+      hint: "allow less, or more time for the whole: attempts that do not fit are cut short or never made"
+    }
+  ]
+}
+
+const shown = (value: unknown): string => (typeof value === "number" ? String(value) : JSON.stringify(value))
