@@ -41,6 +41,7 @@ export const promises = {
   G12: { words: "cancel at any point, crashes after it", by: "KO" },
   G13: { words: "pauses at any point, kills", by: "KEO" },
   G15: { words: "two people at once", by: "O" },
+  G16: { words: "triggers, joins, fallbacks and people by chance against a model; crashes at every write", by: "KAO" },
   G17: { words: "rollback to any message, crashes around it", by: "KO" },
   G18: { words: "kills in the child, cancels of the parent", by: "KXO" },
   G19: { words: "jumps of the clock, up to ten years", by: "KT" },
@@ -126,6 +127,7 @@ export const attacks: ReadonlyArray<Attack> = [
   of("one-owner-writes", "frozen, woken and replaced", "KEXZ", ["G05"]),
   of("what-waits-leaves-memory", "runs that only wait", "KOR", ["G31"]),
   of("a-bad-neighbour-harms-nobody", "whatever a task, an observer or a listener throws", "A", ["G36"]),
+  of("ends-are-allowed", "terminal status equals", "KAO", ["G08", "G16"]),
   of("status-goes-forward", "what status shows", "KEXZO", ["G37"]),
   // real processes, real files
   { file: "test/kills/kills.test.ts", title: "100 processes killed at any moment", by: "K", on: kills },

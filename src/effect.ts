@@ -99,6 +99,8 @@ export interface Run<O, G = any> {
   readonly retry: (task?: string, options?: DecisionOptions) => Effect.Effect<void, DecisionError>
   /** A task that failed, or is at work, gets this result. */
   readonly skip: (task: string, value?: Json, options?: DecisionOptions) => Effect.Effect<void, DecisionError>
+  /** `Run.fail`. */
+  readonly fail: (task: string, options?: DecisionOptions) => Effect.Effect<void, DecisionError>
   /** Back to where it was after message `to`. */
   readonly rollback: (to: number | string, options?: DecisionOptions) => Effect.Effect<void, DecisionError>
   /** Answers a gate by its path; one that comes before the gate opens is kept for it. */
@@ -201,6 +203,7 @@ const runOf = <O, G>(run: PromiseRun<O, G>): Run<O, G> => ({
   report: asked(() => run.report()),
   retry: (task, options) => asked(() => run.retry(task, options)),
   skip: (task, value, options) => asked(() => run.skip(task, value, options)),
+  fail: (task, options) => asked(() => run.fail(task, options)),
   rollback: (to, options) => asked(() => run.rollback(to, options)),
   answer: (gate, value, cause) => asked(() => run.answer(gate, value, cause)),
   reject: (gate, reason, cause) => asked(() => run.reject(gate, reason, cause)),

@@ -20,6 +20,7 @@ export type { RetryBudgetOptions } from "./engine/retry-budget.ts"
 export type { Agent, AgentMessage } from "./engine/router.ts"
 export type { AgentRecord, Balance, Registry } from "./model/agents.ts"
 export {
+  type AfterOption,
   type Builder,
   type Env,
   type GateOptions,
@@ -27,6 +28,7 @@ export {
   type NodeCache,
   type NodeOptions,
   type RepeatOptions,
+  type SettledItem,
   type WorkflowOptions,
   workflow
 } from "./model/builder.ts"
@@ -41,11 +43,12 @@ export {
 } from "./model/dependencies.ts"
 export type { Duration } from "./model/duration.ts"
 export * from "./model/errors.ts"
+export type { FailingOptions, FallbackOption, Fallbacks, OnFailedOption } from "./model/fallback.ts"
 export type * from "./model/ir.ts"
 export type { Json, JsonObject, JsonPrimitive } from "./model/json.ts"
 export { limits } from "./model/limits.ts"
 export { type Bindings, fromJson, fromYaml, load } from "./model/load.ts"
-export type { Cause, Message, Outcome, RunStatus, TaskStatus } from "./model/messages.ts"
+export type { Cause, Degraded, Instead, Message, Outcome, RunStatus, TaskStatus } from "./model/messages.ts"
 export { type ExecutionPlan, type ExecutionStage, type PlanOptions, plan } from "./model/plan.ts"
 export {
   and,

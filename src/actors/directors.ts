@@ -4,19 +4,21 @@
  */
 
 import type { WorkflowInput } from "../machines/workflow.ts"
-import { Board, type FrozenBoard } from "../model/board.ts"
+import { Board, type FrozenBoard, type Trouble } from "../model/board.ts"
 import { type CompiledTask, type CompiledWorkflow, compileWorkflow, type Structure } from "../model/compile.ts"
 import { isTimedFromReady } from "../model/deadlines.ts"
-import { FragmentRefused, InvalidOption, LimitExceeded, toFailure } from "../model/errors.ts"
+import { type Failure, FragmentRefused, InvalidOption, LimitExceeded, TooFewItems, toFailure } from "../model/errors.ts"
+import { acceptedOf, standIn, waitPath } from "../model/failing.ts"
 import type { Fragment, WorkflowIR } from "../model/ir.ts"
 import { deepFreeze, isPlainRecord, type Json } from "../model/json.ts"
 import { limits } from "../model/limits.ts"
 import type { Frame } from "../model/mapping.ts"
-import type { Outcome } from "../model/messages.ts"
+import type { Instead, Outcome } from "../model/messages.ts"
 import { type Definition, definition } from "../model/nested.ts"
 import { validate } from "../model/validate.ts"
 import { GatePlace, Place } from "./room.ts"
 import type { Child, Director, Recalled, Scope } from "./scope.ts"
+import { insteadOf, isWait, type Next, nextFallback, stepOf, waitPlace } from "./standins.ts"
 
 const factsOf = (path: string, onFailure: "stop" | "continue", dueAt?: number): WorkflowInput => ({
   task: path,
@@ -82,28 +84,113 @@ export class WorkflowDirector implements Director {
   }
 
   admitted(scope: Scope, index: number): void {
-    const task = this.board.compiled.tasks[index]!
-    this.board.mark(index, "running")
-    scope.startTask(task.id, index, new Place(scope.room, scope.pathOf(task.id), task, this.board))
+    const { board } = this
+    // nobody needs it any more
+    if (board.isFinal(index)) return scope.room.release()
+    const task = board.compiled.tasks[index]!
+    board.mark(index, "running")
+    const { id, place } = this.#placeOf(scope, task, board.troubleOf(index)?.step ?? 0)
+    scope.startTask(id, index, place)
   }
 
-  settled(scope: Scope, { index, startedAt }: Child, outcome: Outcome): void {
+  /** Where a task works, or what stands in for it. */
+  #placeOf(scope: Scope, task: CompiledTask, step: number): { readonly id: string; readonly place: Place } {
+    const id = step === 0 ? task.id : standIn(task.id, step)
+    const fallback = task.fallbacks[step - 1]
+    const own = fallback === undefined || fallback.kind === "value" ? task : fallback.task
+    return { id, place: new Place(scope.room, scope.pathOf(id), own, this.board.frameOf(task.index)) }
+  }
+
+  settled(scope: Scope, { id, index, startedAt }: Child, outcome: Outcome): void {
     const { board } = this
+    const task = board.compiled.tasks[index]!
     switch (outcome.status) {
       case "succeeded": {
+        const trouble = board.troubleOf(index)
         // how long people take says nothing about how long tasks do
-        if (board.compiled.tasks[index]!.kind !== "gate") board.observe(index, scope.room.now - startedAt)
+        if (task.kind !== "gate" && trouble === undefined) board.observe(index, scope.room.now - startedAt)
+        if (trouble !== undefined && !isWait(id))
+          scope.room.degrade(scope.pathOf(task.id), insteadOf(task.fallbacks, trouble.step), trouble.failure)
         board.settle(index, "succeeded", outcome.value)
         this.#ready(scope)
         return
       }
       case "failed":
-        board.fail(index, outcome.failure)
-        if (board.compiled.onFailure === "continue") board.skipBehind(index)
-        scope.fail(outcome)
+        if (board.isUnwanted(index)) board.cancel(index)
+        else if (isWait(id)) this.#givenUp(scope, task, outcome.failure)
+        else this.#failed(scope, task, outcome)
         return
       case "cancelled":
         board.cancel(index)
+    }
+  }
+
+  /** A task, or what stood in for it, has failed for good: whatever comes next is decided here. */
+  #failed(scope: Scope, task: CompiledTask, { failure: last, task: at }: Failed): void {
+    const { board } = this
+    const { index, fallbacks, onFailed, work, structure } = task
+    const { step, ...first } = board.troubleOf(index) ?? { step: 0, failure: last, at }
+    const { failure } = first
+    const path = scope.pathOf(task.id)
+    const next: Next = scope.isDraining
+      ? { is: "nothing" }
+      : nextFallback(fallbacks, step, board.frameOf(index), structure.kind === "leaf" ? work?.checkOut : undefined)
+    switch (next.is) {
+      case "value":
+        scope.room.degrade(path, "value", failure)
+        board.settle(index, "succeeded", next.value)
+        this.#ready(scope)
+        return
+      case "work":
+        board.trouble(index, { step: next.step, ...first })
+        this.#ask(scope, task, next.step)
+        return
+    }
+    const end: Failed = { status: "failed", task: first.at, failure }
+    if (scope.isDraining) return this.#fail(scope, task, end)
+    if (onFailed === "wait") {
+      board.trouble(index, { step: fallbacks.length + 1, ...first })
+      board.mark(index, "waiting")
+      const place = waitPlace(scope.room, waitPath(path), task, board.frameOf(index), failure)
+      scope.startGate(waitPath(task.id), index, place)
+    } else if (onFailed === "continue") this.#goOn(scope, task, failure)
+    else this.#fail(scope, task, end)
+  }
+
+  /** The person who was waited for has said no, or has not come. */
+  #givenUp(scope: Scope, task: CompiledTask, { code }: Failure): void {
+    const { failure, at } = this.board.troubleOf(task.index)!
+    if (code === "GATE_TIMEOUT" && task.patience?.otherwise === "continue") this.#goOn(scope, task, failure)
+    else this.#fail(scope, task, { status: "failed", task: at, failure })
+  }
+
+  /** It failed, and may. */
+  #goOn(scope: Scope, task: CompiledTask, failure: Failure): void {
+    scope.room.degrade(scope.pathOf(task.id), "nothing", failure)
+    this.board.allow(task.index, failure)
+    this.#ready(scope)
+  }
+
+  #fail(scope: Scope, task: CompiledTask, outcome: Failed): void {
+    const { board } = this
+    board.fail(task.index, outcome.failure)
+    scope.fail(outcome)
+    if (board.compiled.onFailure === "stop") return
+    board.skipBehind(task.index)
+    if (scope.isDraining) board.agenda.length = 0
+    else this.#ready(scope)
+  }
+
+  /** Those that were joined and not needed: what is at work ends first, the others never begin. */
+  #cancelRest(scope: Scope, task: CompiledTask): void {
+    const { board } = this
+    for (const index of board.unwantedBy(task.index)) {
+      const { id } = board.compiled.tasks[index]!
+      const trouble = board.troubleOf(index)
+      const child =
+        scope.children.get(trouble === undefined ? id : standIn(id, trouble.step)) ?? scope.children.get(waitPath(id))
+      if (child === undefined) board.cancel(index)
+      else child.actor.send({ type: "cancel" })
     }
   }
 
@@ -116,20 +203,23 @@ export class WorkflowDirector implements Director {
     const task = board.compiled.tasks[index]!
     const path = scope.pathOf(id)
     const { structure } = task
-    if (structure.kind === "gate") return { place: new GatePlace(scope.room, path, task, board, structure) }
-    const place = new Place(scope.room, path, task, board)
+    const frame = board.frameOf(index)
+    if (isWait(id)) return { place: waitPlace(scope.room, path, task, frame, board.troubleOf(index)!.failure) }
+    if (stepOf(id) > 0) return this.#placeOf(scope, task, stepOf(id))
+    if (structure.kind === "gate") return { place: new GatePlace(scope.room, path, task, frame, structure) }
+    const place = new Place(scope.room, path, task, frame)
     switch (structure.kind) {
       case "map":
-        return { place, director: FanoutDirector.thaw(task, structure, board, scope.pathOf(id), director!) }
+        return { place, director: FanoutDirector.thaw(task, structure, frame, scope.pathOf(id), director!) }
       case "repeat":
         return { place, director: LoopDirector.thaw(task, structure, director!) }
       case "expand":
         return { place, director: ExpandDirector.thaw(task, board, director!) }
       case "use":
-        return recallWorkflow(scope, path, structure.nested, task.input(board), director)
+        return recallWorkflow(scope, path, structure.nested, task.input(frame), director)
       case "branch": {
-        const nested = structure.cases.get(String(structure.on(board))) ?? structure.otherwise
-        return recallWorkflow(scope, path, nested!, task.input(board), director)
+        const nested = structure.cases.get(String(structure.on(frame))) ?? structure.otherwise
+        return recallWorkflow(scope, path, nested!, task.input(frame), director)
       }
       default:
         return { place }
@@ -154,24 +244,31 @@ export class WorkflowDirector implements Director {
     const { agenda, compiled } = board
     for (let i = 0; i < agenda.length; i++) {
       const task = compiled.tasks[agenda[i]!]!
-      if (task.when !== undefined && !task.when(board)) board.settle(task.index, "skipped", undefined)
-      else if (task.structure.kind === "leaf") {
-        board.mark(task.index, "ready")
-        if (isTimedFromReady(task.work?.limits)) this.#queue(scope, task)
-        else scope.enqueue(task.index, task.priority)
-      } else this.#startStructure(scope, task, task.structure)
+      if (board.isFinal(task.index)) continue
+      if (task.cancelRest) this.#cancelRest(scope, task)
+      if (task.when !== undefined && !task.when(board.frameOf(task.index)))
+        board.settle(task.index, "skipped", undefined)
+      else if (task.structure.kind === "leaf") this.#ask(scope, task, 0)
+      else this.#startStructure(scope, task, task.structure)
     }
     agenda.length = 0
   }
 
-  #queue(scope: Scope, task: CompiledTask): void {
-    scope.queueTask(task.id, task.index, new Place(scope.room, scope.pathOf(task.id), task, this.board))
+  /** Asks for a slot, for a task or what stands in for it; where its time runs already, it lives while it waits. */
+  #ask(scope: Scope, task: CompiledTask, step: number): void {
+    this.board.mark(task.index, "ready")
+    const fallback = task.fallbacks[step - 1]
+    const { work } = fallback === undefined || fallback.kind === "value" ? task : fallback.task
+    if (!isTimedFromReady(work?.limits)) return scope.enqueue(task.index, task.priority)
+    const { id, place } = this.#placeOf(scope, task, step)
+    scope.queueTask(id, task.index, place)
   }
 
   #startStructure(scope: Scope, task: CompiledTask, structure: Exclude<Structure, { kind: "leaf" }>): void {
     const { board } = this
     const { id, index } = task
     const path = scope.pathOf(id)
+    const frame = board.frameOf(index)
     board.mark(index, structure.kind === "sleep" || structure.kind === "gate" ? "waiting" : "running")
     try {
       switch (structure.kind) {
@@ -179,42 +276,43 @@ export class WorkflowDirector implements Director {
           return scope.startSleep(
             id,
             index,
-            new Place(scope.room, path, task, board),
-            durationOf(structure.durationMs(board), path)
+            new Place(scope.room, path, task, frame),
+            durationOf(structure.durationMs(frame), path)
           )
         case "gate":
-          return scope.startGate(id, index, new GatePlace(scope.room, path, task, board, structure))
+          return scope.startGate(id, index, new GatePlace(scope.room, path, task, frame, structure))
         case "map":
           return scope.startScope(
             id,
             index,
-            new Place(scope.room, path, task, board),
-            new FanoutDirector(task, structure, board),
+            new Place(scope.room, path, task, frame),
+            new FanoutDirector(task, structure, frame),
             factsOf(path, structure.partial ? "continue" : "stop")
           )
         case "use":
-          return startWorkflow(scope, id, index, path, structure.nested, task.input(board))
+          return startWorkflow(scope, id, index, path, structure.nested, task.input(frame))
         case "branch":
           return this.#startBranch(scope, task, structure, path)
         case "repeat":
           return scope.startScope(
             id,
             index,
-            new Place(scope.room, path, task, board),
-            new LoopDirector(task, structure, task.input(board)),
+            new Place(scope.room, path, task, frame),
+            new LoopDirector(task, structure, task.input(frame)),
             factsOf(path, "stop")
           )
         case "expand":
           return scope.startScope(
             id,
             index,
-            new Place(scope.room, path, task, board),
+            new Place(scope.room, path, task, frame),
             new ExpandDirector(task, board),
             factsOf(path, "stop")
           )
       }
     } catch (error) {
-      this.#refuse(scope, task, path, error)
+      // a task that cannot even start has failed
+      this.#failed(scope, task, { status: "failed", task: path, failure: toFailure(error) })
     }
   }
 
@@ -224,7 +322,8 @@ export class WorkflowDirector implements Director {
     { on, cases, otherwise }: Extract<Structure, { kind: "branch" }>,
     path: string
   ): void {
-    const value = on(this.board)
+    const frame = this.board.frameOf(task.index)
+    const value = on(frame)
     const nested = cases.get(String(value)) ?? otherwise
     if (nested === undefined)
       throw new InvalidOption({
@@ -232,17 +331,11 @@ export class WorkflowDirector implements Director {
         value,
         allowed: `one of the cases (${[...cases.keys()].join(", ")}), or add 'otherwise'`
       })
-    startWorkflow(scope, task.id, task.index, path, nested, task.input(this.board))
-  }
-
-  /** A task that cannot even start has failed. */
-  #refuse(scope: Scope, task: CompiledTask, path: string, error: unknown): void {
-    const outcome = { status: "failed", task: path, failure: toFailure(error) } as const
-    this.board.fail(task.index, outcome.failure)
-    if (this.board.compiled.onFailure === "continue") this.board.skipBehind(task.index)
-    scope.fail(outcome)
+    startWorkflow(scope, task.id, task.index, path, nested, task.input(frame))
   }
 }
+
+type Failed = Extract<Outcome, { status: "failed" }>
 
 const durationOf = (value: Json | undefined, path: string): number => {
   if (typeof value !== "number" || !(value >= 0 && value <= limits.durationMs))
@@ -260,19 +353,27 @@ type MapStructure = Extract<Structure, { kind: "map" }>
 export class FanoutDirector implements Director {
   readonly #task: CompiledTask
   readonly #structure: MapStructure
-  readonly #board: Board
+  readonly #frame: Frame
+  /** How many good items are enough; undefined where all are waited for. */
+  readonly #enough: number | undefined
   #items: ReadonlyArray<Json> | undefined
   #size = 0
   #next = 0
+  #live = 0
   #settled = 0
   #failed = 0
   #results: Array<Json> = []
+  #troubles: Map<number, Trouble> | undefined = undefined
   #isOpen = false
+  /** There are enough: the rest only comes to its end. */
+  #isDecided = false
 
-  constructor(task: CompiledTask, structure: MapStructure, board: Board) {
+  constructor(task: CompiledTask, structure: MapStructure, frame: Frame) {
     this.#task = task
     this.#structure = structure
-    this.#board = board
+    this.#frame = frame
+    const { accept } = structure
+    this.#enough = accept === "any" || typeof accept === "object" ? acceptedOf(accept) : undefined
   }
 
   /** How far the fan-out is, for people. */
@@ -281,17 +382,22 @@ export class FanoutDirector implements Director {
   }
 
   freeze(): Json {
-    return [this.#next, this.#settled, this.#failed, this.#results]
+    const plain = [this.#next, this.#settled, this.#failed, this.#results]
+    if (this.#enough === undefined && this.#troubles === undefined) return plain
+    return [...plain, this.#live, this.#isDecided, [...(this.#troubles ?? [])]] as unknown as Json
   }
 
-  static thaw(task: CompiledTask, structure: MapStructure, board: Board, path: string, frozen: Json): FanoutDirector {
-    const director = new FanoutDirector(task, structure, board)
+  static thaw(task: CompiledTask, structure: MapStructure, frame: Frame, path: string, frozen: Json): FanoutDirector {
+    const director = new FanoutDirector(task, structure, frame)
     director.#measure(path)
-    const [next, settled, failed, results] = frozen as unknown as [number, number, number, ReadonlyArray<Json>]
+    const [next, settled, failed, results, live, isDecided = false, troubles = []] = frozen as unknown as Frozen
     director.#next = next
+    director.#live = live ?? next - settled
     director.#settled = settled
     director.#failed = failed
     director.#results = results.map((value) => deepFreeze(value))
+    director.#isDecided = isDecided
+    if (troubles.length > 0) director.#troubles = new Map(troubles)
     return director
   }
 
@@ -299,18 +405,20 @@ export class FanoutDirector implements Director {
     const { nested, itemInput } = this.#structure
     const path = scope.place.path + id
     return nested === undefined
-      ? { place: new Place(scope.room, path, this.#task, this.#frame(index), true) }
-      : recallWorkflow(scope, path, nested, itemInput(this.#frame(index)), director)
+      ? { place: this.#placeOf(scope, index, stepOf(id)) }
+      : recallWorkflow(scope, path, nested, itemInput(this.#item(index)), director)
   }
 
   open(scope: Scope): void {
     this.#measure(scope.place.path)
+    if (this.#enough !== undefined && this.#size < this.#enough)
+      throw new TooFewItems({ task: scope.place.path, needed: this.#enough, items: this.#size })
     for (let i = Math.min(this.#structure.concurrency, this.#size); i > 0; i--) this.#startNext(scope)
   }
 
   /** What the items are. */
   #measure(path: string): void {
-    const over = this.#structure.over(this.#board)
+    const over = this.#structure.over(this.#frame)
     if (Array.isArray(over)) this.#items = over
     else if (!(typeof over === "number" && Number.isInteger(over) && over >= 0))
       throw new InvalidOption({
@@ -326,29 +434,84 @@ export class FanoutDirector implements Director {
   }
 
   admitted(scope: Scope, index: number): void {
-    scope.startTask(`[${index}]`, index, this.#place(scope, index))
+    // nobody needs it any more
+    if (this.#isDecided) return scope.room.release()
+    this.#live++
+    const step = this.#troubles?.get(index)?.step ?? 0
+    const id = step === 0 ? `[${index}]` : standIn(`[${index}]`, step)
+    scope.startTask(id, index, this.#placeOf(scope, index, step))
   }
 
-  #place(scope: Scope, index: number): Place {
-    return new Place(scope.room, `${scope.place.path}[${index}]`, this.#task, this.#frame(index), true)
+  /** Where an item works, or what stands in for it. */
+  #placeOf(scope: Scope, index: number, step: number): Place {
+    const id = step === 0 ? `[${index}]` : standIn(`[${index}]`, step)
+    const fallback = this.#task.itemFallbacks[step - 1]
+    const own = fallback === undefined || fallback.kind === "value" ? this.#task : fallback.task
+    return new Place(scope.room, scope.place.path + id, own, this.#item(index), true)
   }
 
   settled(scope: Scope, { index }: Child, outcome: Outcome): void {
+    this.#live--
+    if (this.#isDecided) return
+    const trouble = this.#troubles?.get(index)
+    if (outcome.status === "succeeded") {
+      if (trouble !== undefined)
+        this.#degrade(scope, index, insteadOf(this.#task.itemFallbacks, trouble.step), trouble.failure)
+      this.#good(scope, index, outcome.value)
+    } else if (outcome.status === "failed") this.#bad(scope, index, outcome, trouble)
+    else this.#settled++
+    if (!this.#isDecided && this.#next < this.#size) this.#startNext(scope)
+  }
+
+  #degrade(scope: Scope, index: number, instead: Instead, failure: Failure): void {
+    scope.room.degrade(`${scope.place.path}[${index}]`, instead, failure)
+  }
+
+  #good(scope: Scope, index: number, value: Json): void {
+    this.#troubles?.delete(index)
     this.#settled++
-    if (outcome.status === "succeeded") this.#results[index] = outcome.value
-    else if (outcome.status === "failed") {
+    const { accept } = this.#structure
+    this.#results[index] = accept === "settled" ? Object.freeze({ status: "succeeded", value }) : value
+    if (this.#enough === undefined || this.#settled - this.#failed < this.#enough) return
+    this.#isDecided = true
+    if (accept === "any") this.#results = [value]
+    for (const child of [...scope.children.values()]) child.actor.send({ type: "cancel" })
+  }
+
+  #bad(scope: Scope, index: number, outcome: Failed, trouble: Trouble | undefined): void {
+    const { itemFallbacks, work } = this.#task
+    const { step, failure } = trouble ?? { step: 0, failure: outcome.failure }
+    const next = nextFallback(itemFallbacks, step, this.#item(index), work?.checkOut)
+    if (next.is === "value") {
+      this.#degrade(scope, index, "value", failure)
+      this.#good(scope, index, next.value)
+    } else if (next.is === "work") {
+      this.#troubles ??= new Map()
+      this.#troubles.set(index, { step: next.step, failure, at: outcome.task })
+      this.#ask(scope, index, next.step)
+    } else {
+      this.#troubles?.delete(index)
+      this.#settled++
       this.#failed++
-      if (!this.#structure.partial) scope.fail(outcome)
+      const end: Failed = step === 0 ? outcome : { ...outcome, task: `${scope.place.path}[${index}]`, failure }
+      if (!this.#mayFail()) return scope.fail(end)
+      this.#degrade(scope, index, "nothing", failure)
+      if (this.#structure.accept === "settled") this.#results[index] = failedItem(failure)
     }
-    if (this.#next < this.#size) this.#startNext(scope)
+  }
+
+  /** Whether there can still be enough. */
+  #mayFail(): boolean {
+    const { partial, accept } = this.#structure
+    return partial || accept === "settled" || (this.#enough !== undefined && this.#size - this.#failed >= this.#enough)
   }
 
   isSettled(): boolean {
-    return this.#isOpen && this.#settled === this.#size
+    return this.#isDecided ? this.#live === 0 : this.#isOpen && this.#settled === this.#size
   }
 
   value(): Json {
-    return Object.freeze(this.#results)
+    return this.#structure.accept === "any" ? this.#results[0]! : Object.freeze(this.#results)
   }
 
   blocked(): ReadonlyArray<string> {
@@ -358,18 +521,37 @@ export class FanoutDirector implements Director {
   #startNext(scope: Scope): void {
     const index = this.#next++
     const { nested, itemInput } = this.#structure
-    if (nested === undefined && isTimedFromReady(this.#task.work?.limits))
-      scope.queueTask(`[${index}]`, index, this.#place(scope, index))
-    else if (nested === undefined) scope.enqueue(index, this.#task.priority)
-    else
-      startWorkflow(scope, `[${index}]`, index, `${scope.place.path}[${index}]`, nested, itemInput(this.#frame(index)))
+    if (nested === undefined) return this.#ask(scope, index, 0)
+    this.#live++
+    startWorkflow(scope, `[${index}]`, index, `${scope.place.path}[${index}]`, nested, itemInput(this.#item(index)))
   }
 
-  #frame(index: number): Frame {
-    const { input, values } = this.#board
+  /** Asks for a slot; where its time runs already, it lives while it waits. */
+  #ask(scope: Scope, index: number, step: number): void {
+    const place = this.#placeOf(scope, index, step)
+    if (!isTimedFromReady(place.task?.work?.limits)) return scope.enqueue(index, this.#task.priority)
+    this.#live++
+    scope.queueTask(step === 0 ? `[${index}]` : standIn(`[${index}]`, step), index, place)
+  }
+
+  #item(index: number): Frame {
+    const { input, values } = this.#frame
     return { input, values, item: this.#items === undefined ? index : this.#items[index], index }
   }
 }
+
+type Frozen = readonly [
+  next: number,
+  settled: number,
+  failed: number,
+  results: ReadonlyArray<Json>,
+  live?: number,
+  isDecided?: boolean,
+  troubles?: ReadonlyArray<readonly [number, Trouble]>
+]
+
+const failedItem = ({ tag, code, message }: Failure): Json =>
+  Object.freeze({ status: "failed", error: Object.freeze({ code: code ?? tag, message }) })
 
 type RepeatStructure = Extract<Structure, { kind: "repeat" }>
 
@@ -481,8 +663,12 @@ export class ExpandDirector implements Director {
   recall(scope: Scope, { id, director }: Recalled) {
     const path = scope.place.path + id
     return id === plannerId
-      ? { place: new Place(scope.room, path, this.#task, this.#board) }
-      : recallWorkflow(scope, path, this.#nested(), this.#task.input(this.#board), director)
+      ? { place: new Place(scope.room, path, this.#task, this.#frame) }
+      : recallWorkflow(scope, path, this.#nested(), this.#task.input(this.#frame), director)
+  }
+
+  get #frame(): Frame {
+    return this.#board.frameOf(this.#task.index)
   }
 
   /** What was planned, as a workflow. */
@@ -501,7 +687,7 @@ export class ExpandDirector implements Director {
   }
 
   #place(scope: Scope): Place {
-    return new Place(scope.room, scope.place.path + plannerId, this.#task, this.#board)
+    return new Place(scope.room, scope.place.path + plannerId, this.#task, this.#frame)
   }
 
   settled(scope: Scope, child: Child, outcome: Outcome): void {
@@ -517,7 +703,7 @@ export class ExpandDirector implements Director {
     const problems = [...validate(nested.ir).filter(({ severity }) => severity === "error")]
     if (problems.length === 0) problems.push(...this.#board.inject(fragment.edges ?? []))
     if (problems.length > 0) throw new FragmentRefused({ problems })
-    startWorkflow(scope, injectedId, 1, scope.place.path + injectedId, nested, this.#task.input(this.#board))
+    startWorkflow(scope, injectedId, 1, scope.place.path + injectedId, nested, this.#task.input(this.#frame))
   }
 
   isSettled(): boolean {

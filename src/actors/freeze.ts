@@ -11,6 +11,7 @@ import type { WorkflowContext } from "../machines/workflow.ts"
 import { Board, type FrozenBoard } from "../model/board.ts"
 import type { CompiledWorkflow } from "../model/compile.ts"
 import { deepFreeze, type Json } from "../model/json.ts"
+import type { Degraded } from "../model/messages.ts"
 import { Ledger } from "../model/saga.ts"
 import { restoreChild } from "./create.ts"
 import { WorkflowDirector, withDefaults } from "./directors.ts"
@@ -54,6 +55,9 @@ export interface FrozenRun {
   readonly taken: number
   readonly isHeld: boolean
   readonly generation: number
+  readonly renewed?: number
+  readonly begunBefore?: ReadonlyArray<readonly [path: string, by: number]>
+  readonly degraded?: ReadonlyArray<Degraded>
   readonly gates?: FrozenGates
   /** What would have to be undone. */
   readonly ledger?: Json
@@ -110,6 +114,9 @@ export const freeze = (room: Room, outOf: (place: Place) => FrozenAttempt | unde
     taken: room.taken,
     isHeld: room.isHeld,
     generation: room.generation,
+    ...(room.renewed === 0 ? {} : { renewed: room.renewed }),
+    ...(room.begunBefore.size === 0 ? {} : { begunBefore: [...room.begunBefore] }),
+    ...(room.degraded.length === 0 ? {} : { degraded: room.degraded }),
     ...(room.knownLedger === undefined ? {} : { ledger: room.knownLedger.freeze() }),
     ...(room.mark === undefined ? {} : { mark: room.mark }),
     ...(room.recoveries === 0 ? {} : { recoveries: room.recoveries }),
@@ -192,6 +199,9 @@ export const thaw = (
   const thawing = new Thawing()
   room.board = board
   room.generation = frozen.generation
+  room.renewed = frozen.renewed ?? 0
+  for (const [path, by] of frozen.begunBefore ?? []) room.begunBefore.set(path, by)
+  if (frozen.degraded !== undefined) room.degraded = deepFreeze(frozen.degraded as unknown as Json) as never
   const director = new WorkflowDirector(board)
   if (frozen.ledger !== undefined) room.knownLedger = Ledger.thaw(deepFreeze(frozen.ledger))
   room.mark = frozen.mark

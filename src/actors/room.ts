@@ -4,14 +4,15 @@
  */
 import type { ActorRef, AnyActorRef } from "xstate"
 import type { Retry } from "../model/backoff.ts"
-import { Board } from "../model/board.ts"
+import { type Board, boardOf } from "../model/board.ts"
 import type { CompiledTask, Structure } from "../model/compile.ts"
 import type { TimeLimits } from "../model/deadlines.ts"
 import type { Failure, GateEnd } from "../model/errors.ts"
 import type { Recovery } from "../model/ir.ts"
 import type { Json } from "../model/json.ts"
+import { limits } from "../model/limits.ts"
 import type { Frame } from "../model/mapping.ts"
-import type { Outcome } from "../model/messages.ts"
+import type { Degraded, Instead, Outcome } from "../model/messages.ts"
 import { PriorityQueue } from "../model/queue.ts"
 import { Ledger } from "../model/saga.ts"
 import type { Check } from "../model/schemas.ts"
@@ -46,6 +47,7 @@ export class Place {
     this.task = task
     this.frame = frame
     this.isItem = isItem
+    this.generation = Math.max(room.renewed, room.begunBefore.get(path) ?? 0)
   }
   /** The policy that the chart of a task asks for. */
   get retry(): Retry {
@@ -75,8 +77,7 @@ export class Place {
   /** A slot was granted. */
   begin(): void {
     this.holdsSlot = true
-    if (!this.isItem && this.frame instanceof Board && this.task?.structure.kind === "leaf")
-      this.frame.mark(this.task.index, "running")
+    if (!this.isItem && this.task?.structure.kind === "leaf") boardOf(this.frame)?.mark(this.task.index, "running")
     this.actor!.send({ type: "start", at: this.room.now } as never)
   }
 }
@@ -136,6 +137,8 @@ export interface Admission {
 
 const isAlive = ({ place, parent }: Admission): boolean => (place?.actor ?? parent).getSnapshot().status === "active"
 
+const none: ReadonlyArray<Degraded> = Object.freeze([])
+
 export class Room {
   readonly run: string
   /** What chance is derived from: another run has other pauses, one that is folded again the same. */
@@ -151,6 +154,12 @@ export class Room {
   board: Board | undefined = undefined
   /** The decision after which everything is new: 0 before any. */
   generation = 0
+  /** The decision about the past after which what starts is new, for it may have been done before: 0 before any. */
+  renewed = 0
+  /** Tasks that began earlier than they now do, and the decision that took that back: they are new too, whenever they begin. */
+  readonly begunBefore = new Map<string, number>()
+  /** Tasks that failed, and what was taken instead, in the order in which that was decided. */
+  degraded: ReadonlyArray<Degraded> = none
   /** The number of the message that is being delivered. */
   seq = 0
   /** How the run ended, once it has. */
@@ -178,6 +187,11 @@ export class Room {
     this.seed = run
     this.#slots = slots
     this.timeScale = timeScale
+  }
+
+  /** Something is taken instead of a result. */
+  degrade(task: string, instead: Instead, { message }: Failure): void {
+    if (this.degraded.length < limits.degraded) this.degraded = [...this.degraded, { task, instead, because: message }]
   }
 
   /** Attempts that are out, or about to be. */

@@ -7,11 +7,11 @@ import type { Retry } from "../model/backoff.ts"
 import { type CompiledTask, type CompiledWorkflow, compileWorkflow } from "../model/compile.ts"
 import type { TimeLimits } from "../model/deadlines.ts"
 import type { Frame } from "../model/mapping.ts"
-import type { AttemptFailed, Message, Outcome } from "../model/messages.ts"
+import type { AttemptFailed, Degraded, Message, Outcome } from "../model/messages.ts"
 import { definition } from "../model/nested.ts"
 import { isOfUndo } from "../model/saga.ts"
 import type { Incarnation, Setup } from "./execution.ts"
-import { mayFollow, refuted, type Spot, spotOf } from "./model.ts"
+import { degradedBy, isForgiving, isPlain, mayBegin, mayFollow, refuted, type Spot, spotOf } from "./model.ts"
 import type { Plan } from "./plan.ts"
 import type { Call } from "./story.ts"
 
@@ -240,6 +240,7 @@ export class Audit {
 
   /** When a task had all it waits for; undefined where that cannot be read from single messages. */
   #sinceOf({ scope, task, prefix }: Spot): number | undefined {
+    if (isForgiving(scope)) return undefined
     const ends: Array<number> = []
     for (const before of beforeOf(scope, task)) {
       const at = this.#done.get(prefix + before.id)
@@ -300,7 +301,12 @@ export class Audit {
   }
 
   #mayStart({ task, attempt, delivery }: Call, spot: Spot, life: Incarnation): void {
-    for (let here: Spot | undefined = spot; here !== undefined; here = here.around)
+    const { workflow, input } = this.#setup
+    // what failures mean is not read from single messages
+    if (spot.prefix === "" && (task.includes("~") || isForgiving(this.#compiled)))
+      if (mayBegin(workflow, input, this.messages, spot.scope.tasks[spot.task.index]!, task) === false)
+        this.#broken("G08", `${task}#${attempt} is called, and by what is written nothing lets it start`)
+    for (let here: Spot | undefined = spot; here !== undefined && !isForgiving(here.scope); here = here.around)
       for (const before of beforeOf(here.scope, here.task))
         if (!this.#isDone(before, here.prefix + before.id))
           this.#broken("G08", `${task}#${attempt} is called before '${here.prefix}${before.id}' is written to be done`)
@@ -374,7 +380,17 @@ export class Audit {
 
   // ── the end ──────────────────────────────────────────────────────────────────────────────────────
 
-  ended(outcome: Outcome): void {
+  ended(outcome: Outcome, degraded: ReadonlyArray<Degraded>): void {
+    const { workflow, input } = this.#setup
+    const expected =
+      this.#isDecided || outcome.status !== "succeeded" ? undefined : degradedBy(workflow, input, this.messages)
+    if (expected !== undefined) {
+      const leaves = new Set(this.#compiled.tasks.flatMap(({ id, structure }) => (isPlain(structure) ? [id] : [])))
+      const listed = degraded.flatMap(({ task }) => (leaves.has(task) ? [task] : [])).sort()
+      const wanted = [...expected].sort().join()
+      if (listed.join() !== wanted)
+        this.#broken("G16", `listed as degraded are '${listed.join()}', and by what is written '${wanted}'`)
+    }
     const why = refuted(this.#setup.workflow, this.#setup.input, this.messages, outcome)
     if (why !== undefined) this.#broken("G16", why)
   }

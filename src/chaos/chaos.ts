@@ -6,8 +6,10 @@ import type * as Context from "effect/Context"
 import * as fc from "fast-check"
 import { loadShapes } from "../engine/attempts.ts"
 import type { Agent } from "../engine/router.ts"
+import { compileWorkflow } from "../model/compile.ts"
 import { suggest } from "../model/ids.ts"
 import { canonical, type Json, toJson } from "../model/json.ts"
+import { definition } from "../model/nested.ts"
 import type { Workflow } from "../model/workflow.ts"
 import type { JournalService } from "../storage/journal.ts"
 import { simulated, simulatedAgent } from "./bodies.ts"
@@ -352,7 +354,7 @@ export class Theatre {
     const known = this.#controls.get(key)
     if (known !== undefined) return known
     const control = await this.perform(input, calm)
-    const made = { there: survey(control), control }
+    const made = { there: survey(control, compileWorkflow(definition(this.workflow.ir))), control }
     // inputs by chance are many, and seldom come again
     if (this.#controls.size >= 256) this.#controls.clear()
     this.#controls.set(key, made)

@@ -354,7 +354,7 @@ export class Running implements Caller {
       if (life.isDead || life.isStale) return
       if ("status" in end) {
         this.tell(life, "ended", end.status)
-        this.watch.told(end)
+        this.watch.told(end, life.engine?.runs.get(runId)?.room.degraded)
         this.outcome = end
       } else life.isWatching = false
     }

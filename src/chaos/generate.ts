@@ -3,7 +3,10 @@
  * nothing goes wrong: its tasks, its writes, its agents. Zero always stands for the mildest there is.
  */
 import * as fc from "fast-check"
+import type { CompiledWorkflow } from "../model/compile.ts"
+import { standIn } from "../model/failing.ts"
 import type { Execution } from "./execution.ts"
+import { isForgiving, spotOf } from "./model.ts"
 import { crashMoments, type Family, type Fault, operations, type Plan, storageFaults, taskFaults } from "./plan.ts"
 
 /** What there is that can go wrong. */
@@ -16,8 +19,9 @@ export interface Survey {
 }
 
 /** What can go wrong in an execution like this one. */
-export const survey = ({ calls, messages, writes, reads }: Execution): Survey => {
-  const tasks = [...new Set(calls.map(({ task }) => task))]
+export const survey = ({ calls, messages, writes, reads }: Execution, compiled?: CompiledWorkflow): Survey => {
+  const seen = [...new Set(calls.map(({ task }) => task))]
+  const tasks = compiled === undefined ? seen : withUnseen(compiled, seen)
   return {
     attempts: [1, 2, 3].flatMap((attempt) => tasks.map((task) => ({ task, attempt }))),
     writes,
@@ -25,6 +29,21 @@ export const survey = ({ calls, messages, writes, reads }: Execution): Survey =>
     agents: [...new Set(calls.flatMap(({ agent }) => (agent === undefined ? [] : [agent])))],
     hasGates: messages.some(({ type }) => type.startsWith("gate."))
   }
+}
+
+/** Where nothing goes wrong, nobody sees what only starts because something has: tasks, and what stands in for others. */
+const withUnseen = (compiled: CompiledWorkflow, seen: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const tasks = isForgiving(compiled)
+    ? compiled.tasks.flatMap(({ id, structure }) => (structure.kind === "leaf" && !seen.includes(id) ? [id] : []))
+    : []
+  return [...seen, ...tasks].flatMap((path) => [path, ...standIns(compiled, path)])
+}
+
+const standIns = (compiled: CompiledWorkflow, path: string): ReadonlyArray<string> => {
+  const spot = spotOf(compiled, path)
+  if (spot === undefined) return []
+  const all = spot.isPart ? spot.task.itemFallbacks : spot.task.fallbacks
+  return all.flatMap(({ kind }, i) => (kind === "value" ? [] : [standIn(path, i + 1)]))
 }
 
 /** A fault as numbers: which family, where, how, two lengths, and whether it happens beside the one before. */

@@ -4,11 +4,14 @@
  * not know (tasks that a planner gives, mappings that fail), it says so, and allows everything.
  */
 import type { Retry } from "../model/backoff.ts"
-import { type CompiledTask, type CompiledWorkflow, compileWorkflow } from "../model/compile.ts"
+import { type CompiledFallback, type CompiledTask, type CompiledWorkflow, compileWorkflow } from "../model/compile.ts"
+import { acceptedOf, type EndOf, lets, neededOf, ownPath, standIn, triggersOf } from "../model/failing.ts"
+import type { Accept } from "../model/ir.ts"
 import { canonical, isPlainRecord, type Json } from "../model/json.ts"
 import type { Frame } from "../model/mapping.ts"
 import type { AttemptFailed, Message, Outcome } from "../model/messages.ts"
 import { definition } from "../model/nested.ts"
+import { isOfUndo } from "../model/saga.ts"
 import type { Workflow } from "../model/workflow.ts"
 
 /** What became of a task, or of a whole workflow. */
@@ -17,12 +20,15 @@ export type Came =
   | { readonly is: "skipped" }
   /** With what is to blame: paths of tasks. */
   | { readonly is: "failed"; readonly by: ReadonlyArray<string> }
+  /** Failed, and may. */
+  | { readonly is: "allowed" }
   | { readonly is: "open" }
   | { readonly is: "unknown" }
 
 const open: Came = { is: "open" }
 const unknown: Came = { is: "unknown" }
 const skipped: Came = { is: "skipped" }
+const allowed: Came = { is: "allowed" }
 
 /** What was written about each path. */
 export interface Written {
@@ -137,58 +143,164 @@ export const mayFollow = ({ attempt, failure }: AttemptFailed, retry: Retry | un
   return !(retry!.notOn ?? []).some((name) => names.includes(name))
 }
 
-/** A workflow: its tasks in an order in which each comes after what it waits for. */
+/** A workflow, from what became of its tasks. */
 export const whole = (compiled: CompiledWorkflow, given: Json | undefined, prefix: string, written: Written): Came => {
-  const input = withDefaults(compiled, given)
-  const { tasks, graph } = compiled
-  const values: Array<Json | undefined> = new Array(tasks.length)
-  const frame = { input, values } as Frame
-  const came: Array<Came | undefined> = new Array(tasks.length)
-  const visit = (index: number): Came => {
-    const before = came[index]
-    if (before !== undefined) return before
-    let isReady = true
-    for (let k = graph.predecessorStart[index]!; k < graph.predecessorStart[index + 1]!; k++) {
-      const { is } = visit(graph.predecessors[k]!)
-      if (is === "unknown") return (came[index] = unknown)
-      if (is !== "done" && is !== "skipped") isReady = false
-    }
-    const task = tasks[index]!
-    const found = !isReady
-      ? open
-      : task.when !== undefined && !task.when(frame)
-        ? skipped
-        : one(task, frame, prefix + task.id, written)
-    if (found.is === "done") values[index] = found.value
-    return (came[index] = found)
-  }
-  const all = tasks.map((_, index) => visit(index))
+  const { frame, came } = each(compiled, given, prefix, written)
+  // one that was not needed any more may have been told to stop
+  const all = came.map((found, index) => {
+    if ((found.is !== "open" && found.is !== "failed") || !isUnwanted(compiled, index, came)) return found
+    return found.is === "open" ? skipped : unknown
+  })
   if (all.some(({ is }) => is === "unknown")) return unknown
   const by = all.flatMap((found) => (found.is === "failed" ? found.by : []))
   if (by.length > 0) {
     // what does not need the failed one still runs
-    const isOver =
-      compiled.onFailure === "stop" || all.every(({ is }, i) => is !== "open" || isBehind(compiled, all, i))
-    return isOver ? { is: "failed", by: firstOf(by, written) } : open
+    const isOver = compiled.onFailure === "stop" || all.every(({ is }) => is !== "open")
+    return isOver ? { is: "failed", by: firstOf(by, written, compiled) } : open
   }
-  return all.every(({ is }) => is === "done" || is === "skipped")
-    ? { is: "done", value: compiled.output(frame) ?? null }
-    : open
+  return all.every(({ is }) => is !== "open") ? { is: "done", value: compiled.output(frame) ?? null } : open
 }
 
-/** Whether a task waits for one that has failed, directly or through others. */
-const isBehind = ({ graph }: CompiledWorkflow, all: ReadonlyArray<Came>, index: number): boolean => {
-  for (let k = graph.predecessorStart[index]!; k < graph.predecessorStart[index + 1]!; k++) {
-    const before = graph.predecessors[k]!
-    if (all[before]!.is === "failed") return true
-    if (all[before]!.is === "open" && isBehind({ graph } as CompiledWorkflow, all, before)) return true
+/** What became of each task: each after what it waits for. */
+const each = (compiled: CompiledWorkflow, given: Json | undefined, prefix: string, written: Written) => {
+  const { tasks } = compiled
+  const values: Array<Json | undefined> = new Array(tasks.length)
+  const frame = { input: withDefaults(compiled, given), values } as Frame
+  const came: Array<Came> = new Array(tasks.length)
+  const visit = (index: number): Came => {
+    const before = came[index]
+    if (before !== undefined) return before
+    const task = tasks[index]!
+    const start = mayStart(compiled, task, visit)
+    const isPartial = neededOf(task.ir.join) > 0
+    // what a task read that did not wait for all is not known here
+    const isBlind = isPartial && (task.when !== undefined || task.structure.kind !== "leaf")
+    const found =
+      start === "start" && isBlind
+        ? unknown
+        : start !== "start"
+          ? start
+          : task.when !== undefined && !task.when(frame)
+            ? skipped
+            : survived(task, one(task, frame, prefix + task.id, written), frame, prefix + task.id, written)
+    if (found.is === "done") values[index] = found.value
+    return (came[index] = found)
   }
-  return false
+  tasks.forEach((_, index) => visit(index))
+  return { frame, came }
 }
 
-/** Where all stand side by side, the first that was written is the one. */
-const firstOf = (by: ReadonlyArray<string>, { failed }: Written): ReadonlyArray<string> =>
-  by.every((path) => failed.has(path) && !/[/[#@]/.test(path)) ? [[...failed].find((path) => by.includes(path))!] : by
+/**
+ * Whether a task of the workflow itself, or what stands in for it, may be at work by what was written so far; undefined where
+ * that is not known here.
+ */
+export const mayBegin = (
+  workflow: Workflow,
+  input: Json,
+  messages: ReadonlyArray<Message>,
+  task: CompiledTask,
+  path: string
+): boolean | undefined => {
+  const compiled = compileWorkflow(definition(workflow.ir))
+  try {
+    const written = read(compiled, counting(messages))
+    const step = path.includes("~") ? Number(path.slice(path.lastIndexOf("~") + 1)) : 0
+    // each stands in for the one before it
+    if (step > 0) {
+      const own = ownPath(path)
+      const isItem = own.includes("[")
+      const before = (isItem ? task.itemFallbacks : task.fallbacks)[step - 2]
+      if (before === undefined && !isItem && task.structure.kind !== "leaf") return undefined
+      return before?.kind === "value" || written.failed.has(step === 1 ? own : standIn(own, step - 1))
+    }
+    const { came } = each(compiled, input, "", written)
+    const start = mayStart(compiled, compiled.tasks[task.index]!, (index) => came[index]!)
+    return start === "start" ? true : start.is === "unknown" ? undefined : false
+  } catch {
+    return undefined
+  }
+}
+
+/** Never began, because something before it failed. */
+const unreached: Came = { is: "failed", by: [] }
+
+/** Whether a task may start by what became of those before it, and what becomes of it if not. */
+const mayStart = (
+  { graph, onFailure }: CompiledWorkflow,
+  { index, ir }: CompiledTask,
+  cameOf: (task: number) => Came
+): Came | "start" => {
+  const own = triggersOf(ir)
+  const befores = [...graph.predecessors.slice(graph.predecessorStart[index]!, graph.predecessorStart[index + 1]!)]
+  const found = befores.map((before) => [own.get(graph.ids[before]!) ?? "notFailed", cameOf(before)] as const)
+  if (found.some(([, { is }]) => is === "unknown")) return unknown
+  const ended = found.filter(([, { is }]) => is !== "open")
+  const met = ended.filter(([trigger, one]) => lets[trigger][endOf(one)])
+  const needed = neededOf(ir.join) || befores.length
+  if (met.length >= needed) return "start"
+  if (befores.length - (ended.length - met.length) >= needed) return open
+  const isSpoiled = ended.some(([trigger, one]) => one.is === "failed" && !lets[trigger].failed)
+  // where the first failure ends the run, nobody is skipped because of it
+  if (isSpoiled) return onFailure === "stop" ? open : unreached
+  return ended.length === befores.length ? skipped : open
+}
+
+const endOf = ({ is }: Came): EndOf =>
+  is === "done" ? "succeeded" : is === "allowed" ? "allowed" : is === "failed" ? "failed" : "skipped"
+
+const isUnwanted = ({ graph, tasks }: CompiledWorkflow, index: number, came: ReadonlyArray<Came>): boolean => {
+  const k = graph.successorStart[index]!
+  if (graph.successorStart[index + 1]! - k !== 1) return false
+  const after = graph.successors[k]!
+  return (
+    tasks[after]!.cancelRest &&
+    mayStart({ graph, onFailure: "continue" } as CompiledWorkflow, tasks[after]!, (task) => came[task]!) === "start"
+  )
+}
+
+/** What is left of a task that has failed: its fallbacks, then what it says about failures. */
+const survived = (task: CompiledTask, found: Came, frame: Frame, path: string, written: Written): Came => {
+  if (found.is !== "failed") return found
+  const instead = stoodIn(task.fallbacks, frame, path, written)
+  if (instead !== undefined) return instead
+  if (task.onFailed === "continue") return allowed
+  if (task.onFailed === "fail") return found
+  const wait = `${path}~wait`
+  const said = written.answers.get(wait)
+  if (written.values.has(path)) return { is: "done", value: written.values.get(path) }
+  if (said === undefined)
+    return !written.fired.has(wait) ? open : task.patience?.otherwise === "continue" ? allowed : found
+  if (written.fired.has(wait)) return unknown
+  return said.type === "gate.answered" ? { is: "done", value: said.value } : found
+}
+
+/** What the fallbacks gave; undefined when none gave anything. */
+const stoodIn = (
+  fallbacks: ReadonlyArray<CompiledFallback>,
+  frame: Frame,
+  path: string,
+  written: Written
+): Came | undefined => {
+  for (const [i, one] of fallbacks.entries()) {
+    if (one.kind === "value") {
+      try {
+        return { is: "done", value: one.value(frame) ?? null }
+      } catch {
+        continue
+      }
+    }
+    const came = leaf(standIn(path, i + 1), written)
+    if (came.is !== "failed") return came
+  }
+  return undefined
+}
+
+/** Where all stand side by side, and nothing stands in for them, the first that was written is the one. */
+const firstOf = (by: ReadonlyArray<string>, { failed }: Written, { tasks }: CompiledWorkflow): ReadonlyArray<string> =>
+  by.every((path) => failed.has(path) && !/[/[#@]/.test(path)) &&
+  tasks.every(({ fallbacks, onFailed }) => fallbacks.length === 0 && onFailed !== "wait")
+    ? [[...failed].find((path) => by.includes(path))!]
+    : by
 
 export const withDefaults = ({ ir }: CompiledWorkflow, input: Json | undefined): Json | undefined =>
   ir.defaults === undefined ? input : isPlainRecord(input) ? { ...ir.defaults, ...input } : (input ?? ir.defaults)
@@ -230,13 +342,17 @@ export const one = (task: CompiledTask, frame: Frame, path: string, written: Wri
     case "map": {
       const over = structure.over(frame)
       const items = Array.isArray(over) ? over : Array.from({ length: Number(over) }, (_, i) => i)
-      const all = items.map((item, index) => {
+      const { accept } = structure
+      const all = items.map((item, index): Came => {
         const at = { ...frame, item, index } as Frame
         const here = `${path}[${index}]`
-        return structure.nested === undefined
-          ? leaf(here, written)
-          : whole(compileWorkflow(structure.nested), structure.itemInput(at), `${here}/`, written)
+        if (structure.nested === undefined) {
+          const came = leaf(here, written)
+          return came.is === "failed" ? (stoodIn(task.itemFallbacks, at, here, written) ?? came) : came
+        }
+        return whole(compileWorkflow(structure.nested), structure.itemInput(at), `${here}/`, written)
       })
+      if (accept !== "all") return accepted(all, accept, path)
       const by = structure.partial ? [] : all.flatMap((came) => (came.is === "failed" ? came.by : []))
       if (all.some(({ is }) => is === "unknown")) return unknown
       if (by.length > 0) return { is: "failed", by }
@@ -248,6 +364,16 @@ export const one = (task: CompiledTask, frame: Frame, path: string, written: Wri
   }
 }
 
+/** Which items were enough is decided by when they came: as far as the order matters, it is not known here. */
+const accepted = (all: ReadonlyArray<Came>, accept: Accept, path: string): Came => {
+  if (all.some(({ is }) => is === "unknown") || accept === "settled") return unknown
+  const needed = acceptedOf(accept)!
+  const [good, bad] = (["done", "failed"] as const).map((wanted) => all.filter(({ is }) => is === wanted))
+  if (all.length - bad!.length < needed)
+    return { is: "failed", by: [path, ...bad!.flatMap((came) => (came.is === "failed" ? came.by : []))] }
+  return good!.length < needed ? open : unknown
+}
+
 /** Who was first is decided by when the gate opened: with more than one to choose from, it is not known here. */
 const gate = (signal: string | undefined, path: string, { answers, signals, fired }: Written): Came => {
   const said = answers.get(path)
@@ -256,6 +382,46 @@ const gate = (signal: string | undefined, path: string, { answers, signals, fire
   if (given.length === 0) return fired.has(path) ? unknown : open
   if (fired.has(path) || given.some((value) => canonical(value ?? null) !== canonical(given[0] ?? null))) return unknown
   return given[0] === undefined ? { is: "failed", by: [path] } : { is: "done", value: given[0] }
+}
+
+/** The tasks of the workflow itself that must be listed as degraded; undefined where that is not known here. */
+export const degradedBy = (
+  workflow: Workflow,
+  input: Json,
+  messages: ReadonlyArray<Message>
+): ReadonlyArray<string> | undefined => {
+  const compiled = compileWorkflow(definition(workflow.ir))
+  if (!isForgiving(compiled) || compiled.tasks.some(({ cancelRest }) => cancelRest)) return undefined
+  try {
+    const written = read(compiled, counting(messages))
+    const { came } = each(compiled, input, "", written)
+    if (came.some(({ is }) => is === "unknown")) return undefined
+    return compiled.tasks.flatMap(({ id, index, structure }) => {
+      const { is } = came[index]!
+      const isAnswered = written.answers.has(`${id}~wait`)
+      return isPlain(structure) && written.failed.has(id) && (is === "done" || is === "allowed") && !isAnswered
+        ? [id]
+        : []
+    })
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether its end is in one message. */
+export const isPlain = ({ kind }: CompiledTask["structure"]): boolean => kind === "leaf"
+
+const forgiving = new WeakMap<CompiledWorkflow, boolean>()
+/** Whether a workflow says what else failures may mean than the end of everything. */
+export const isForgiving = (compiled: CompiledWorkflow): boolean => {
+  let known = forgiving.get(compiled)
+  if (known === undefined) {
+    known =
+      compiled.joins !== undefined ||
+      compiled.tasks.some(({ fallbacks, onFailed }) => fallbacks.length > 0 || onFailed !== "fail")
+    forgiving.set(compiled, known)
+  }
+  return known
 }
 
 // ── where a path leads ───────────────────────────────────────────────────────────────────────────────
@@ -287,7 +453,7 @@ export const spotOf = (compiled: CompiledWorkflow, path: string): Spot | undefin
 
 const locate = (root: CompiledWorkflow, path: string): Spot | undefined => {
   // what is undone has no place in the definition
-  if (path.includes("~")) return undefined
+  if (isOfUndo(path)) return undefined
   const found = below(root, "", path, undefined)
   return found.length === 1 ? found[0] : undefined
 }
@@ -302,13 +468,21 @@ const below = (
   const rest = path.slice(prefix.length)
   const end = rest.indexOf("/")
   const part = end === -1 ? rest : rest.slice(0, end)
-  const [, id, mark] = /^([^[#@]*)(.*)$/.exec(part)!
+  const [, id, mark, step] = /^([^[#@~]*)([^~]*)(?:~(.*))?$/.exec(part)!
   const index = scope.graph.index.get(id!)
   if (index === undefined) return []
-  const task = scope.tasks[index]!
+  const own = scope.tasks[index]!
+  const task = step === undefined ? own : standingIn(own, mark !== "", Number(step))
+  if (task === undefined) return []
   const spot: Spot = { path: prefix + part, task, scope, prefix, isPart: mark !== "", around }
   if (end === -1) return [spot]
   return nestedOf(task).flatMap((nested) => below(compileWorkflow(nested), `${spot.path}/`, path, spot))
+}
+
+/** What stands in for a task, or for an item of it. */
+const standingIn = (task: CompiledTask, isItem: boolean, step: number): CompiledTask | undefined => {
+  const one = (isItem ? task.itemFallbacks : task.fallbacks)[step - 1]
+  return one === undefined || one.kind === "value" ? undefined : one.task
 }
 
 const nestedOf = ({ structure }: CompiledTask) =>

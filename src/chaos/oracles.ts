@@ -61,8 +61,8 @@ const transparent = async (
   if (isSame(outcome, control.outcome)) return undefined
   // these are counted over all tasks: what else goes wrong decides whom they meet
   if (plan.faults.some(isCounted) && !plan.faults.every(isOfBodies)) return undefined
-  // time may pass where nobody can help it
-  if (hasDeadline(workflow)) return undefined
+  // time may pass where nobody can help it, and somebody else may be first
+  if (dependsOnTime(workflow)) return undefined
   // a body that gives something else each time cannot be held to what it gave
   if (!isFunction([...calls, ...control.calls])) return undefined
   const bodies = plan.faults.filter((fault) => isOfBodies(fault) && !isExit(fault))
@@ -109,12 +109,15 @@ const isFunction = (calls: Execution["calls"]): boolean => {
   return true
 }
 
-const deadlines = new WeakMap<Workflow, boolean>()
-const hasDeadline = (workflow: Workflow): boolean => {
-  let known = deadlines.get(workflow)
+const timely = new WeakMap<Workflow, boolean>()
+/** Deadlines, and races: items and tasks of which the first ones are enough. */
+const dependsOnTime = (workflow: Workflow): boolean => {
+  let known = timely.get(workflow)
   if (known === undefined) {
-    known = /"(?:timeoutMs|withinMs|startWithinMs|heartbeatMs)":/.test(JSON.stringify(workflow.ir))
-    deadlines.set(workflow, known)
+    known = /"(?:timeoutMs|withinMs|startWithinMs|heartbeatMs|atLeast)":|"(?:accept|join)":"any"/.test(
+      JSON.stringify(workflow.ir)
+    )
+    timely.set(workflow, known)
   }
   return known
 }

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import { look } from "../engine/look.ts"
 import { TroupeError } from "../model/errors.ts"
 import { canonical, type Json } from "../model/json.ts"
-import type { Message, Outcome } from "../model/messages.ts"
+import type { Degraded, Message, Outcome } from "../model/messages.ts"
 import { isOfUndo } from "../model/saga.ts"
 import { Audit } from "./audit.ts"
 import { ChaosMisused } from "./errors.ts"
@@ -49,6 +49,7 @@ export class Watch {
   #resumes = 0
   #isCancelled = false
   #told: Outcome | undefined = undefined
+  #degraded: ReadonlyArray<Degraded> = []
   #scopes: Array<Scope> = []
 
   constructor(world: Running) {
@@ -160,7 +161,8 @@ export class Watch {
     if (!this.isDecided) this.#isCancelled = true
   }
 
-  told(outcome: Outcome): void {
+  told(outcome: Outcome, degraded: ReadonlyArray<Degraded> = []): void {
+    this.#degraded = degraded
     if (this.#told !== undefined && !this.isDecided && !isSame(this.#told, outcome))
       this.broken("G37", `the run was told to be ${this.#told.status}, and is ${outcome.status}`)
     this.#told = outcome
@@ -238,16 +240,24 @@ export class Watch {
     }
     const { state } = found.value
     const outcome = this.#told!
+    // whoever decided about the past has taken back what was listed then
+    if (!this.isDecided && !isEqual(state.degraded as unknown as Json, this.#degraded as unknown as Json))
+      this.broken(
+        "G16",
+        `the run was told to be degraded by ${namesOf(this.#degraded)}, its messages say ${namesOf(state.degraded)}`
+      )
     if (state.status !== outcome.status)
       this.broken("G07", `the run was told to be ${outcome.status}, its messages say ${state.status}`)
     else if (outcome.status === "succeeded" && !isEqual(state.output, outcome.value))
       this.broken("G07", "the run was told a result that its messages do not give")
-    this.audit.ended(outcome)
+    this.audit.ended(outcome, this.#degraded)
     const { setup, calls } = this.#world
     const wrong = undoneWrongly(setup.workflow, this.audit.messages, calls, outcome)
     if (wrong !== undefined) this.broken("G14", wrong)
   }
 }
+
+const namesOf = (degraded: ReadonlyArray<Degraded>): string => degraded.map(({ task }) => task).join(", ") || "nothing"
 
 /** Whether somebody chose how long the attempt that is out may take. */
 const hasTimeout = (life: Incarnation, task: string): boolean => {

@@ -139,6 +139,11 @@ export const commands = {
     options: seenOption,
     example: `troupe skip r-17 quote '{"price": 12}' --why "asked by phone"`
   }),
+  fail: steering("fail", "give up a failed task that waits for a person", "going on", {
+    positionals: ["ID", "TASK"],
+    options: seenOption,
+    example: 'troupe fail r-17 charge --why "the customer has gone"'
+  }),
   ...gateCommands,
   rollback: steering("rollback", "take a run back to where it was after a message", "going on", {
     options: {

@@ -1,9 +1,10 @@
 /** How a run stands, as `run` and `resume` answer it: one value for scripts, a few lines for people, and the exit code. */
 import type { RunOverview, RunState } from "../engine/progress.ts"
+import type { Degraded, Instead } from "../model/messages.ts"
 import { bold, dim, duration, exitCodes, green, oneLine, red, tell, yellow } from "./output.ts"
 
 /** A run that nothing more is known of than what the store notes has no output and no duration yet. */
-export type Standing = RunOverview & Partial<Pick<RunState, "output" | "reason" | "durationMs">>
+export type Standing = RunOverview & Partial<Pick<RunState, "output" | "reason" | "durationMs" | "degraded">>
 
 export const valueOf = (state: Standing) => ({
   run: state.run,
@@ -21,7 +22,9 @@ export const valueOf = (state: Standing) => ({
           message: state.error.failure.message
         },
   durationMs: durationOf(state),
-  tasks: state.tasks
+  tasks: state.tasks,
+  // only a run whose result does not stand on all its tasks says so
+  ...(state.degraded === undefined || state.degraded.length === 0 ? {} : { degraded: state.degraded })
 })
 
 const codeOf = (failure: { readonly code?: string | undefined; readonly tag?: string }) => failure.code ?? failure.tag
@@ -46,6 +49,26 @@ export const markOf = (status: RunState["status"]): string =>
         ? "▸"
         : yellow("■")
 
+/** Most degraded tasks that people are told of; `--json` has them all. */
+const degradedMost = 12
+const instead: Record<Instead, string> = {
+  value: "a value stands in",
+  task: "another task stands in",
+  lastGood: "its last good result stands in",
+  nothing: "there is no result"
+}
+
+/** What the result of a run does not stand on, for people. */
+export const degradedLines = (degraded: ReadonlyArray<Degraded>): ReadonlyArray<string> => [
+  ...degraded
+    .slice(0, degradedMost)
+    .map(
+      (one) =>
+        `${yellow("degraded")}: ${bold(oneLine(one.task))} failed, ${instead[one.instead]} ${dim(oneLine(one.because))}`
+    ),
+  ...(degraded.length > degradedMost ? [dim(`and ${degraded.length - degradedMost} more; --json lists them`)] : [])
+]
+
 export const showStanding = (state: Standing): void => {
   const { workflow, run, status, output, error, reason, tasks } = state
   const others = [
@@ -58,6 +81,7 @@ export const showStanding = (state: Standing): void => {
   )
   if (error !== undefined)
     tell(`  ${error.task === "" ? "" : `${bold(oneLine(error.task))}: `}${red(oneLine(error.failure.message))}`)
+  for (const line of degradedLines(state.degraded ?? [])) tell(`  ${line}`)
   if (status === "cancelled" && reason !== undefined && reason !== "") tell(`  ${oneLine(reason)}`)
   if (output !== undefined) tell(JSON.stringify(output, null, 2))
 }

@@ -1,5 +1,6 @@
 /** Which tasks of a definition would reach outside although they may not: known before anything starts. */
 import type { Problem } from "../model/errors.ts"
+import { fallbackPlaces } from "../model/failing.ts"
 import { kindOf, type TaskIR, type WorkflowIR } from "../model/ir.ts"
 import { forEachInner } from "../model/nested.ts"
 import { type Allow, isAllowed } from "./builtin.ts"
@@ -17,7 +18,10 @@ export const allowProblems = (ir: WorkflowIR, allow: Allow, path = ""): Readonly
       hint: `add --allow ${kind} if you trust the file`
     })
   }
-  ir.tasks.forEach((task, i) => look(workKind(task), `${path}/tasks/${i}`))
+  ir.tasks.forEach((task, i) => {
+    look(workKind(task), `${path}/tasks/${i}`)
+    for (const [one, at] of fallbackPlaces(task)) if ("kind" in one) look(one.kind, `${path}/tasks/${i}${at}`)
+  })
   ir.agents?.forEach((agent, i) => {
     if (agent.does !== undefined) look(agent.does.kind, `${path}/agents/${i}/does`)
   })

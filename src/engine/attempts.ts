@@ -16,12 +16,14 @@ import {
   type Failure,
   FragmentRefused,
   HeartbeatMissed,
+  NothingRemembered,
   NotJson,
   type Problem,
   StartTimedOut,
   TransactionMisused,
   toFailure
 } from "../model/errors.ts"
+import { ownPath } from "../model/failing.ts"
 import { suggest } from "../model/ids.ts"
 import type { Fragment } from "../model/ir.ts"
 import { isPlainRecord, type Json, toJson } from "../model/json.ts"
@@ -290,9 +292,24 @@ export class Attempts {
     const { place } = attempt
     const raw = place.request
     if (work.cache === undefined) return this.#call(attempt, work, code, raw)
+    const { ttlMs, keepMs } = work.cache
     const key = cacheKeyOf(work, place.frame, raw)!
-    // a store that cannot answer has nothing to give: the work is done
-    const found = Effect.orElseSucceed(this.#options.cached(key, this.#options.now()), () => undefined)
+    const { lookBackMs } = work
+    if (lookBackMs === undefined && ttlMs === 0) {
+      // it only stands in for a failure
+      attempt.cacheKey = key
+      return this.#call(attempt, work, code, raw)
+    }
+    // a store that cannot answer has nothing to give: the work is done. What is kept for longer than it may be given is asked for
+    // as of later
+    const ageMs = lookBackMs ?? ttlMs
+    const found = Effect.orElseSucceed(this.#options.cached(key, this.#options.now() + keepMs - ageMs), () => undefined)
+    if (lookBackMs !== undefined)
+      return Effect.flatMap(found, (value) =>
+        value === undefined
+          ? Effect.fail(new NothingRemembered({ task: ownPath(place.path), maxAgeMs: lookBackMs }))
+          : Effect.succeed(new Remembered(value))
+      )
     return Effect.flatMap(found, (value): Effect.Effect<Result, unknown> => {
       if (value === undefined) {
         attempt.cacheKey = key

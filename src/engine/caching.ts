@@ -12,8 +12,10 @@ export const cacheKeyOf = (work: CompiledWork, frame: Frame, input: Json | undef
   const { cache } = work
   if (cache === undefined) return undefined
   const given = cache.key === undefined ? input : cache.key(frame)
+  // how old a value is can be told from when it expires, where all are kept equally long
+  const kept = cache.keepMs === cache.ttlMs ? [] : [cache.keepMs]
   return createHash("sha256")
-    .update(canonical([doerOf(work, frame), given ?? null]))
+    .update(canonical([doerOf(work, frame), given ?? null, ...kept]))
     .digest("base64url")
 }
 

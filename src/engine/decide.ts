@@ -5,8 +5,16 @@
 import * as Effect from "effect/Effect"
 import { everything } from "../actors/room.ts"
 import { AmendmentRefused, StateChanged, type TroupeError } from "../model/errors.ts"
+import { ownPath, waitPath } from "../model/failing.ts"
 import type { Json } from "../model/json.ts"
-import { type Cause, type Message, type RunAmended, said } from "../model/messages.ts"
+import {
+  type Cause,
+  type GateAnswered,
+  type GateRejected,
+  type Message,
+  type RunAmended,
+  said
+} from "../model/messages.ts"
 import type { Ledger } from "../model/saga.ts"
 import { counted } from "./amend.ts"
 import type { Engine } from "./engine.ts"
@@ -36,32 +44,85 @@ export const retry = (
   task: string | undefined,
   options: DecisionOptions
 ) =>
-  decide({ engine, recovery }, run, options, ({ ends, ledger, stuck }, at) => {
+  decide({ engine, recovery }, run, options, ({ ends, ledger, stuck, run: seen }, at) => {
     if (stuck !== undefined && (task ?? stuck.task) === stuck.task)
       return { ...amended(at, [], {}, options), again: stuck.task }
     const failures = ledger?.hasBegun === true ? [] : ends.filter(({ status }) => status !== "cancelled")
-    const chosen = failures.filter((end) => task === undefined || end.task === task)
+    const chosen =
+      task === undefined ? countingOf(failures, seen) : failures.filter((end) => ownPath(end.task) === task)
     if (chosen.length === 0) throw refusal(run, task, failures, ledger)
     return amended(at, [...chosen, ...ends.filter(({ status }) => status === "cancelled")], {}, options)
   })
 
-/** A failed task, or one that is at work, gets this result. */
-export const skip = (
+/** A failed task, or one that is at work or waits for a person, gets this result. */
+export const skip = async (
   { engine, recovery }: Deciding,
   run: LiveRun,
   task: string,
   value: Json,
   options: DecisionOptions
-) =>
-  decide({ engine, recovery }, run, options, ({ ends, owed, ledger, stuck }, at) => {
+): Promise<void> => {
+  if (isWaiting(run, task))
+    return tell(engine, run, { type: "gate.answered", at: engine.now(), task: waitPath(task), value }, options)
+  return decide({ engine, recovery }, run, options, ({ ends, owed, ledger, stuck }, at) => {
     if (stuck?.task === task) return amended(at, [], { [task]: value }, options)
     const failures = ledger?.hasBegun === true ? [] : ends.filter(({ status }) => status === "failed")
-    const chosen = failures.filter((end) => end.task === task)
+    const chosen = failures.filter((end) => ownPath(end.task) === task)
     const place = owed.find(task)
     if (chosen.length === 0 && place?.task?.work === undefined) throw refusal(run, task, failures, ledger)
     const forget = chosen.length === 0 ? [] : [...chosen, ...ends.filter(({ status }) => status === "cancelled")]
     return amended(at, forget, { [task]: value }, options)
   })
+}
+
+/** A failed task that waits for a person is given up: what waits for it hears that it has failed. */
+export const fail = async (
+  { engine }: Deciding,
+  run: LiveRun,
+  task: string,
+  options: DecisionOptions
+): Promise<void> => {
+  if (!isWaiting(run, task))
+    throw new AmendmentRefused({
+      run: run.id,
+      reason: `'${task}' does not wait for a decision; "troupe show ${run.id}" says what does`
+    })
+  const message = { type: "gate.rejected", at: engine.now(), task: waitPath(task), reason: options.why ?? "" } as const
+  return tell(engine, run, message, options)
+}
+
+const isWaiting = ({ room }: LiveRun, task: string): boolean => room.gateAt(waitPath(task)) !== undefined
+
+/** What is said to a task that waits is heard by it alone: nothing of the past is decided anew. */
+const tell = (
+  engine: Engine,
+  run: LiveRun,
+  message: GateAnswered | GateRejected,
+  { seen, ...cause }: DecisionOptions
+): Promise<void> => {
+  if (seen !== undefined && seen !== run.length)
+    throw new StateChanged({ run: run.id, expected: seen, actual: run.length })
+  return new Promise((resolve, reject) =>
+    engine.tell(run, { ...message, ...said({ who: cause.who, why: cause.why }) }, (error) =>
+      error === undefined ? resolve() : reject(error)
+    )
+  )
+}
+
+/** The failures that count: not those that something stood in for, unless there are no others. */
+const countingOf = <E extends { readonly task: string }>(
+  failures: ReadonlyArray<E>,
+  { room }: LiveRun
+): ReadonlyArray<E> => {
+  const covered = room.degraded.map(({ task }) => task)
+  const counting = failures.filter(
+    (end) =>
+      !covered.some(
+        (path) => end.task === path || (end.task.startsWith(path) && /[/[#@~]/.test(end.task[path.length]!))
+      )
+  )
+  return counting.length === 0 ? failures : counting
+}
 
 /**
  * Back to where the run was after message `to`, or when a task was done: what came later stays in the history and counts no more.
@@ -177,12 +238,13 @@ const presentOf = async ({ engine, recovery }: Deciding, run: LiveRun): Promise<
 
 /** False, and nothing is written, if the run has meanwhile left memory, or somebody else has brought it back. */
 const decideOnce = (
-  { engine, recovery }: Deciding,
+  where: Deciding,
   run: LiveRun,
   { seen }: DecisionOptions,
   work: Work
 ): Effect.Effect<boolean, unknown> =>
   Effect.gen(function* () {
+    const { engine, recovery } = where
     if (seen !== undefined && seen !== run.length)
       return yield* Effect.fail(new StateChanged({ run: run.id, expected: seen, actual: run.length }))
     // what was told to stop ends first: it would not be known whether it had done its work
@@ -193,7 +255,9 @@ const decideOnce = (
       return yield* Effect.fail(new StateChanged({ run: run.id, expected: seen, actual: length }))
     const message = yield* Effect.try({
       try: () => {
-        const made = work(sound(run, engine.rehearse(run, past)), engine.now(), past)
+        const before = sound(run, engine.rehearse(run, past))
+        const decision = work(before, engine.now(), past)
+        const made = decision.type === "run.amended" ? complete(where, run, past, decision, before) : decision
         sound(run, engine.rehearse(run, withMessage(past, made, engine.options.claim.epoch)))
         return made
       },
@@ -213,6 +277,20 @@ const decideOnce = (
     })
     return true
   })
+
+/** The decision, and with it everything that only followed from what it takes back. */
+const complete = (
+  { engine }: Deciding,
+  run: LiveRun,
+  past: Past,
+  decision: RunAmended,
+  { heard }: Rehearsal
+): RunAmended => {
+  const strays = { heard, found: [] as Array<number> }
+  engine.rehearse(run, withMessage(past, decision, engine.options.claim.epoch), strays)
+  if (strays.found.length === 0) return decision
+  return { ...decision, forget: [...new Set([...decision.forget, ...strays.found])].sort((a, b) => a - b) }
+}
 
 const sound = (run: LiveRun, rehearsal: Rehearsal): Rehearsal => {
   if (rehearsal.problem !== undefined) throw new AmendmentRefused({ run: run.id, reason: rehearsal.problem.message })

@@ -49,7 +49,7 @@ import { Dormants } from "./dormant.ts"
 import { deliverSaying, isSaying } from "./gates.ts"
 import { Library } from "./library.ts"
 import { Owed } from "./owed.ts"
-import { noteEnd, type Past, type Rehearsal, withMessage } from "./past.ts"
+import { isStray, noteEnd, type Past, type Rehearsal, type Strays, withMessage } from "./past.ts"
 import { noteOf } from "./progress.ts"
 import { RetryBudgets, type retryBudgets } from "./retry-budget.ts"
 import { Router } from "./router.ts"
@@ -462,6 +462,8 @@ export class Engine {
       case "gate.answered":
       case "gate.rejected":
       case "signal.received":
+        if (run.ends !== undefined && message.type !== "signal.received" && room.gateAt(message.task) !== undefined)
+          run.heard.add(this.#told.seq)
         tooLate = deliverSaying(run, message)
         break
       case "run.paused":
@@ -629,17 +631,22 @@ export class Engine {
   }
 
   /** What would become of a run with this history, without touching it: how its tasks ended, or why it cannot be. */
-  rehearse(run: Pick<LiveRun, "id" | "workflow" | "input" | "submittedAt">, { history, snapshot }: Past): Rehearsal {
+  rehearse(
+    run: Pick<LiveRun, "id" | "workflow" | "input" | "submittedAt">,
+    { history, snapshot }: Past,
+    strays?: Strays
+  ): Rehearsal {
     const dry = this.#make(`${run.id}~`, run.workflow, run.input, run.submittedAt)
     dry.room.seed = run.id
     dry.ends = []
+    dry.strays = strays
     dry.isRehearsal = true
     this.#fold(dry, history, snapshot)
-    const { owed = new Owed(), ends, parked } = dry
+    const { owed = new Owed(), ends, heard, parked } = dry
     const { rewound } = dry.room
     dry.room.leave()
     this.root.send({ type: "supervisor.stop", id: dry.id })
-    return { run: dry, ends, problem: parked, owed, ledger: dry.room.knownLedger, stuck: dry.stuck, rewound }
+    return { run: dry, ends, heard, problem: parked, owed, ledger: dry.room.knownLedger, stuck: dry.stuck, rewound }
   }
 
   /** The walk with nothing performed, over the messages that count. */
@@ -657,14 +664,22 @@ export class Engine {
         told.at = message.at
         told.seq = seq
         told.epoch = epochs[seq - from] ?? 0
+        if (run.strays !== undefined && forgottenBy === undefined && isStray(run, owed, message, seq)) {
+          run.strays.found.push(seq)
+          continue
+        }
         if (forgottenBy !== undefined) {
-          const place = this.#placeOf(run, owed, message)
+          // what only followed from what counts no more has nobody who waits for it
+          const isExpected = owed.isExpected(message)
+          if (!isExpected && "attempt" in message) run.room.begunBefore.set(message.task, forgottenBy)
+          const place = isExpected ? this.#placeOf(run, owed, message) : undefined
           if (place === undefined || (message.type === "timer.fired" && isOfScope(place))) continue
           shelf.put(place, forgottenBy)
           this.#rest(run)
           continue
         }
         if (message.type === "run.amended") {
+          run.room.renewed = seq
           shelf.decide(message, seq, owed)
           decideUndo(run.room, message, seq)
         }
@@ -782,7 +797,7 @@ export class Engine {
     if (isWanted && end.type === "attempt.within")
       delivery.within = withinOf(delivery, attempt, end.perform, at, judged)
     if (end.type === "attempt.succeeded" && attempt.cacheKey !== undefined)
-      delivery.remember = { key: attempt.cacheKey, expiresAt: at + place.task!.work!.cache!.ttlMs }
+      delivery.remember = { key: attempt.cacheKey, expiresAt: at + place.task!.work!.cache!.keepMs }
     this.writer.offer(delivery)
   }
 

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Inspect } from "../actors/create.ts"
 import { type Balance, balances, type Registry } from "../model/agents.ts"
+import { failingFields } from "../model/builder.ts"
 import { compileWorkflow } from "../model/compile.ts"
 import {
   type InvalidId,
@@ -14,20 +15,30 @@ import {
   TransactionMisused,
   TroupeError
 } from "../model/errors.ts"
+import { type FailingOptions, fallbackTasks } from "../model/fallback.ts"
 import { requireId } from "../model/ids.ts"
 import type { TaskIR, WorkflowIR } from "../model/ir.ts"
 import { deepFreeze, type Json, toJson } from "../model/json.ts"
-import { type Cause, type Message, type Outcome, type RunStatus, said, type TaskStatus } from "../model/messages.ts"
+import {
+  type Cause,
+  type Degraded,
+  type Message,
+  type Outcome,
+  type RunStatus,
+  said,
+  type TaskStatus
+} from "../model/messages.ts"
 import { definition } from "../model/nested.ts"
 import type { RunExport } from "../model/run-export.ts"
 import { standardCheck } from "../model/schemas.ts"
 import { type TaskDef, workPolicy } from "../model/task.ts"
+import { requireValid } from "../model/validate.ts"
 import { isWorkflow, makeWorkflow, type Workflow } from "../model/workflow.ts"
 import { BackupRefused, type JournalError } from "../storage/errors.ts"
 import type { Backup, Claim, JournalService, RunRecord } from "../storage/journal.ts"
 import { memoryJournal } from "../storage/memory.ts"
 import type { Allow } from "./builtin.ts"
-import { type DecisionOptions, goBack, retry, rollback, skip } from "./decide.ts"
+import { type DecisionOptions, fail, goBack, retry, rollback, skip } from "./decide.ts"
 import { Engine, type EngineOptions } from "./engine.ts"
 import { answer, reject, signal } from "./gates.ts"
 import { Inbox } from "./inbox.ts"
@@ -114,6 +125,8 @@ export interface WorkflowResult<O = Json> {
   /** Path of the task that failed first. */
   readonly failedTask: string | undefined
   readonly error: TroupeError | undefined
+  /** Tasks that failed, and what was taken instead of their results; the result stands on these. */
+  readonly degraded: ReadonlyArray<Degraded>
   /** Results of the tasks that were done, by id. */
   readonly results: { readonly [task: string]: Json }
 }
@@ -159,6 +172,8 @@ export interface Run<O = any, G = any> {
   retry(task?: string, options?: DecisionOptions): Promise<void>
   /** A task that failed, or is at work, gets this result, and the run goes on. */
   skip(task: string, value?: Json, options?: DecisionOptions): Promise<void>
+  /** A failed task that waits for a person (`onFailed: "wait"`) is given up; `why` says why. Rejects as `retry` does. */
+  fail(task: string, options?: DecisionOptions): Promise<void>
   /** Back to where it was after message `to`: what came later stays in the history and counts no more; later effects have new keys. */
   rollback(to: number | string, options?: DecisionOptions): Promise<void>
 }
@@ -319,6 +334,11 @@ export class Orchestrator implements AsyncDisposable {
   /** Gives a task of a run its result: `Run.skip`. */
   async skip(id: string, task: string, value?: Json, options?: DecisionOptions): Promise<void> {
     return (await this.get(id)).skip(task, value, options)
+  }
+
+  /** Gives up a task of a run that waits for a person: `Run.fail`. */
+  async fail(id: string, task: string, options?: DecisionOptions): Promise<void> {
+    return (await this.get(id)).fail(task, options)
   }
 
   /** Takes a run back: `Run.rollback`. */
@@ -637,15 +657,26 @@ const asWorkflow = (given: Workflow | TaskDef): Workflow => {
   const before = single.get(given)
   if (before !== undefined) return before
   const work = given.needs.length === 0 ? { task: given.name } : { needs: given.needs }
+  const { fallback } = given.options as FailingOptions<any, any>
   const ir: WorkflowIR = deepFreeze({
     ir: 1,
     name: given.name,
     tasks: [
-      { id: given.name, ...work, ...workPolicy(given.options, `task '${given.name}'`), input: { $: "input" } } as TaskIR
+      {
+        id: given.name,
+        ...work,
+        ...workPolicy(given.options, `task '${given.name}'`),
+        ...failingFields(given),
+        input: { $: "input" }
+      } as TaskIR
     ],
     output: { $: [given.name] }
   })
-  const made = makeWorkflow(ir, new Map([[given.name, given]]), given.in)
+  const made = makeWorkflow(
+    requireValid(ir),
+    new Map([given, ...fallbackTasks(fallback)].map((def) => [def.name, def])),
+    given.in
+  )
   single.set(given, made)
   return made
 }
@@ -730,6 +761,9 @@ class RunHandle<O, G> implements Run<O, G> {
   async skip(task: string, value: Json = null, options: DecisionOptions = {}) {
     return skip(this.#deciding, await this.#present(), task, toJson(value), options)
   }
+  async fail(task: string, options: DecisionOptions = {}) {
+    return fail(this.#deciding, await this.#present(), task, options)
+  }
   async rollback(to: number | string, options: DecisionOptions = {}) {
     return rollback(this.#deciding, await this.#present(), to, options)
   }
@@ -784,5 +818,6 @@ const workflowResult = <O>(run: LiveRun, outcome: Outcome): WorkflowResult<O> =>
   output: outcome.status === "succeeded" ? (outcome.value as O) : undefined,
   failedTask: outcome.status === "failed" ? outcome.task : undefined,
   error: outcome.status === "succeeded" ? undefined : run.errorOf(outcome),
+  degraded: run.room.degraded,
   results: taskResults(run)
 })

@@ -105,6 +105,20 @@ export class Owed {
     return (this.attempts.get(path) ?? this.timers.get(path))?.place
   }
 
+  /** Whether somebody waits for a message that only makes sense to whoever does. */
+  isExpected(message: Message): boolean {
+    switch (message.type) {
+      case "attempt.succeeded":
+      case "attempt.failed":
+      case "attempt.aborted":
+        return this.attempts.get(message.task)?.attempt === message.attempt
+      case "timer.fired":
+        return this.timers.has(message.task) || this.#stopped.has(message.task)
+      default:
+        return true
+    }
+  }
+
   /** Where a message of the past went: to whoever waited for it then. Throws `JournalDiverged` when nobody did. */
   placeOf(message: Message, run: string, seq: number): Place | undefined {
     switch (message.type) {

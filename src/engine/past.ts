@@ -29,6 +29,8 @@ export const withMessage = ({ first, snapshot, history }: Past, message: Message
 export interface Rehearsal {
   readonly run: LiveRun
   readonly ends: ReadonlyArray<End>
+  /** Numbers of the answers that found their gate open. */
+  readonly heard: ReadonlySet<number>
   /** Why it cannot be. */
   readonly problem: TroupeError | undefined
   /** The undo that has failed for good. */
@@ -40,6 +42,18 @@ export interface Rehearsal {
   /** What it would be owed at the end. */
   readonly owed: Owed
 }
+
+/** Messages that only followed from what counts no more: to be found, given the answers that were heard before. */
+export interface Strays {
+  readonly heard: ReadonlySet<number>
+  readonly found: Array<number>
+}
+
+/** Whether nobody waits any more for a message of the past, although somebody did. */
+export const isStray = ({ strays, room }: LiveRun, owed: Owed, message: Message, seq: number): boolean =>
+  message.type === "gate.answered" || message.type === "gate.rejected"
+    ? strays!.heard.has(seq) && room.gateAt(message.task) === undefined
+    : !owed.isExpected(message)
 
 /** Notes a message with which a task, or a whole workflow, came to a bad end. */
 export const noteEnd = (ends: Array<End>, message: Message, place: Place | undefined, seq: number): void => {

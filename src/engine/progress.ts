@@ -8,7 +8,7 @@ import { criticalPath } from "../model/dependencies.ts"
 import { type Failure, RunPoisoned, type TroupeError, toFailure } from "../model/errors.ts"
 import { kindOf } from "../model/ir.ts"
 import type { Json } from "../model/json.ts"
-import type { RunStatus, TaskStatus } from "../model/messages.ts"
+import type { Degraded, RunStatus, TaskStatus } from "../model/messages.ts"
 import { durationsOf } from "../model/plan.ts"
 import type { RunNote, RunRecord } from "../storage/journal.ts"
 import type { LiveRun } from "./run.ts"
@@ -61,6 +61,8 @@ export interface RunState extends RunOverview {
   /** Attempts started. */
   readonly attempts: number
   readonly output: Json | undefined
+  /** Tasks that failed, and what was taken instead of their results, in the order in which that was decided. */
+  readonly degraded: ReadonlyArray<Degraded>
   /** Paths of the tasks whose effects were taken back, and of those that are still to be. */
   readonly undo: { readonly done: ReadonlyArray<string>; readonly left: ReadonlyArray<string> }
   readonly error: { readonly task: string; readonly failure: Failure } | undefined
@@ -111,6 +113,7 @@ export const stateOf = (run: LiveRun, now: number): RunState => {
     attempts: run.attempts,
     messages: run.delivered,
     output: outcome?.status === "succeeded" ? outcome.value : undefined,
+    degraded: run.room.degraded,
     undo: undoOf(run),
     error: errorOf(run),
     reason: outcome?.status === "cancelled" ? outcome.reason : undefined

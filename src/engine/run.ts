@@ -8,6 +8,7 @@ import type { Outcome } from "../model/messages.ts"
 import type { Workflow } from "../model/workflow.ts"
 import type { Attempt } from "./attempts.ts"
 import type { Owed, OwedAttempt } from "./owed.ts"
+import type { Strays } from "./past.ts"
 import type { Timer } from "./timers.ts"
 
 /** Nearly all runs have no timers of their own. */
@@ -53,6 +54,10 @@ export class LiveRun {
   isRehearsal = false
   /** How tasks ended that did not succeed, and waits that ended a workflow; collected only where somebody wants to know. */
   ends: Array<End> | undefined = undefined
+  /** Numbers of the answers that found their gate open; collected with the ends. */
+  readonly heard = new Set<number>()
+  /** What nobody waits for is noted and passed over. */
+  strays: Strays | undefined = undefined
   /** Its messages are being folded again. */
   isFolding = false
   /** Deliveries on their way to it. */

@@ -47,6 +47,10 @@ export const verbs = {
     perform: (run, { task, value = null, ...more }, cause) =>
       done(run.skip(task as string, value, { ...more, ...cause }))
   },
+  fail: {
+    fields: { task: { kind: "text" }, seen },
+    perform: (run, { task, ...more }, cause) => done(run.fail(task as string, { ...more, ...cause }))
+  },
   rollback: {
     fields: { to: { kind: "count" }, seen },
     perform: (run, { to, ...more }, cause) => done(run.rollback(to as number, { ...more, ...cause }))

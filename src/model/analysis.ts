@@ -5,9 +5,10 @@
 import { scanCondition } from "./condition.ts"
 import { cycleText, type DependencyGraph, dependencyGraph, findCycle } from "./dependencies.ts"
 import type { Problem, ProblemCode } from "./errors.ts"
+import { failingProblems, fallbackPlaces, neverTriggered } from "./failing.ts"
 import { gateProblems, notAwaited } from "./gates.ts"
 import { isId, segments, suggest } from "./ids.ts"
-import type { Each, Reference, TaskIR, WorkflowIR } from "./ir.ts"
+import type { Each, Fallback, Reference, TaskIR, WorkflowIR } from "./ir.ts"
 import {
   type DataPart,
   escapePointer,
@@ -72,7 +73,7 @@ const read = (ir: WorkflowIR): Analysis => {
   })
   if (ir.tasks.some((task) => "undo" in task || "each" in task)) problems.push(...undoProblems(ir))
   problems.push(...recoveryProblems(ir))
-  if (problems.length === 0) problems.push(...notAwaited(ir, graph))
+  if (problems.length === 0) problems.push(...notAwaited(ir, graph), ...neverTriggered(ir, index))
   return { ir, graph, problems, lookupFor: (special) => (parts) => find(parts, special)! }
 }
 
@@ -209,6 +210,10 @@ const quickNeeds = ({ index }: Reading, find: Find, task: TaskIR): Array<number>
   if (
     task.when !== undefined ||
     task.resources !== undefined ||
+    task.fallback !== undefined ||
+    task.onFailed !== undefined ||
+    task.join !== undefined ||
+    task.cancelRest !== undefined ||
     "cache" in task ||
     (kind !== undefined && kind !== "noop" && kind !== "echo" && kind !== "derive")
   )
@@ -218,7 +223,8 @@ const quickNeeds = ({ index }: Reading, find: Find, task: TaskIR): Array<number>
   const { after, input } = task
   if (after !== undefined) {
     for (let k = 0; k < after.length; k++) {
-      const dep = index.get(after[k]!)
+      const one = after[k]!
+      const dep = typeof one === "string" ? index.get(one) : undefined
       if (dep === undefined) return undefined
       needs.push(dep)
     }
@@ -245,15 +251,17 @@ const carefulNeeds = (reading: Reading, find: Find, task: TaskIR, path: string):
   const { after } = task
   if (after !== undefined) {
     for (let k = 0; k < after.length; k++) {
-      const dep = reading.index.get(after[k]!)
+      const one = after[k]!
+      const [name, at] = typeof one === "string" ? [one, ""] : [one.task, "/task"]
+      const dep = reading.index.get(name)
       if (dep !== undefined) needs.push(dep)
       else
         reading.problems.push(
           error(
             "DEP_UNKNOWN",
-            `${path}/after/${k}`,
-            `there is no task '${after[k]}'`,
-            suggest(after[k]!, reading.index.keys())
+            `${path}/after/${k}${at}`,
+            `there is no task '${name}'`,
+            suggest(name, reading.index.keys())
           )
         )
     }
@@ -261,6 +269,8 @@ const carefulNeeds = (reading: Reading, find: Find, task: TaskIR, path: string):
   if (task.input !== undefined) scan(task.input, look([], "/input"))
   if (task.when !== undefined) scanCondition(task.when, look([], "/when"))
   readKind(task, look)
+  for (const [one, at, isItem] of fallbackPlaces(task)) readFallback(one, at, isItem ? ["item", "index"] : [], look)
+  reading.problems.push(...failingProblems(task, path, new Set(needs).size))
   if (task.resources !== undefined)
     reading.problems.push(...requirementProblems(task.resources, reading.ir.resources, `${path}/resources`))
   return needs
@@ -289,6 +299,15 @@ const readKind = (task: TaskIR, look: Look): void => {
     case "shell":
     case "http":
       return scan(workSettings(task), look([], ""))
+  }
+}
+
+const readFallback = (one: Fallback, at: string, special: ReadonlyArray<SpecialRoot>, look: Look): void => {
+  if ("value" in one) scan(one.value, look(special, `${at}/value`))
+  else if (!("lastGoodMs" in one)) {
+    scan(one.input, look(special, `${at}/input`))
+    scan(one.cache?.key, look(special, `${at}/cache/key`))
+    if ("kind" in one) scan(workSettings(one), look(special, at))
   }
 }
 

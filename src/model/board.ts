@@ -5,7 +5,9 @@
 import type { CompiledWorkflow } from "./compile.ts"
 import { reaches } from "./dependencies.ts"
 import type { Failure, Problem } from "./errors.ts"
+import type { EndOf } from "./failing.ts"
 import { suggest } from "./ids.ts"
+import { Joins, type Verdict } from "./joins.ts"
 import { deepFreeze, type Json } from "./json.ts"
 import type { Frame } from "./mapping.ts"
 import type { TaskStatus } from "./messages.ts"
@@ -22,6 +24,18 @@ const codes = [
 ] as const satisfies ReadonlyArray<TaskStatus>
 const code = Object.fromEntries(codes.map((status, i) => [status, i])) as Record<TaskStatus, number>
 const firstFinal = code.succeeded
+/** Skipped because something before it failed, and failed although it may: what people see is less than others must know. */
+const unreached = codes.length
+const allowed = codes.length + 1
+const shown: ReadonlyArray<TaskStatus> = [...codes, "skipped", "failed"]
+
+/** A task that has failed, while something may still stand in for it: which fallback is at work, or the wait for a person. */
+export interface Trouble {
+  readonly step: number
+  /** The failure of the task itself, and where below it that came from. */
+  readonly failure: Failure
+  readonly at: string
+}
 
 /** A board as data. */
 export interface FrozenBoard {
@@ -31,8 +45,33 @@ export interface FrozenBoard {
   readonly values: ReadonlyArray<Json>
   readonly failures?: ReadonlyArray<readonly [number, Failure]>
   readonly injected?: ReadonlyArray<readonly [number, ReadonlyArray<number>]>
+  readonly troubles?: ReadonlyArray<readonly [number, Trouble]>
+  /** Of tasks that started before all they depend on had ended: what had. */
+  readonly seen?: ReadonlyArray<readonly [number, ReadonlyArray<number>]>
   readonly observed: readonly [count: number, totalMs: number, estimatedMs: number, leastShare: number | null]
 }
+
+interface Seen {
+  readonly of: ReadonlyArray<number>
+  readonly frame: SeenFrame
+}
+
+/** What a task reads that did not wait for all. */
+class SeenFrame implements Frame {
+  readonly board: Board
+  readonly values: ReadonlyArray<Json | undefined>
+  constructor(board: Board, values: ReadonlyArray<Json | undefined>) {
+    this.board = board
+    this.values = values
+  }
+  get input(): Json | undefined {
+    return this.board.input
+  }
+}
+
+/** The board that a frame reads from; items and rounds have none. */
+export const boardOf = (frame: Frame): Board | undefined =>
+  frame instanceof Board ? frame : frame instanceof SeenFrame ? frame.board : undefined
 
 const nothing = new Int32Array(0)
 const none: Array<number> = []
@@ -45,6 +84,9 @@ export class Board implements Frame {
   /** Tasks that wait for nothing more and have not been looked at yet; whoever settles a task empties it. */
   agenda: Array<number> = []
   #failures: Map<number, Failure> | undefined
+  #troubles: Map<number, Trouble> | undefined
+  #joins: Joins | undefined
+  #seen: Map<number, Seen> | undefined
   #unmet: Int32Array
   readonly #status: Uint8Array
   /** Edges that were injected while running: tasks that also wait for a task. */
@@ -67,6 +109,7 @@ export class Board implements Frame {
     this.#unmet = compiled.indegrees.slice()
     this.#status = new Uint8Array(size)
     this.#open = size
+    this.#joins = compiled.joins === undefined ? undefined : new Joins(compiled.graph, compiled.joins)
   }
 
   /** What it takes to go on from here: states, results and failures; the rest follows. */
@@ -77,6 +120,8 @@ export class Board implements Frame {
       values: this.values.filter((_, task) => this.#status[task] === code.succeeded).map((value) => value ?? null),
       ...(this.#failures === undefined ? {} : { failures: [...this.#failures] }),
       ...(this.#injected === undefined ? {} : { injected: [...this.#injected] }),
+      ...(this.#troubles === undefined || this.#troubles.size === 0 ? {} : { troubles: [...this.#troubles] }),
+      ...(this.#seen === undefined ? {} : { seen: [...this.#seen].map(([task, { of }]) => [task, of] as const) }),
       observed: [count, totalMs, estimatedMs, Number.isFinite(leastShare) ? leastShare : null]
     }
   }
@@ -93,18 +138,29 @@ export class Board implements Frame {
       if (status === code.succeeded) board.values[task] = deepFreeze(frozen.values[next++]!)
       if (status < firstFinal) continue
       board.#open--
-      if (status === code.failed) board.#failed++
-      else if (status === code.skipped) board.#skipped++
+      if (status === code.failed || status === allowed) board.#failed++
+      else if (status === code.skipped || status === unreached) board.#skipped++
       else if (status === code.cancelled) board.#cancelled++
     }
     if (frozen.failures !== undefined) board.#failures = new Map(frozen.failures)
     if (frozen.injected !== undefined) {
       board.#injected = new Map(frozen.injected.map(([from, to]) => [from, [...to]]))
-      for (const [, targets] of frozen.injected) for (const target of targets) board.#unmet[target]!++
+      for (const [, targets] of frozen.injected)
+        for (const target of targets) {
+          board.#unmet[target]!++
+          board.#joins?.add(target)
+        }
+    }
+    if (frozen.troubles !== undefined) board.#troubles = new Map(frozen.troubles)
+    for (const [task, of] of frozen.seen ?? []) board.#see(task, of)
+    if (board.#joins !== undefined) {
+      for (let task = 0; task < frozen.status.length; task++)
+        if (board.isFinal(task)) board.#tell(board.#joins, task, board.#endOf(task))
+      return board
     }
     for (let task = 0; task < frozen.status.length; task++) {
       const status = board.#status[task]!
-      if (status === code.succeeded || status === code.skipped)
+      if (status === code.succeeded || status === code.skipped || status === allowed)
         board.#forEachSuccessor(task, (successor) => {
           board.#unmet[successor]!--
         })
@@ -145,10 +201,12 @@ export class Board implements Frame {
     this.#unmet = nothing
     this.agenda = none
     this.#injected = undefined
+    this.#joins = undefined
+    this.#seen = undefined
   }
 
   statusOf(task: number): TaskStatus {
-    return codes[this.#status[task]!]!
+    return shown[this.#status[task]!]!
   }
 
   isFinal(task: number): boolean {
@@ -177,7 +235,48 @@ export class Board implements Frame {
     this.values[task] = value
     this.#open--
     if (status === "skipped") this.#skipped++
-    this.#release(task)
+    this.#troubles?.delete(task)
+    this.#release(task, status)
+  }
+
+  /** Notes the failure of a task that may fail: it has no result, and whoever waits for it goes on as its rules say. */
+  allow(task: number, failure: Failure): void {
+    if (this.isFinal(task)) return
+    this.fail(task, failure)
+    this.#status[task] = allowed
+    this.#release(task, "allowed")
+  }
+
+  /** What stands in for a task at the moment, if anything does. */
+  troubleOf(task: number): Trouble | undefined {
+    return this.#troubles?.get(task)
+  }
+
+  /** A task has failed and is not final yet. */
+  trouble(task: number, trouble: Trouble): void {
+    this.#troubles ??= new Map()
+    this.#troubles.set(task, trouble)
+  }
+
+  /** What a task reads from: all that is there, or, where it did not wait for all, what had ended when it started. */
+  frameOf(task: number): Frame {
+    return this.#seen?.get(task)?.frame ?? this
+  }
+
+  /** Whether nobody needs a task any more: the only one that waited for it has begun, and cancels the rest. */
+  isUnwanted(task: number): boolean {
+    const { successorStart, successors } = this.compiled.graph
+    const k = successorStart[task]!
+    if (this.#joins === undefined || successorStart[task + 1]! - k !== 1 || this.#injected?.has(task)) return false
+    return this.compiled.tasks[successors[k]!]!.cancelRest && this.#joins.hasBegun(successors[k]!)
+  }
+
+  /** The dependencies of a task that are not final and that nobody needs any more. */
+  unwantedBy(task: number): ReadonlyArray<number> {
+    const { predecessorStart, predecessors } = this.compiled.graph
+    return [...predecessors.slice(predecessorStart[task]!, predecessorStart[task + 1]!)].filter(
+      (one) => !this.isFinal(one) && this.isUnwanted(one)
+    )
   }
 
   /** Notes a failure; what waits for the task stays blocked. */
@@ -186,6 +285,7 @@ export class Board implements Frame {
     this.#status[task] = code.failed
     this.#failures ??= new Map()
     this.#failures.set(task, failure)
+    this.#troubles?.delete(task)
     this.#open--
     this.#failed++
   }
@@ -193,12 +293,14 @@ export class Board implements Frame {
   cancel(task: number): void {
     if (this.isFinal(task)) return
     this.#status[task] = code.cancelled
+    this.#troubles?.delete(task)
     this.#open--
     this.#cancelled++
   }
 
-  /** Skips everything that waits for a task, directly or through others. */
+  /** A task has failed and others go on: skips everything that waits for it, directly or through others, unless its rules say otherwise. */
   skipBehind(task: number): void {
+    if (this.#joins !== undefined) return this.#release(task, "failed")
     const agenda = [task]
     for (let next = agenda.pop(); next !== undefined; next = agenda.pop()) {
       this.#forEachSuccessor(next, (successor) => {
@@ -235,6 +337,14 @@ export class Board implements Frame {
           `the task '${to}' has started already (${this.statusOf(target)})`,
           "only tasks that have not started can be made to wait"
         )
+      else if (this.#joins?.isEager(target))
+        problems.push({
+          code: "POLICY_INVALID",
+          severity: "error",
+          path: `/edges/${i}/to`,
+          message: `'${to}' does not wait for all that it depends on, so it cannot be made to wait for '${from}'`,
+          hint: "leave this edge out"
+        })
       else if (this.#reaches(target, source, added))
         say(
           "GRAPH_CYCLE",
@@ -252,6 +362,7 @@ export class Board implements Frame {
       if (list.includes(target) || this.#waitsFor(target, source)) continue
       this.#injected.set(source, [...list, target])
       this.#unmet[target]!++
+      this.#joins?.add(target)
     }
     return []
   }
@@ -281,7 +392,8 @@ export class Board implements Frame {
     return false
   }
 
-  #release(task: number): void {
+  #release(task: number, how: EndOf): void {
+    if (this.#joins !== undefined) return this.#spread(this.#joins, task, how)
     const { successorStart, successors } = this.compiled.graph
     const end = successorStart[task + 1]!
     for (let k = successorStart[task]!; k < end; k++) {
@@ -292,6 +404,56 @@ export class Board implements Frame {
     if (more !== undefined)
       for (const successor of more)
         if (--this.#unmet[successor]! === 0 && this.#status[successor] === code.pending) this.agenda.push(successor)
+  }
+
+  /** What the end of a task means for those that have rules of their own, and for those behind them. */
+  #spread(joins: Joins, first: number, how: EndOf): void {
+    const open: Array<readonly [number, EndOf]> = [[first, how]]
+    for (let next = open.pop(); next !== undefined; next = open.pop())
+      this.#tell(joins, ...next, (successor, verdict) => {
+        if (this.#status[successor] !== code.pending) return
+        if (verdict === "start") {
+          if (joins.isEager(successor)) this.#see(successor, this.#endedBefore(successor))
+          this.agenda.push(successor)
+          return
+        }
+        this.#status[successor] = verdict === "skip" ? code.skipped : unreached
+        this.#skipped++
+        this.#open--
+        open.push([successor, verdict === "skip" ? "skipped" : "unreached"])
+      })
+  }
+
+  #tell(joins: Joins, task: number, how: EndOf, then: (successor: number, verdict: Verdict) => void = () => {}): void {
+    const { successorStart, successors } = this.compiled.graph
+    const hear = (successor: number, edge: number) => {
+      const verdict = joins.ended(successor, edge, how)
+      if (verdict !== "wait") then(successor, verdict)
+    }
+    for (let k = successorStart[task]!; k < successorStart[task + 1]!; k++) hear(successors[k]!, k)
+    for (const successor of this.#injected?.get(task) ?? []) hear(successor, -1)
+  }
+
+  #endOf(task: number): EndOf {
+    const status = this.#status[task]!
+    if (status === allowed) return "allowed"
+    if (status === unreached) return "unreached"
+    return status === code.succeeded ? "succeeded" : status === code.failed ? "failed" : "skipped"
+  }
+
+  #endedBefore(task: number): ReadonlyArray<number> {
+    const { predecessorStart, predecessors } = this.compiled.graph
+    return [...predecessors.slice(predecessorStart[task]!, predecessorStart[task + 1]!)].filter((one) =>
+      this.isFinal(one)
+    )
+  }
+
+  /** What comes later changes nothing for a task that has started: each of its attempts reads the same. */
+  #see(task: number, of: ReadonlyArray<number>): void {
+    const values: Array<Json | undefined> = []
+    for (const one of of) values[one] = this.values[one]
+    this.#seen ??= new Map()
+    this.#seen.set(task, { of, frame: new SeenFrame(this, values) })
   }
 
   #forEachSuccessor(task: number, visit: (successor: number) => void): void {

@@ -5,8 +5,28 @@
 import { analyse } from "./analysis.ts"
 import { type Duration, milliseconds } from "./duration.ts"
 import { InvalidOption, InvalidWorkflow, type Problem, type ProblemCode } from "./errors.ts"
+import {
+  acceptField,
+  type FailingOptions,
+  type Fallbacks,
+  fallbackFields,
+  fallbackTasks,
+  joinFields,
+  type OnFailedOption,
+  onFailedField
+} from "./fallback.ts"
 import { isId, suggest } from "./ids.ts"
-import type { Fragment, Reference, TaskIR, WorkflowConfig, WorkflowIR, WorkPolicy } from "./ir.ts"
+import type {
+  Accept,
+  Fragment,
+  Join,
+  Reference,
+  TaskIR,
+  Trigger,
+  WorkflowConfig,
+  WorkflowIR,
+  WorkPolicy
+} from "./ir.ts"
 import { deepFreeze, type JsonObject, toJson } from "./json.ts"
 import { limits } from "./limits.ts"
 import {
@@ -29,8 +49,16 @@ export type Env<I, D> = { readonly [K in keyof D]: Ref<D[K]> } & { readonly inpu
 
 /** What every node may say. */
 export interface NodeOptions<I, D> extends TaskOptions {
-  /** Order without data: these tasks must be final first. */
-  readonly after?: ReadonlyArray<keyof D & string>
+  /** Order without data: these tasks must be final first; with `on`, which of their ends let this one start. */
+  readonly after?: ReadonlyArray<AfterOption<D>>
+  /** How many of the tasks that it waits for must let it start: `all` (default), `any`, or `{ atLeast: n }`. */
+  readonly join?: Join
+  /** Those it joined and did not need are cancelled, unless somebody else waits for them; else they go on. */
+  readonly cancelRest?: boolean
+  /** What stands in for the result when it has failed for good; a value may be a function of `$`. In a fan-out of a task: for each item. */
+  readonly fallback?: Fallbacks<any, any, any>
+  /** What is left of it when nothing did: it fails (default), the rest goes on without its result, or it waits for a person. */
+  readonly onFailed?: OnFailedOption
   /** Asked once all dependencies are final: does not hold, then the task is skipped and its result is undefined. */
   readonly when?: ($: Env<I, D>) => When
   /** As the task has it, or with what the result depends on: `key: ($) => $.input.city`; the input when absent. */
@@ -49,13 +77,33 @@ export interface NodeCache<I, D> extends CacheOptions {
 
 /** A key that no task above has. */
 type Fresh<K extends string, D> = K extends keyof D | "input" ? `'${K}' is taken: give each task a key of its own` : K
-/** The result of a node: with `when` it may be missing. */
-type Result<V, O> = O extends { readonly when: unknown } ? V | undefined : V
+/** A task that another waits for, and which of its ends let that one start. */
+export type AfterOption<D> = (keyof D & string) | { readonly task: keyof D & string; readonly on: Trigger }
+/** What stands in for a result, where it may be read from `$`. */
+type Instead<I, D, TI, TO> = { readonly fallback?: Fallbacks<TI, TO, ($: Env<I, D>) => Wire<TO>> }
+/** A node that may be skipped, or may fail, and have no result then. */
+type MayBeMissing =
+  | { readonly when: unknown }
+  | { readonly join: "any" | { readonly atLeast: number } }
+  | { readonly onFailed: "continue" | { readonly wait: { readonly otherwise: "continue" } } }
+/** The result of a node: it may be missing where a condition, a trigger or an allowed failure leaves none. */
+type Result<V, O> = O extends MayBeMissing
+  ? V | undefined
+  : O extends { readonly after: ReadonlyArray<infer A> }
+    ? Extract<A, { readonly on: "succeeded" | "failed" }> extends never
+      ? V
+      : V | undefined
+    : V
 type Add<D, K extends string, V> = D & { readonly [P in K]: V }
 
 export interface Builder<I, D, G = {}> {
   /** Adds a task; `input` wires it: `$ => ({ trip: $.input.id, total: $.total })`. */
-  task<const K extends string, TI, TO, const N extends NodeOptions<I, D> = NodeOptions<I, D>>(
+  task<
+    const K extends string,
+    TI,
+    TO,
+    const N extends NodeOptions<I, D> & Instead<I, D, TI, TO> = NodeOptions<I, D> & Instead<I, D, TI, TO>
+  >(
     key: Fresh<K, D>,
     task: TaskDef<any, TI, TO>,
     input: ($: Env<I, D>) => Wire<NoInfer<TI>>,
@@ -73,12 +121,8 @@ export interface Builder<I, D, G = {}> {
     key: Fresh<K, D>,
     each: TaskDef<any, TI, TO> | Workflow<TI, TO, any, WG>,
     over: ($: Env<I, D>) => Wire<ReadonlyArray<NoInfer<TI>>>,
-    options?: N & { readonly input?: never }
-  ): Builder<
-    I,
-    Add<D, K, Result<ReadonlyArray<N extends { readonly partial: true } ? TO | null : TO>, N>>,
-    Also<G, WG, `${K}[${number}]`>
-  >
+    options?: N & { readonly input?: never } & Instead<I, D, NoInfer<TI>, NoInfer<TO>>
+  ): Builder<I, Add<D, K, Result<Accepted<TO, N>, N>>, Also<G, WG, `${K}[${number}]`>>
 
   /** Fans out over a list, or a number of items, and wires each item: `input: ($) => ({ seed: $.root, nth: $.index, of: $.item })`. */
   map<const K extends string, TI, TO, Item, const N extends NodeOptions<I, D> & MapOptions, WG = {}>(
@@ -88,11 +132,7 @@ export interface Builder<I, D, G = {}> {
     options: N & {
       readonly input: ($: Env<I, D> & { readonly item: Ref<Item>; readonly index: Ref<number> }) => Wire<NoInfer<TI>>
     }
-  ): Builder<
-    I,
-    Add<D, K, Result<ReadonlyArray<N extends { readonly partial: true } ? TO | null : TO>, N>>,
-    Also<G, WG, `${K}[${number}]`>
-  >
+  ): Builder<I, Add<D, K, Result<Accepted<TO, N>, N>>, Also<G, WG, `${K}[${number}]`>>
 
   /** A pure step between tasks. */
   derive<
@@ -120,7 +160,7 @@ export interface Builder<I, D, G = {}> {
   sleep<const K extends string>(
     key: Fresh<K, D>,
     duration: Duration | (($: Env<I, D>) => Ref<number>),
-    options?: Omit<NodeOptions<I, D>, keyof TaskOptions>
+    options?: Omit<NodeOptions<I, D>, keyof TaskOptions | "fallback" | "onFailed">
   ): Builder<I, Add<D, K, null>, G>
 
   /**
@@ -138,7 +178,7 @@ export interface Builder<I, D, G = {}> {
     key: Fresh<K, D>,
     workflow: Workflow<WI, WO, any, WG>,
     input: ($: Env<I, D>) => Wire<NoInfer<WI>>,
-    options?: N
+    options?: N & Instead<I, D, NoInfer<WI>, NoInfer<WO>>
   ): Builder<I, Add<D, K, Result<WO, N>>, Also<G, WG, K>>
 
   /** Takes the case that `on` names; the result is that of the workflow taken. */
@@ -185,7 +225,12 @@ type Also<G, WG, P extends string> = keyof WG extends never
 /** How a gate waits. */
 export type GateOptions<I, D, V> = GateFacts<I, D> & (GateDeadline<I, D, V> | GateForever)
 
-export interface GateFacts<I, D> extends Omit<NodeOptions<I, D>, Exclude<keyof TaskOptions, "estimate">> {
+export interface GateFacts<I, D>
+  extends Omit<NodeOptions<I, D>, Exclude<keyof TaskOptions, "estimate"> | "fallback" | "onFailed"> {
+  /** When nobody answered in time, or somebody said no, the rest goes on without an answer; default `fail`. */
+  readonly onFailed?: "fail" | "continue"
+  /** A gate has `otherwise`. */
+  readonly fallback?: never
   /** What whoever answers should see. */
   readonly show?: ($: Env<I, D>) => unknown
   /** Name of a signal that answers it too. */
@@ -209,7 +254,28 @@ export interface MapOptions {
   readonly concurrency?: number
   /** Failed items become null in the result instead of failing the fan-out. */
   readonly partial?: boolean
+  /**
+   * Which items are needed: `all` (default), `any` (the first good one is the result), `{ atLeast: n }` (a list with null for
+   * the others), `settled` (what became of each). What is still at work when there are enough is cancelled.
+   */
+  readonly accept?: Accept
 }
+
+/** What became of one item of a fan-out that accepts whatever settled. */
+export type SettledItem<T> =
+  | { readonly status: "succeeded"; readonly value: T }
+  | { readonly status: "failed"; readonly error: { readonly code: string; readonly message: string } }
+
+/** What a fan-out gives. */
+type Accepted<T, N> = N extends { readonly accept: "any" }
+  ? T
+  : ReadonlyArray<
+      N extends { readonly accept: "settled" }
+        ? SettledItem<T>
+        : N extends { readonly partial: true } | { readonly accept: { readonly atLeast: number } }
+          ? T | null
+          : T
+    >
 
 export interface RepeatOptions<S> {
   /** Asked after each round. */
@@ -317,23 +383,33 @@ class Draft {
   }
 
   map(key: string, each: TaskDef | Workflow, over: Lambda, options: Options & { readonly input?: Lambda } = none) {
-    const { concurrency, partial, input } = options
+    const { concurrency, partial, accept, input } = options
     if (concurrency !== undefined && !(Number.isInteger(concurrency) && concurrency >= 1))
       throw new InvalidOption({
         option: `concurrency of '${key}'`,
         value: concurrency,
         allowed: "a whole number from 1"
       })
-    const work = isDef(each) ? this.#work(each, options, key, ["item", "index"]) : { workflow: each.ir }
+    const given = fallbackOf(each, options)
+    if (given !== undefined && !isDef(each))
+      throw new InvalidOption({
+        option: `fallback of '${key}'`,
+        value: given,
+        allowed: "nothing for items that are workflows: a task inside them may have one"
+      })
+    const work = isDef(each)
+      ? { ...this.#work(each, options, key, ["item", "index"]), ...this.#fallback(key, given, ["item", "index"]) }
+      : { workflow: each.ir }
     const item = input === undefined ? work : { ...work, input: toMapping(input(this.#env(["item", "index"]))) }
     const fields = {
       kind: "map",
       over: toMapping(over(this.#env())),
       each: item,
       ...(concurrency === undefined ? {} : { concurrency }),
-      ...(partial === undefined ? {} : { partial })
+      ...(partial === undefined ? {} : { partial }),
+      ...acceptField(accept, `'${key}'`)
     }
-    return this.#add(key, options, fields, [each])
+    return this.#add(key, options, fields, [each, ...fallbackTasks(given)])
   }
 
   derive(key: string, from: Lambda, f: PureFunction, options: Options = none) {
@@ -484,9 +560,19 @@ class Draft {
     return { ...fields, cache: { ...(fields as WorkPolicy).cache, key: toMapping(keyOf(this.#env(special))) } }
   }
 
+  #fallback(key: string, given: unknown, special: ReadonlyArray<string> = []) {
+    return fallbackFields(
+      given,
+      `'${key}'`,
+      () => this.#env(special),
+      (def) => plainFields(def).work
+    )
+  }
+
   /** A new draft with one task more. Continuing an older draft copies what it sees first. */
   #add(key: string, options: Options, fields: object, code: ReadonlyArray<TaskDef | Workflow | Bound>): Draft {
     const shared = this.#shared.tasks.length === this.#size ? this.#shared : this.#fork()
+    const given = "each" in fields ? undefined : fallbackOf(code[0], options)
     if (!isId(key) || key === "input")
       throw this.#invalid(
         problem(
@@ -505,16 +591,19 @@ class Draft {
           "give each task a key of its own"
         )
       )
-    shared.tasks.push(deepFreeze({ id: key, ...fields, ...this.#common(key, options, code) } as TaskIR))
+    const instead = given === undefined ? none : this.#fallback(key, given)
+    shared.tasks.push(deepFreeze({ id: key, ...fields, ...instead, ...this.#common(key, options, code) } as TaskIR))
     shared.index.set(key, this.#size)
     for (const one of code) this.#bind(shared, one)
+    for (const one of fallbackTasks(given)) this.#bind(shared, one)
     return new Draft(shared, this.#size + 1)
   }
 
   #common(key: string, options: Options, code: ReadonlyArray<unknown>): object {
     if (options === none) return code[0] !== undefined && isDef(code[0]) ? plainFields(code[0]).common : none
     const { after, when, label, description, expectedOutput, metadata } = options
-    after?.forEach((dep, i) => {
+    after?.forEach((one, i) => {
+      const dep = typeof one === "string" ? one : one.task
       if ((this.#shared.index.get(dep as string) ?? this.#size) < this.#size) return
       throw this.#invalid(
         problem(
@@ -527,7 +616,8 @@ class Draft {
     })
     const defaults = code[0] !== undefined && isDef(code[0]) ? code[0].options : {}
     return {
-      ...(after === undefined || after.length === 0 ? {} : { after: [...after] }),
+      ...joinFields(options as Parameters<typeof joinFields>[0], `'${key}'`),
+      ...onFailedField(options.onFailed ?? onFailedOf(code[0]), `'${key}'`),
       ...(when === undefined ? {} : { when: toCondition(when(this.#env())) }),
       ...(label === undefined ? {} : { name: label }),
       ...(description === undefined ? {} : { description }),
@@ -577,6 +667,12 @@ class Draft {
   }
 }
 
+/** What stands in for a node, or, where it does not say, for the task that it uses. */
+const fallbackOf = (source: unknown, options: Options): unknown =>
+  options.fallback ?? (isDef(source) ? (source.options as FailingOptions<any, any>).fallback : undefined)
+const onFailedOf = (source: unknown): OnFailedOption | undefined =>
+  isDef(source) ? (source.options as FailingOptions<any, any>).onFailed : undefined
+
 const isDef = (value: unknown): value is TaskDef =>
   typeof value === "object" && value !== null && "options" in value && "needs" in value
 
@@ -588,11 +684,26 @@ const plainFields = (def: TaskDef) => {
   const before = plain.get(def)
   if (before !== undefined) return before
   const subject = `task '${def.name}'`
-  const fields = { work: workFields(def, def.options, subject), common: commonFields(def.options, subject) }
+  const { onFailed } = def.options as FailingOptions<any, any>
+  const fields = {
+    work: workFields(def, def.options, subject),
+    common: { ...commonFields(def.options, subject), ...onFailedField(onFailed, subject) }
+  }
   plain.set(def, fields)
   return fields
 }
 const plain = new WeakMap<TaskDef, { readonly work: object; readonly common: object }>()
+
+/** What a task that stands alone says about its failures. */
+export const failingFields = (def: TaskDef): object => {
+  const { fallback, onFailed } = def.options as FailingOptions<any, any>
+  const subject = `task '${def.name}'`
+  const nothing = () => ({})
+  return {
+    ...fallbackFields(fallback, subject, nothing, (one) => plainFields(one).work),
+    ...onFailedField(onFailed, subject)
+  }
+}
 
 const workFields = (def: TaskDef, options: TaskOptions, subject: string): object => {
   if (options.retry?.when !== undefined && options.retry !== def.options.retry)

@@ -7,9 +7,12 @@ import { type Retry, retryOf } from "./backoff.ts"
 import { type Test, test } from "./condition.ts"
 import { type TimeLimits, timeLimitsOf } from "./deadlines.ts"
 import { type DependencyGraph, indegrees } from "./dependencies.ts"
+import { fallbacksOf } from "./failing.ts"
 import {
+  type Accept,
   type Each,
   type ExpandTask,
+  type Fallback,
   type GateTask,
   kindOf,
   type Mapping,
@@ -21,6 +24,7 @@ import {
   type Work,
   type WorkflowIR
 } from "./ir.ts"
+import { type JoinRules, joinRules } from "./joins.ts"
 import type { Json } from "./json.ts"
 import { codeNameOf } from "./load.ts"
 import { type Missing, type Resolver, resolver } from "./mapping.ts"
@@ -33,6 +37,8 @@ export interface CompiledWorkflow {
   readonly ir: WorkflowIR
   readonly graph: DependencyGraph
   readonly indegrees: Int32Array
+  /** Which ends of which tasks let others start, where that is not simply all of them. */
+  readonly joins: JoinRules | undefined
   readonly tasks: ReadonlyArray<CompiledTask>
   readonly onFailure: "stop" | "continue"
   readonly concurrency: number
@@ -51,7 +57,19 @@ export interface CompiledTask {
   /** The work of a leaf, or of the items of a fan-out, or of a planner. */
   readonly work: CompiledWork | undefined
   readonly structure: Structure
+  /** What stands in for its result, in order; of a fan-out also what stands in for that of an item. */
+  readonly fallbacks: ReadonlyArray<CompiledFallback>
+  readonly itemFallbacks: ReadonlyArray<CompiledFallback>
+  readonly onFailed: "fail" | "continue" | "wait"
+  /** How long a person has who is waited for, and what happens then. */
+  readonly patience: { readonly withinMs: number; readonly otherwise: "fail" | "continue" } | undefined
+  readonly cancelRest: boolean
 }
+
+/** A value, or work: other work, or a look at what the same work gave last. */
+export type CompiledFallback =
+  | { readonly kind: "value"; readonly value: Resolver }
+  | { readonly kind: "work" | "lastGood"; readonly task: CompiledTask }
 
 /** What an attempt needs to know. */
 export interface CompiledWork {
@@ -69,13 +87,23 @@ export interface CompiledWork {
   /** Settings with references (`argv`, `url`, `body` …), put together at the time of the attempt. */
   readonly settings: Resolver | undefined
   /** How long a value may be given again, and what it depends on: the input when there is no key. */
-  readonly cache: { readonly ttlMs: number; readonly key: Resolver | undefined } | undefined
+  readonly cache: CompiledCache | undefined
+  /** It only looks for a result that is not older than this. */
+  readonly lookBackMs: number | undefined
   readonly checkIn: Check | undefined
   readonly checkOut: Check | undefined
   /** How a success is taken back. */
   readonly undo: Undo | undefined
   /** Once it has succeeded the run goes forward only. */
   readonly isPivot: boolean
+}
+
+export interface CompiledCache {
+  /** How long it is given again in place of the work; 0 for never. */
+  readonly ttlMs: number
+  /** How long it is kept: longer where it also stands in for a failure. */
+  readonly keepMs: number
+  readonly key: Resolver | undefined
 }
 
 /** What only some kinds have. */
@@ -97,6 +125,7 @@ export type Structure =
       readonly nested: Definition | undefined
       readonly concurrency: number
       readonly partial: boolean
+      readonly accept: Accept
       readonly itemInput: Resolver
     }
   | { readonly kind: "use"; readonly nested: Definition }
@@ -142,6 +171,7 @@ export const compileWorkflow = (given: Definition): CompiledWorkflow => {
     ir,
     graph,
     indegrees: indegrees(graph),
+    joins: joinRules(ir, graph),
     tasks: ir.tasks.map((task, index) =>
       compileTask(given, task, index, {
         resolve: (mapping) => resolver(mapping, plain, missing),
@@ -173,17 +203,78 @@ interface Tools extends WorkTools {
   readonly askRound: Ask
 }
 
-const compileTask = (given: Definition, task: TaskIR, index: number, tools: Tools): CompiledTask => ({
-  index,
-  id: task.id,
-  kind: kindOf(task),
-  ir: task,
-  priority: task.priority ?? defaults.priority,
-  when: task.when === undefined ? undefined : tools.ask(task.when),
-  input: tools.resolve(task.input),
-  work: compileWork(task, tools),
-  structure: structureOf(given, task, tools)
-})
+const compileTask = (given: Definition, task: TaskIR, index: number, tools: Tools): CompiledTask => {
+  const { onFailed = "fail" } = task
+  const plain = {
+    index,
+    id: task.id,
+    kind: kindOf(task),
+    ir: task,
+    priority: task.priority ?? defaults.priority,
+    when: task.when === undefined ? undefined : tools.ask(task.when),
+    input: tools.resolve(task.input),
+    work: compileWork(task, tools),
+    structure: structureOf(given, task, tools),
+    fallbacks: noFallbacks,
+    itemFallbacks: noFallbacks,
+    onFailed: typeof onFailed === "object" ? "wait" : onFailed,
+    patience: typeof onFailed === "object" ? onFailed.wait : undefined,
+    cancelRest: task.cancelRest === true
+  } as const
+  if (task.fallback === undefined && !("each" in task && "fallback" in task.each)) return plain
+  return {
+    ...plain,
+    fallbacks: fallbacksOf(task.fallback).map((one) => compileFallback(one, plain, false, tools)),
+    itemFallbacks: "each" in task ? itemFallbacks(task.each, plain, tools) : noFallbacks
+  }
+}
+const noFallbacks: ReadonlyArray<CompiledFallback> = Object.freeze([])
+/** What a task says about its failures that says nothing. */
+export const unforgiving = {
+  fallbacks: noFallbacks,
+  itemFallbacks: noFallbacks,
+  onFailed: "fail",
+  patience: undefined,
+  cancelRest: false
+} as const
+
+const itemFallbacks = (each: Each, task: CompiledTask, tools: Tools): ReadonlyArray<CompiledFallback> =>
+  "fallback" in each ? fallbacksOf(each.fallback).map((one) => compileFallback(one, task, true, tools)) : noFallbacks
+
+/** It only asks the store: nothing is undone, and its time is that of nobody. */
+const lookingBack = {
+  retry: retryOf(undefined),
+  limits: undefined,
+  heartbeatMs: undefined,
+  undo: undefined,
+  isPivot: false
+}
+
+const compileFallback = (one: Fallback, task: CompiledTask, isItem: boolean, tools: Tools): CompiledFallback => {
+  const resolve = isItem ? tools.resolveItem : tools.resolve
+  if ("value" in one) return { kind: "value", value: resolve(one.value) }
+  if ("lastGoodMs" in one) {
+    const work = { ...task.work!, ...lookingBack, lookBackMs: one.lastGoodMs }
+    return { kind: "lastGood", task: { ...task, work } }
+  }
+  const { input, ...source } = one
+  const own = ownWork({ id: task.id, ...source } as TaskIR, { ...tools, resolve })!
+  const { structure } = task
+  if (isItem && structure.kind === "map") {
+    const itemInput = input === undefined ? structure.itemInput : resolve(input)
+    return { kind: "work", task: { ...task, work: own, structure: { ...structure, itemInput } } }
+  }
+  return {
+    kind: "work",
+    task: {
+      ...task,
+      kind: own.kind,
+      work: own,
+      structure: leaf,
+      input: input === undefined ? task.input : resolve(input)
+    }
+  }
+}
 
 /** Tasks that say nothing but which code they run share their work: a graph of 10,000 has often only a few. */
 const sharedWork = new Map<string, CompiledWork>()
@@ -199,6 +290,7 @@ const compileWork = (task: TaskIR, tools: Tools): CompiledWork | undefined => {
     timeLimitsOf(task) !== undefined ||
     task.heartbeatMs !== undefined ||
     task.cache !== undefined ||
+    task.fallback !== undefined ||
     task.in !== undefined ||
     task.out !== undefined ||
     task.type !== undefined ||
@@ -234,7 +326,12 @@ export const ownWork = (task: TaskIR, { resolve, resolveItem }: WorkTools): Comp
       workKind === "shell" || workKind === "http"
         ? (kind === "map" ? resolveItem : resolve)(workSettings(work))
         : undefined,
-    cache: cacheOf(work, kind === "map" ? resolveItem : resolve),
+    cache: cacheOf(
+      work,
+      fallbacksOf(kind === "map" ? (work as { fallback?: Fallback }).fallback : task.fallback),
+      kind === "map" ? resolveItem : resolve
+    ),
+    lookBackMs: undefined,
     checkIn: jsonSchemaCheck(work.in, `the input of task '${task.id}'`),
     checkOut: jsonSchemaCheck(work.out, `the result of task '${task.id}'`),
     undo: work.undo,
@@ -242,10 +339,12 @@ export const ownWork = (task: TaskIR, { resolve, resolveItem }: WorkTools): Comp
   }
 }
 
-const cacheOf = ({ cache }: Work, resolve: Resolve): CompiledWork["cache"] =>
-  cache === undefined
-    ? undefined
-    : { ttlMs: cache.ttlMs, key: cache.key === undefined ? undefined : resolve(cache.key) }
+const cacheOf = ({ cache }: Work, fallbacks: ReadonlyArray<Fallback>, resolve: Resolve): CompiledWork["cache"] => {
+  const backMs = fallbacks.reduce((most, one) => ("lastGoodMs" in one ? Math.max(most, one.lastGoodMs) : most), 0)
+  if (cache === undefined) return backMs === 0 ? undefined : { ttlMs: 0, keepMs: backMs, key: undefined }
+  const { ttlMs, key } = cache
+  return { ttlMs, keepMs: Math.max(ttlMs, backMs), key: key === undefined ? undefined : resolve(key) }
+}
 
 const stripExpand = (work: Work): Work => {
   const { expand: _, ...rest } = work as ExpandTask
@@ -276,7 +375,8 @@ const structureOf = (given: Definition, task: TaskIR, { resolve, resolveItem, as
         over,
         each,
         concurrency = defaults.mapConcurrency,
-        partial = false
+        partial = false,
+        accept = "all"
       } = task as Extract<TaskIR, { kind: "map" }>
       const itemInput = each.input === undefined ? itemOf : resolveItem(each.input)
       return {
@@ -285,6 +385,7 @@ const structureOf = (given: Definition, task: TaskIR, { resolve, resolveItem, as
         nested: "workflow" in each ? inner(each.workflow) : undefined,
         concurrency,
         partial,
+        accept,
         itemInput
       }
     }

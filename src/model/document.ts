@@ -44,6 +44,10 @@ const JsonSchemaDocument = Schema.Unknown.annotate({
 const Ref = Schema.Struct({ $: Schema.Union([Text, Schema.Array(Text)]), default: optional(Schema.Unknown) }).annotate({
   description: "a reference"
 })
+const FallbackDocument = Schema.Unknown.annotate({
+  description:
+    'what stands in for the result when the task has failed for good: {"value": …}, {"lastGoodMs": n}, or other work (like a task without id); or a list of these, tried in order'
+})
 const Nested = Schema.Unknown.annotate({ description: "a workflow: its name in `workflows`, or a whole document" })
 
 const amounts = {
@@ -102,7 +106,33 @@ const common = {
   description: optional(Text),
   expectedOutput: optional(Text),
   metadata: optional(Facts),
-  after: optional(Schema.Array(Text)),
+  after: optional(
+    Schema.Array(
+      Schema.Union([
+        Text,
+        Schema.Struct({ task: Text, on: Schema.Literals(["notFailed", "succeeded", "failed", "done"]) })
+      ]).annotate({
+        description: 'the id of a task, or {"task", "on": which of its ends let this one start (default notFailed)}'
+      })
+    )
+  ),
+  join: optional(
+    Schema.Union([Schema.Literals(["all", "any"]), Schema.Struct({ atLeast: PositiveInt(limits.tasks) })]).annotate({
+      description: 'how many of the tasks that it waits for must let it start: "all", "any", or {"atLeast": n}'
+    })
+  ),
+  cancelRest: optional(Schema.Boolean),
+  fallback: optional(FallbackDocument),
+  onFailed: optional(
+    Schema.Union([
+      Schema.Literals(["fail", "continue", "wait"]),
+      Schema.Struct({
+        wait: Schema.Struct({ withinMs: PositiveMilliseconds, otherwise: Schema.Literals(["fail", "continue"]) })
+      })
+    ]).annotate({
+      description: '"fail", "continue" without a result, "wait" for a person, or {"wait": {"withinMs", "otherwise"}}'
+    })
+  ),
   when: optional(Condition),
   input: optional(Mapping),
   data: optional(Schema.Record(Text, Ref)),
@@ -164,7 +194,13 @@ const structural = {
     over: Mapping,
     each: Schema.Unknown.annotate({ description: 'work (like a task without id), or {"workflow": …}' }),
     concurrency: optional(PositiveInt(limits.fanout)),
-    partial: optional(Schema.Boolean)
+    partial: optional(Schema.Boolean),
+    accept: optional(
+      Schema.Union([
+        Schema.Literals(["all", "any", "settled"]),
+        Schema.Struct({ atLeast: PositiveInt(limits.fanout) })
+      ]).annotate({ description: 'which items are needed: "all", "any", "settled", or {"atLeast": n}' })
+    )
   },
   use: { kind: Schema.Literal("use"), workflow: Nested },
   branch: {
@@ -191,8 +227,15 @@ const taskSchemas = {
   ...mapValues(structural, (fields) => Schema.Struct({ ...common, ...fields }))
 }
 const eachSchemas = {
-  ...mapValues(work, (fields) => Schema.Struct({ input: optional(Mapping), ...fields, ...undoable })),
+  ...mapValues(work, (fields) =>
+    Schema.Struct({ input: optional(Mapping), fallback: optional(FallbackDocument), ...fields, ...undoable })
+  ),
   workflow: Schema.Struct({ workflow: Nested, input: optional(Mapping) })
+}
+const fallbackSchemas = {
+  ...mapValues(work, (fields) => Schema.Struct({ input: optional(Mapping), ...fields })),
+  value: Schema.Struct({ value: Mapping }),
+  lastGood: Schema.Struct({ lastGoodMs: PositiveMilliseconds })
 }
 const doesSchemas = mapValues(work, (fields) => Schema.Struct(fields))
 const verifySchemas = mapValues(work, ({ cache: _, ...fields }) =>
@@ -354,6 +397,7 @@ const checkTask = (task: unknown, path: string, problems: Array<Problem>): void 
   const given = task as Record<string, unknown>
   checkUndo(given.undo, `${path}/undo`, problems)
   if ("when" in given) problems.push(...conditionProblems(given.when, `${path}/when`))
+  checkFallback(given.fallback, `${path}/fallback`, problems)
   switch (kind) {
     case "map":
       return checkEach(given.each, `${path}/each`, problems)
@@ -377,7 +421,36 @@ const checkEach = (each: unknown, path: string, problems: Array<Problem>): void 
   const kind = workKindOf(each, path, problems)
   if (kind === undefined) return
   check(eachSchemas[kind], each, path, problems)
+  checkFallback((each as Record<string, unknown>).fallback, `${path}/fallback`, problems)
   checkUndo((each as Record<string, unknown>).undo, `${path}/undo`, problems)
+}
+
+const checkFallback = (fallback: unknown, path: string, problems: Array<Problem>): void => {
+  if (fallback === undefined) return
+  if (Array.isArray(fallback)) {
+    fallback.forEach((one: unknown, i) => {
+      if (Array.isArray(one)) checkOneFallback(undefined, `${path}/${i}`, problems)
+      else checkOneFallback(one, `${path}/${i}`, problems)
+    })
+    return
+  }
+  checkOneFallback(fallback, path, problems)
+}
+
+const checkOneFallback = (one: unknown, path: string, problems: Array<Problem>): void => {
+  if (isRecord(one) && "value" in one) check(fallbackSchemas.value, one, path, problems)
+  else if (isRecord(one) && "lastGoodMs" in one) check(fallbackSchemas.lastGood, one, path, problems)
+  else if (isRecord(one) && ("task" in one || "needs" in one || "kind" in one)) {
+    const kind = workKindOf(one, path, problems)
+    if (kind !== undefined) check(fallbackSchemas[kind], one, path, problems)
+  } else
+    problems.push({
+      code: "SHAPE",
+      severity: "error",
+      path,
+      message: "this is no fallback",
+      hint: 'give {"value": …}, {"lastGoodMs": n}, or other work: "task", "needs" or "kind"'
+    })
 }
 
 const checkUndo = (undo: unknown, path: string, problems: Array<Problem>): void => {

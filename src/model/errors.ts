@@ -59,6 +59,7 @@ export type ProblemCode =
   | "NO_AGENT"
   | "TASKS_EMPTY"
   | "GATE_NOT_AWAITED"
+  | "TRIGGER_NEVER"
   | "TASK_UNUSED"
   | "JSON_SYNTAX"
   | "YAML_SYNTAX"
@@ -249,6 +250,40 @@ const gateEnds: Record<GateEnd, string> = {
   cancelled: "it was cancelled with what it stands in",
   skipped: "it, or what it stands in, was skipped",
   ended: "what it stands in has ended"
+}
+
+/** A fan-out was given fewer items than must be good: it could never have had enough. */
+export class TooFewItems extends TroupeError {
+  readonly _tag = "TooFewItems"
+  readonly code = "TOO_FEW_ITEMS"
+  readonly retryable = false
+  readonly task: string
+  readonly needed: number
+  readonly items: number
+  constructor({ task, needed, items }: { task: string; needed: number; items: number }) {
+    super(
+      `'${task}' needs ${needed} good ${needed === 1 ? "item" : "items"} and was given ${items}; ask for fewer in 'accept', or give it a fallback`
+    )
+    this.task = task
+    this.needed = needed
+    this.items = items
+  }
+}
+
+/** A task has failed, and no result of it for this input is remembered that is young enough to stand in. */
+export class NothingRemembered extends TroupeError {
+  readonly _tag = "NothingRemembered"
+  readonly code = "NOTHING_REMEMBERED"
+  readonly retryable = false
+  readonly task: string
+  readonly maxAgeMs: number
+  constructor({ task, maxAgeMs }: { task: string; maxAgeMs: number }) {
+    super(
+      `there is no good result of '${task}' for this input from the last ${maxAgeMs} ms; let a value or another task follow in 'fallback'`
+    )
+    this.task = task
+    this.maxAgeMs = maxAgeMs
+  }
 }
 
 /** A gate takes no answer any more, or a signal reaches nobody: `became` says why. The first answer stays what it was. */

@@ -155,6 +155,34 @@ export interface RetryPolicy {
   readonly withinMs?: number
 }
 
+/**
+ * Which end of a task lets those start that wait for it. `notFailed` (default): it succeeded, was skipped, or was allowed to
+ * fail. `succeeded`: nothing else. `failed`: it failed, or never came to run because something before it did. `done`: whatever
+ * became of it.
+ */
+export type Trigger = "notFailed" | "succeeded" | "failed" | "done"
+export type After = string | { readonly task: string; readonly on: Trigger }
+export type Join = "all" | "any" | { readonly atLeast: number }
+
+/** A value, the last good result for the same input if it is not older than that, or other work with the same input or its own. */
+export type Fallback =
+  | { readonly value: Mapping }
+  | { readonly lastGoodMs: number }
+  | (Work & { readonly input?: Mapping })
+
+/** With `wait`, how long a person has, and what happens then; without, for ever. */
+export type OnFailed =
+  | "fail"
+  | "continue"
+  | "wait"
+  | { readonly wait: { readonly withinMs: number; readonly otherwise: "fail" | "continue" } }
+
+/**
+ * Which items a fan-out needs. `all` (default): a list of all results. `any`: the first good one, itself. `atLeast`: a list as
+ * soon as so many are good, with null for the others. `settled`: a list of what became of each.
+ */
+export type Accept = "all" | "any" | "settled" | { readonly atLeast: number }
+
 /** What a task of any kind may say about itself. */
 export interface TaskCommon {
   readonly id: string
@@ -163,8 +191,16 @@ export interface TaskCommon {
   readonly description?: string
   readonly expectedOutput?: string
   readonly metadata?: JsonObject
-  /** Order without data: these tasks must be final first. */
-  readonly after?: ReadonlyArray<string>
+  /** Order without data: these tasks must be final first; with `on`, which of their ends let this one start. */
+  readonly after?: ReadonlyArray<After>
+  /** How many of the tasks that it waits for must let it start: `all` (default), `any`, or a number of them. */
+  readonly join?: Join
+  /** Those it joined and did not need are cancelled, unless somebody else waits for them; else they go on. */
+  readonly cancelRest?: boolean
+  /** What stands in for its result when it has failed for good: the first of these that gives something. */
+  readonly fallback?: Fallback | ReadonlyArray<Fallback>
+  /** What is left of it when nothing did: `fail` (default), `continue` without a result, or `wait` for a person. */
+  readonly onFailed?: OnFailed
   /** Run only if this holds once the dependencies are final; else the task is skipped. */
   readonly when?: Condition
   /** What the task gets; its dependencies come from the references in it. */
@@ -331,11 +367,13 @@ export interface MapTask extends TaskCommon {
   readonly concurrency?: number
   /** Failed items become `null` in the result instead of failing the fan-out. */
   readonly partial?: boolean
+  /** Which items are needed, and what the result is; what is still at work when there are enough is cancelled. */
+  readonly accept?: Accept
 }
 
 /** The work, or the workflow, that a fan-out does for one item. */
 export type Each =
-  | (Work & { readonly input?: Mapping })
+  | (Work & { readonly input?: Mapping; readonly fallback?: Fallback | ReadonlyArray<Fallback> })
   | { readonly workflow: string | WorkflowIR; readonly input?: Mapping }
 
 /** Another workflow as one task. */

@@ -34,6 +34,8 @@ export const limits = {
   breakerWindow: 100_000,
   /** Trial calls of a breaker at once. */
   breakerTrials: 1_000,
+  /** Degraded tasks of one run that are listed; each is in its own report. */
+  degraded: 1_000,
   /** Longest wait, in milliseconds: ten years and a bit. */
   durationMs: 3_660 * 24 * 3_600_000
 } as const

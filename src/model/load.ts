@@ -1,5 +1,6 @@
 /** Workflows from documents: a value, JSON text or YAML text, checked as a whole and bound to code. */
 import { InvalidWorkflow, type Problem } from "./errors.ts"
+import { fallbackPlaces } from "./failing.ts"
 import { suggest } from "./ids.ts"
 import { type Each, kindOf, type TaskIR, type WorkflowIR } from "./ir.ts"
 import { limits } from "./limits.ts"
@@ -119,6 +120,7 @@ export const bindingProblems = (ir: WorkflowIR, code: Code, path = ""): Readonly
   }
   ir.tasks.forEach((task, i) => {
     need(codeNameOf(task), `/tasks/${i}${"each" in task ? "/each" : ""}/${kindOf(task) === "gate" ? "check" : "task"}`)
+    for (const [one, at] of fallbackPlaces(task)) if ("task" in one) need(one.task, `/tasks/${i}${at}/task`)
     const undo = undoOf(task)
     if (undo === undefined) return
     need(undoCodeOf(undo.undo), `/tasks/${i}${undo.under}/task`)

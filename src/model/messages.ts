@@ -180,6 +180,18 @@ export type Outcome =
   | { readonly status: "failed"; readonly failure: Failure; readonly task: string }
   | { readonly status: "cancelled"; readonly reason: string }
 
+/** What a task gave instead of its result: a value, the result of other work, its last good one, or nothing. */
+export type Instead = "value" | "task" | "lastGood" | "nothing"
+
+/** A task that failed in a run that succeeded all the same. */
+export interface Degraded {
+  /** Path of the task. */
+  readonly task: string
+  readonly instead: Instead
+  /** Why it failed. */
+  readonly because: string
+}
+
 /**
  * The state of a run as people see it. `parked`: it cannot go on here (its code is missing, for one) and says why;
  * `quarantined`: it is left alone until somebody decides, because it kills the process, or because its journal is damaged.

@@ -1,8 +1,10 @@
 /** The execution plan: what a workflow will take, before it runs. Derived from the IR, never stored. */
 import { analyse } from "./analysis.ts"
-import { criticalPath, levels, topologicalOrder } from "./dependencies.ts"
+import { criticalPath, type DependencyGraph, levels, topologicalOrder } from "./dependencies.ts"
 import { InvalidOption, type Problem } from "./errors.ts"
+import { neededOf, triggersOf } from "./failing.ts"
 import { type Inventory, kindOf, type TaskIR, type WorkflowIR } from "./ir.ts"
+import { joinRules } from "./joins.ts"
 import { type Definition, definition, nestedOf, resolveNested } from "./nested.ts"
 import { aggregate, requirementProblems } from "./resources.ts"
 import { listSchedule, type ScheduledTask, type SchedulingPolicy, schedulingPolicies, seats } from "./schedule.ts"
@@ -74,6 +76,7 @@ export const plan = (ir: WorkflowIR, options: PlanOptions = {}): ExecutionPlan =
   if (problems.some(({ severity }) => severity === "error")) return emptyPlan(ir, problems)
   const { graph } = analyse(ir)
   const durations = durationsOf(definition(ir))
+  for (const task of unlikely(ir, graph)) durations[task] = 0
   const { path, length, slack } = criticalPath(graph, durations)
   const requirements = ir.tasks.map((task) => task.resources)
   const priorities = ir.tasks.map((task) => task.priority ?? 50)
@@ -103,6 +106,24 @@ export const plan = (ir: WorkflowIR, options: PlanOptions = {}): ExecutionPlan =
     lowerBoundMs,
     problems
   }
+}
+
+/** Tasks that start only when another has failed, and those that only follow from them: a plan does not count on failures. */
+const unlikely = (ir: WorkflowIR, graph: DependencyGraph): ReadonlyArray<number> => {
+  if (joinRules(ir, graph) === undefined) return []
+  const found = new Set<number>()
+  for (const task of topologicalOrder(graph)) {
+    const { predecessorStart, predecessors } = graph
+    const own = triggersOf(ir.tasks[task]!)
+    const edges = [...predecessors.slice(predecessorStart[task]!, predecessorStart[task + 1]!)]
+    const never = edges.filter((before) => {
+      const trigger = own.get(graph.ids[before]!) ?? "notFailed"
+      return trigger === "failed" || (trigger === "succeeded" && found.has(before))
+    })
+    const needed = neededOf(ir.tasks[task]!.join) || edges.length
+    if (edges.length - never.length < needed) found.add(task)
+  }
+  return [...found]
 }
 
 /** An inventory that is given from outside is held against each task; the document's own was checked with it. */

@@ -1,6 +1,7 @@
 /** Task definitions: ordinary code with a schema on both sides and its policies beside it. */
 import { type Duration, milliseconds } from "./duration.ts"
 import { type Failure, InvalidOption } from "./errors.ts"
+import type { FailingOptions } from "./fallback.ts"
 import { requireId } from "./ids.ts"
 import type { Backoff, Jitter, Resources, RetryPolicy, Undo, WorkPolicy } from "./ir.ts"
 import { limits } from "./limits.ts"
@@ -219,7 +220,7 @@ export interface TaskDef<N extends string = string, I = any, O = any> {
  */
 export const task = <const N extends string, IS extends AnySchema, OS extends AnySchema>(
   name: N,
-  definition: TaskOptions & TaskBody<IS, OS>
+  definition: TaskOptions & TaskBody<IS, OS> & FailingOptions<InferInput<IS>, InferOutput<OS>>
 ): TaskDef<N, InferInput<IS>, InferOutput<OS>> => {
   requireId("task", name)
   const { in: input, out, run, needs, undo, ...options } = definition

@@ -1,5 +1,5 @@
 /** An undo made ready to run: a task that reads nothing but the effect that it takes back. */
-import { type CompiledTask, ownWork } from "./compile.ts"
+import { type CompiledTask, ownWork, unforgiving } from "./compile.ts"
 import { SchemaMismatch } from "./errors.ts"
 import { kindOf, type Mapping, type TaskIR, type Undo, type UndoWork } from "./ir.ts"
 import { isPlainRecord } from "./json.ts"
@@ -67,7 +67,8 @@ const compiled = (work: UndoWork, id: string, checkOut: Check): CompiledTask => 
     when: undefined,
     input: resolve(input),
     work: { ...ownWork(ir, { resolve, resolveItem: resolve })!, checkOut },
-    structure: { kind: "leaf" }
+    structure: { kind: "leaf" },
+    ...unforgiving
   }
   known.set(work, made)
   return made

@@ -439,6 +439,8 @@ const lawsOfOne: ReadonlyArray<{ readonly name: string; readonly check: (journal
         [await cached("k", 2_010), await cached("K", 2_009), await cached("", 2_009)],
         [undefined, undefined, undefined]
       )
+      // who asked as of later has taken nothing away
+      same(await cached("k", 2_009), value)
       // only successes, and only what was written
       same(await journal.append([{ ...failed!, ...remember("failed", 99) }]), "written")
       same(await journal.append([{ ...second!, ...remember("refused", 99) }]), "SequenceConflict")

@@ -120,9 +120,8 @@ export const memoryJournal = ({
     },
     cached: (key, at) => {
       const found = cache.get(key)
-      if (found !== undefined && found.expiresAt > at) return Exit.succeed(found.value)
-      cache.delete(key)
-      return Exit.succeed(undefined)
+      // who asks as of later forgets nothing: the oldest go when there are too many
+      return Exit.succeed(found !== undefined && found.expiresAt > at ? found.value : undefined)
     },
     renew: owned,
     close: (epoch) => {

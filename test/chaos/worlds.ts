@@ -10,6 +10,7 @@ import { loadavg } from "node:os"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import * as fc from "fast-check"
+import { failsAt, fates, flowOfFates } from "../../property-tests/fates.ts"
 import { flowOf, shapes, valueOf } from "../../property-tests/shapes.ts"
 import { type ChaosFailure, chaos } from "../../src/chaos/index.ts"
 import { load, task, type } from "../../src/index.ts"
@@ -46,6 +47,26 @@ const plan = task("plan", {
   })
 })
 
+/** Tasks of all kinds, none of which fails by itself. */
+const soundFlow = async (seed: number) => {
+  const [shape] = fc.sample(shapes(tasksMost), { numRuns: 1, seed })
+  return { shape, flow: await load(flowOf(shape!), { step, plan }) }
+}
+
+/** Tasks that fail, and may, or have something that stands in for them. */
+const failingFlow = async (seed: number) => {
+  const [shape] = fc.sample(fates(tasksMost), { numRuns: 1, seed })
+  const failing = task("step", {
+    in: type<any>(),
+    out: type<number>(),
+    run: async (input, { task: path }) => {
+      if (failsAt(shape!, path)) throw new TypeError(`${path} is down`)
+      return valueOf(input)
+    }
+  })
+  return { shape, flow: await load(flowOfFates(shape!, false), { step: failing }) }
+}
+
 export const worlds = async ({
   executions,
   seed,
@@ -61,8 +82,7 @@ export const worlds = async ({
   const { user, system } = process.cpuUsage()
   const load0 = loadavg()[0]!
   for (let nth = seed * 1_000_000; counts.executions < executions && broken.length < brokenMost; nth++) {
-    const [shape] = fc.sample(shapes(tasksMost), { numRuns: 1, seed: nth })
-    const flow = await load(flowOf(shape!), { step, plan })
+    const { shape, flow } = await (nth % 2 === 0 ? soundFlow(nth) : failingFlow(nth))
     counts.workflows++
     try {
       // some come back from snapshots after every message, most from all their messages

@@ -141,6 +141,40 @@ task("saved", { in: z.string(), out: z.number(), run: (x, { tx }) => tx((db) => 
 task("nested", { in: z.string(), out: z.object({ n: z.number() }), run: (x, { tx }) => ({ n: tx(() => 1) }) })
 // @ts-expect-error 50 a cache without a time to live
 task("kept", { in: z.string(), out: z.string(), cache: {}, run: (x) => x })
+// @ts-expect-error 51 a fallback of another type
+b.task("a", num, ($) => $.input.n, { fallback: { value: "none" } })
+// @ts-expect-error 52 a fallback made of what has another type
+b.task("a", num, ($) => $.input.n, { fallback: { value: ($) => $.input.s } })
+// @ts-expect-error 53 another task that gives something else
+b.task("a", num, ($) => $.input.n, { fallback: { task: pair } })
+// @ts-expect-error 54 a last good result without an age
+b.task("a", num, ($) => $.input.n, { fallback: { lastGood: "soon" } })
+// @ts-expect-error 55 one of several fallbacks of another type
+b.task("a", num, ($) => $.input.n, { fallback: [{ lastGood: "1h" }, { value: "none" }] })
+// @ts-expect-error 56 a gate has no fallback
+b.gate("g", z.number(), { within: "forever", fallback: { value: 1 } })
+// @ts-expect-error 57 an unknown end of a task
+b.task("a", num, ($) => $.input.n).task("c", num, ($) => $.input.n, { after: [{ task: "a", on: "broken" }] })
+// @ts-expect-error 58 a trigger on what is not there
+b.task("a", num, ($) => $.input.n, { after: [{ task: "zzz", on: "done" }] })
+// @ts-expect-error 59 the result of what may fail may be missing
+b.task("a", num, ($) => $.input.n, { onFailed: "continue" }).task("c", num, ($) => $.a)
+// @ts-expect-error 60 the result of what starts only after a failure may be missing
+b.task("a", num, ($) => $.input.n).task("c", num, ($) => $.input.n, { after: [{ task: "a", on: "failed" }] }).task("d", num, ($) => $.c)
+// @ts-expect-error 61 a wait for a person without what follows its deadline
+b.task("a", num, ($) => $.input.n, { onFailed: { wait: { within: "1h" } } })
+// @ts-expect-error 62 the first good item is no list
+b.map("m", num, ($) => $.input.deep.k, { accept: "any" }).derive("d", ($) => $.m, (xs) => xs.map(String))
+// @ts-expect-error 63 what settled has to be looked at
+b.map("m", num, ($) => $.input.deep.k, { accept: "settled" }).derive("d", ($) => $.m, (xs) => xs[0].value.toFixed())
+// @ts-expect-error 64 a task whose fallback has another type
+task("bad", { in: z.number(), out: z.number(), run: (n) => n, fallback: { value: "none" } })
+const safe = task("safe", { in: z.number(), out: z.number(), run: (n) => n, fallback: [{ task: num }, { value: 0 }], onFailed: "wait" })
+b.task("a", safe, ($) => $.input.n, { fallback: [{ lastGood: "1h" }, { task: num }, { value: ($) => $.input.n }] })
+  .task("c", num, ($) => $.a, { after: [{ task: "a", on: "notFailed" }], join: "all", onFailed: { wait: { within: "1h", otherwise: "fail" } } })
+  .task("d", num, ($) => $.c)
+  .map("m", num, ($) => $.input.deep.k, { accept: { atLeast: 2 }, fallback: { value: 0 } })
+  .derive("e", ($) => $.m, (xs) => xs.map((x) => (x ?? 0) + 1))
 await asking.answer("approved", true, { who: "ada" })
 await asking.answer("price", { n: "12" })
 await asking.reject("price", "too much")

@@ -2,10 +2,11 @@
 import * as Effect from "effect/Effect"
 import { type Look, look } from "../../engine/look.ts"
 import type { Wait } from "../../engine/waits.ts"
+import { ownPath, waitPath } from "../../model/failing.ts"
 import { requireId } from "../../model/ids.ts"
 import type { StoreOwner } from "../../storage/sqlite/reader.ts"
 import type { Command } from "../commands.ts"
-import { markOf } from "../outcome.ts"
+import { degradedLines, markOf } from "../outcome.ts"
 import { bold, CommandError, cyan, dim, duration, exitCodes, oneLine, red, tell, tellJson } from "../output.ts"
 import { fileStoreOf, reading } from "../store.ts"
 
@@ -56,6 +57,7 @@ const valueOf = ({ state, input, tasks, waits, criticalPath, criticalPathMs, at 
         ? null
         : { task: error.task, code: error.failure.code ?? error.failure.tag, message: error.failure.message },
     reason: rest.reason ?? null,
+    degraded: rest.degraded,
     owner: owner.isAlive ? { pid: owner.pid, epoch: owner.epoch } : null
   }
 }
@@ -74,6 +76,7 @@ const print = (seen: Look, isPast: boolean, owner: StoreOwner): void => {
   if (error !== undefined)
     row("error", `${error.task === "" ? "" : `${bold(oneLine(error.task))}: `}${red(oneLine(error.failure.message))}`)
   if (reason !== undefined && reason !== "") row("reason", oneLine(reason))
+  for (const line of degradedLines(state.degraded)) tell(`  ${line}`)
   if (current.length > 0) row("at work", list(current))
   for (const [i, wait] of waits.slice(0, listedMost).entries()) row(i === 0 ? "waiting" : "", waitLine(wait))
   if (waits.length > listedMost) row("", dim(`and ${waits.length - listedMost} more; --json lists them`))
@@ -102,6 +105,8 @@ const waitLine = (wait: Wait): string => {
   if ("tasks" in wait) return `${task} for ${list(wait.tasks)}`
   if ("dueAt" in wait) {
     const until = wait.dueAt === undefined ? "" : ` until ${wait.dueAt.toISOString()}`
+    if (wait.for === "answer" && wait.task === waitPath(ownPath(wait.task)))
+      return `${cyan(oneLine(ownPath(wait.task)))} has failed and waits for a person (troupe retry, skip or fail)${until}`
     if (wait.for === "answer") return `${task} for an answer${until}`
     return wait.retry === undefined ? `${task}${until}` : `${task}${until}, then attempt ${wait.retry}`
   }

@@ -603,8 +603,8 @@ export const defects: ReadonlyArray<Defect> = [
     edits: [
       {
         file: "actors/directors.ts",
-        find: 'if (outcome.status === "succeeded") this.#results[index] = outcome.value',
-        put: 'if (outcome.status === "succeeded") this.#results[this.#settled - 1] = outcome.value'
+        find: 'this.#results[index] = accept === "settled" ?',
+        put: 'this.#results[this.#settled - 1] = accept === "settled" ?'
       }
     ]
   },
@@ -853,6 +853,73 @@ export const defects: ReadonlyArray<Defect> = [
     breaks: "G04",
     scene: "crew",
     edits: [{ file: "engine/router.ts", find: "      if (letter.isGone) continue\n", put: "" }]
+  },
+  {
+    name: "a join is met one too early",
+    like: classic,
+    breaks: "G08",
+    scene: "forgiving",
+    edits: [
+      {
+        file: "model/joins.ts",
+        find: "if (this.#met[task]! >= needed) return",
+        put: "if (this.#met[task]! >= needed - 1) return"
+      }
+    ]
+  },
+  {
+    name: "what a failure kept from starting counts as skipped",
+    like: "upstream_failed",
+    breaks: "G08",
+    scene: "forgiving",
+    edits: [
+      {
+        file: "model/board.ts",
+        find: 'open.push([successor, verdict === "skip" ? "skipped" : "unreached"])',
+        put: 'open.push([successor, "skipped"])'
+      }
+    ]
+  },
+  {
+    name: "a restart forgets that a fallback is at work",
+    like: classic,
+    breaks: "G16",
+    scene: "forgivingKept",
+    faults: ["task", "crash"],
+    edits: [
+      {
+        file: "model/board.ts",
+        find: "if (frozen.troubles !== undefined) board.#troubles = new Map(frozen.troubles)",
+        put: ""
+      }
+    ]
+  },
+  {
+    name: "an allowed failure fails the run",
+    like: classic,
+    breaks: "G16",
+    scene: "forgiving",
+    edits: [
+      {
+        file: "actors/directors.ts",
+        find: 'else if (onFailed === "continue") this.#goOn(scope, task, failure)',
+        put: ""
+      }
+    ]
+  },
+  {
+    name: "the second fallback is never tried",
+    like: classic,
+    breaks: "G16",
+    scene: "forgiving",
+    faults: ["task"],
+    edits: [
+      {
+        file: "actors/standins.ts",
+        find: "for (let i = step; i < fallbacks.length; i++) {",
+        put: "for (let i = step; i < Math.min(1, fallbacks.length); i++) {"
+      }
+    ]
   },
   ...sagaDefects
 ]

@@ -125,6 +125,28 @@ const sleeper = workflow("sleeper", type<number>())
   .sleep("hour", "1h")
   .returns(($) => $.a)
 
+const spare = task("spare", { in: type<Json>(), out: type<number>(), run: size })
+const frail = task("frail", { in: type<Json>(), out: type<number>(), run: size })
+
+/** Tasks that may fail, or have something that stands in for them, and those that start because of it. */
+const forgiving = workflow("forgiving", type<number>(), { onFailure: "continue" })
+  .task("a", frail, ($) => $.input, { fallback: [{ task: spare }, { value: 0 }] })
+  .task("b", frail, ($) => [$.input], { onFailed: "continue" })
+  .task("c", frail, ($) => [$.input, 1])
+  .task("most", step, () => 1, {
+    after: [
+      { task: "a", on: "succeeded" },
+      { task: "b", on: "succeeded" },
+      { task: "c", on: "succeeded" }
+    ],
+    join: { atLeast: 2 }
+  })
+  .task("sorry", step, () => 2, { after: [{ task: "c", on: "failed" }] })
+  .task("d", step, ($) => [$.c])
+  .task("e", step, () => 3, { after: ["d"] })
+  .task("end", step, () => 4, { after: [{ task: "most", on: "done" }, "sorry"] })
+  .returns(($) => [$.a, $.most])
+
 const asked = (can: string) =>
   task(can, {
     in: type<Json>(),
@@ -204,6 +226,7 @@ export const scenes = {
   pair: scene(pair),
   single: scene(single),
   sleeper: scene(sleeper),
+  forgiving: scene(forgiving),
   crew: scene(crew, {
     agents: [agent("reader", ["read"]), agent("writer", ["write"])]
   }),
@@ -220,5 +243,6 @@ export const scenes = {
   waitsKept: scene(waits, { snapshotEvery: 1, keepMessages: 0 }),
   peopleKept: scene(people, { answers, snapshotEvery: 1, keepMessages: 0 }),
   familyKept: scene(family, { snapshotEvery: 1, keepMessages: 0 }),
+  forgivingKept: scene(forgiving, { snapshotEvery: 1, keepMessages: 0 }),
   narrowKept: scene(narrow, { snapshotEvery: 1, keepMessages: 0 })
 } satisfies Record<string, Scene>
