@@ -24,13 +24,14 @@ import {
 } from "../model/errors.ts"
 import { suggest } from "../model/ids.ts"
 import type { Fragment } from "../model/ir.ts"
-import { isPlainRecord, type Json, toJson } from "../model/json.ts"
+import { canonical, isPlainRecord, type Json, toJson } from "../model/json.ts"
 import { bindingProblems } from "../model/load.ts"
 import type { Check } from "../model/schemas.ts"
 import { standardCheck } from "../model/schemas.ts"
 import type { TaskContext, TaskDef } from "../model/task.ts"
 import { InTransaction, type Transaction } from "../model/transaction.ts"
 import type { Code, PureFunction } from "../model/workflow.ts"
+import { type Admission, type Caller, Entry, type Pass } from "./admission.ts"
 import { atOnce, isThenable } from "./at-once.ts"
 import { type Allow, builtins } from "./builtin.ts"
 import { cacheKeyOf } from "./caching.ts"
@@ -52,6 +53,8 @@ export interface AttemptsOptions {
   readonly monotonic: () => number
   readonly now: () => number
   readonly router: Router
+  /** What is to be passed before a body is called. */
+  readonly admission: Admission
   readonly allow: Allow
   /** Hears how each attempt ended. */
   readonly ended: (attempt: Attempt, end: AttemptEnd) => void
@@ -84,12 +87,13 @@ class Remembered {
 }
 
 /** One call of a task body; also its own timeout, and what the body sees as its context. */
-export class Attempt extends Timer implements TaskContext {
+export class Attempt extends Timer implements TaskContext, Caller {
   /** Another one when its run was folded anew while it was out. */
   place: Place
   readonly attempt: number
   readonly delivery: number
-  readonly deadlineAt: number
+  /** Another one when it had to wait before its body was called. */
+  deadlineAt: number
   /** When it was asked for, and in which epoch. */
   readonly askedAt: number
   readonly epoch: number
@@ -108,6 +112,8 @@ export class Attempt extends Timer implements TaskContext {
   pulse: Timer | undefined = undefined
   /** When its body was heard last, on the clock that never jumps. */
   heardAt = 0
+  /** Its way through what it has to pass, where there is anything. */
+  entry: Entry | undefined = undefined
   /** Takes the work out of a mailbox, while it waits there. */
   withdraw: (() => void) | undefined = undefined
   /** Interrupting is enough to stop it: the body is an Effect. */
@@ -160,6 +166,16 @@ export class Attempt extends Timer implements TaskContext {
   get tx(): TaskContext["tx"] {
     return (work) => new InTransaction(this, work)
   }
+  get lane(): string {
+    const { lane } = this.place.task!.work!
+    return lane === undefined ? "" : canonical(lane(this.place.frame) ?? null)
+  }
+  get priority(): number {
+    return this.place.task!.priority
+  }
+  get isHeld(): boolean {
+    return this.place.room.isHeld
+  }
   /** Made when it is first asked for: most bodies never do. */
   get signal(): AbortSignal {
     this.#controller ??= new AbortController()
@@ -209,8 +225,10 @@ export class Attempts {
     const now = this.#options.now()
     const task = place.task!
     const work = task.work!
-    // a timeout that somebody chose goes on over restarts; the one that is there for all guards each call
-    const since = earlier !== undefined && work.ir.timeoutMs !== undefined ? earlier.askedAt : now
+    // a timeout that somebody chose goes on over restarts; the one that is there for all guards each call, as does any that
+    // begins only when the call is let through: when that was, nobody knows
+    const isCounting = earlier !== undefined && work.ir.timeoutMs !== undefined && !this.#isGuarded(work)
+    const since = isCounting ? earlier.askedAt : now
     const asked = earlier ?? { askedAt: place.room.now, epoch: this.epoch }
     const timeoutAt = since + work.timeoutMs
     const guardAt = monotonic() + timeoutAt - now
@@ -245,6 +263,7 @@ export class Attempts {
     this.#stop("pulse", attempt)
     attempt.abort(reason)
     attempt.withdraw?.()
+    withdrawn(attempt)
     if (attempt.isOver) return
     const { guards, monotonic, graceMs } = this.#options
     if (attempt.isStructured || attempt.withdraw !== undefined || graceMs === 0) {
@@ -262,6 +281,8 @@ export class Attempts {
     this.#stopTimers(attempt)
     attempt.abort(reason)
     attempt.withdraw?.()
+    attempt.entry?.ended({ type: "attempt.aborted" })
+    withdrawn(attempt)
     attempt.fiber?.interruptUnsafe()
   }
 
@@ -309,13 +330,52 @@ export class Attempts {
     const def = work.kind === "task" ? (code.get(work.code!) as TaskDef) : undefined
     const checks = def === undefined ? undefined : this.#checksOf(def)
     const given = checked(checked(raw, work.checkIn), checks?.in)
-    const result = chain(given, (input) => this.#work(attempt, work, def, input as Json | undefined))
-    const accepted = checked(checked(result, work.checkOut), checks?.out)
-    return lift(
-      attempt,
-      place.task!.kind === "expand" ? chain(accepted, (value) => checkFragment(value, place, code)) : accepted,
-      resultOf
+    const done = (input: unknown): unknown => {
+      const result = chain(input, (one) => this.#work(attempt, work, def, one as Json | undefined))
+      const accepted = checked(checked(result, work.checkOut), checks?.out)
+      return place.task!.kind === "expand" ? chain(accepted, (value) => checkFragment(value, place, code)) : accepted
+    }
+    const passes = this.#options.admission.passesOf(work)
+    if (passes === undefined) return lift(attempt, done(given), resultOf)
+    // as long as it waits, it can be cut off
+    attempt.isStructured = true
+    return Effect.flatMap(lift(undefined, given, identity), (input) =>
+      Effect.flatMap(this.#pass(attempt, passes), () => {
+        attempt.isStructured = false
+        attempt.entry?.made()
+        return lift(attempt, done(input), resultOf)
+      })
     )
+  }
+
+  /** Ends when everything is passed, or fails. Its time begins then, if it has waited. */
+  #pass(attempt: Attempt, passes: ReadonlyArray<Pass>): Effect.Effect<void, unknown> {
+    return Effect.callback((resume) => {
+      const { guards, monotonic, now } = this.#options
+      const { timeoutMs } = attempt.place.task!.work!
+      const entry = new Entry(passes, attempt, (error) => {
+        if (error !== undefined) return resume(Effect.die(error))
+        if (attempt.position === -1) {
+          attempt.dueAt = monotonic() + timeoutMs
+          attempt.deadlineAt = Math.min(now() + timeoutMs, doneAt(attempt.place))
+          guards.add(attempt)
+        }
+        resume(Effect.void)
+      })
+      attempt.entry = entry
+      entry.begin()
+      // what bounds its wait is what it waits for, and how long it may take to begin
+      if (entry.waitsFor !== undefined) guards.stop(attempt)
+    })
+  }
+
+  #isGuarded(work: CompiledWork): boolean {
+    try {
+      return this.#options.admission.passesOf(work) !== undefined
+    } catch {
+      // what is not there is told when it is asked for
+      return false
+    }
   }
 
   /** What a result in a transaction goes through there; all of it answers at once. */
@@ -332,6 +392,18 @@ export class Attempts {
   }
 
   #work(attempt: Attempt, work: CompiledWork, def: TaskDef | undefined, input: Json | undefined): unknown {
+    const { entry } = attempt
+    const result = this.#perform(attempt, work, def, input)
+    // an Effect, and what answered at once, have ended when the attempt's own fiber has
+    if (entry !== undefined && isThenable(result)) {
+      const leave = () => entry.leave()
+      entry.isOut = true
+      result.then(leave, leave)
+    }
+    return result
+  }
+
+  #perform(attempt: Attempt, work: CompiledWork, def: TaskDef | undefined, input: Json | undefined): unknown {
     if (work.kind !== "needs") this.#began(attempt, work)
     if (def !== undefined) return def.run!(input, attempt)
     if (work.kind === "needs") return this.#delegate(attempt, work, input)
@@ -431,6 +503,12 @@ export class Attempts {
   }
 
   #exited(attempt: Attempt, exit: Exit.Exit<Result, unknown>, code: Code): void {
+    this.#ended(attempt, exit, code)
+    const { entry } = attempt
+    if (entry?.isOut === false) entry.leave()
+  }
+
+  #ended(attempt: Attempt, exit: Exit.Exit<Result, unknown>, code: Code): void {
     if (exit._tag === "Success") this.#over(attempt, this.#endOf(attempt, exit.value, code))
     else if (attempt.isAborting) this.#over(attempt, { type: "attempt.aborted" })
     else this.#over(attempt, { type: "attempt.failed", failure: toFailure(Cause.squash(exit.cause)) })
@@ -452,6 +530,8 @@ export class Attempts {
     if (attempt.isOver) return
     attempt.isOver = true
     this.#stopTimers(attempt)
+    attempt.entry?.ended(end)
+    withdrawn(attempt)
     this.#options.ended(attempt, end)
   }
 
@@ -480,6 +560,11 @@ export class Attempts {
     checksKnown.set(def, checks)
     return checks
   }
+}
+
+/** It waits no longer to be let through. A place that it has it leaves when its body has ended. */
+const withdrawn = ({ entry }: Attempt): void => {
+  if (entry?.waitsFor !== undefined) entry.leave()
 }
 
 /** When the whole task must be done; never, for most. */

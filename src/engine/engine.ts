@@ -40,6 +40,7 @@ import { definition } from "../model/nested.ts"
 import type { Workflow } from "../model/workflow.ts"
 import { JournalCorrupt, type JournalError } from "../storage/errors.ts"
 import type { Claim, History, JournalService, Snapshot } from "../storage/journal.ts"
+import { Admission, type Passes } from "./admission.ts"
 import { counted } from "./amend.ts"
 import { lateOf, messageOf, withinOf } from "./answers.ts"
 import { type Attempt, type AttemptEnd, Attempts } from "./attempts.ts"
@@ -76,6 +77,8 @@ export interface EngineOptions {
   /** Messages of finished runs that are remembered. */
   readonly retainMessages: number
   readonly mailboxMax: number
+  /** What limits calls, in the order in which it is passed; made once, for this life. */
+  readonly passes?: (life: Life) => ReadonlyArray<Passes>
   /** How many retries there may be, by capability, or by name of the code. */
   readonly retryBudgets?: ReturnType<typeof retryBudgets>
   readonly graceMs: number
@@ -95,6 +98,15 @@ export interface EngineOptions {
   readonly onDefect: (error: unknown) => void
 }
 
+/** What whoever limits calls is given. */
+export interface Life {
+  /** On the clock that never jumps. */
+  readonly timers: Timers
+  readonly monotonic: () => number
+  readonly now: () => number
+  readonly claim: Claim
+}
+
 const nothing: ReadonlyArray<string> = []
 
 /** Kept for its hidden class; it belongs to the specimens (specimens.ts), which come first in every process. */
@@ -106,6 +118,7 @@ export class Engine {
   /** What guards the calls of this process. */
   readonly #guards: Timers
   readonly router: Router
+  readonly admission: Admission
   readonly attempts: Attempts
   readonly root: AnyActorRef
   readonly runs = new Map<string, LiveRun>()
@@ -158,12 +171,15 @@ export class Engine {
       bound: options.mailboxMax,
       epoch: options.claim.epoch
     })
+    const life = { timers: this.#guards, monotonic: ticks, now: this.now, claim: options.claim }
+    this.admission = new Admission(options.passes?.(life) ?? [])
     this.attempts = new Attempts({
       context: options.context,
       guards: this.#guards,
       monotonic: ticks,
       now: this.now,
       router: this.router,
+      admission: this.admission,
       allow: options.allow,
       graceMs: options.graceMs,
       epoch: options.claim.epoch,
@@ -468,6 +484,7 @@ export class Engine {
         room.root?.send({ type: "resume" })
         this.#startHeld(run)
         if (!run.isFolding) this.router.resume()
+        if (!run.isFolding) this.admission.resume()
         if (!run.isFolding) this.writer.note(run)
         break
       case "run.cancelled":

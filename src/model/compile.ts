@@ -68,6 +68,8 @@ export interface CompiledWork {
   readonly limits: TimeLimits | undefined
   /** Settings with references (`argv`, `url`, `body` …), put together at the time of the attempt. */
   readonly settings: Resolver | undefined
+  /** Whose turn it is where its calls wait; undefined where all wait in one line. */
+  readonly lane: Resolver | undefined
   /** How long a value may be given again, and what it depends on: the input when there is no key. */
   readonly cache: { readonly ttlMs: number; readonly key: Resolver | undefined } | undefined
   readonly checkIn: Check | undefined
@@ -198,6 +200,9 @@ const compileWork = (task: TaskIR, tools: Tools): CompiledWork | undefined => {
     task.timeoutMs !== undefined ||
     timeLimitsOf(task) !== undefined ||
     task.heartbeatMs !== undefined ||
+    task.bulkhead !== undefined ||
+    task.rate !== undefined ||
+    task.bulkheadKey !== undefined ||
     task.cache !== undefined ||
     task.in !== undefined ||
     task.out !== undefined ||
@@ -234,6 +239,7 @@ export const ownWork = (task: TaskIR, { resolve, resolveItem }: WorkTools): Comp
       workKind === "shell" || workKind === "http"
         ? (kind === "map" ? resolveItem : resolve)(workSettings(work))
         : undefined,
+    lane: work.bulkheadKey === undefined ? undefined : (kind === "map" ? resolveItem : resolve)(work.bulkheadKey),
     cache: cacheOf(work, kind === "map" ? resolveItem : resolve),
     checkIn: jsonSchemaCheck(work.in, `the input of task '${task.id}'`),
     checkOut: jsonSchemaCheck(work.out, `the result of task '${task.id}'`),

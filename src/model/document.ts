@@ -57,6 +57,8 @@ const amounts = {
 const Resources = Schema.Struct(amounts)
 const Inventory = Schema.Struct({ ...amounts, workers: optional(Schema.Array(Schema.Struct({ id: Id, ...amounts }))) })
 
+const PolicyName = Text.annotate({ description: "a name that the orchestrator has amounts for" })
+
 const Retry = Schema.Struct({
   attempts: PositiveInt(limits.attempts),
   backoff: optional(Schema.Literals(["fixed", "exponential", "decorrelated"])),
@@ -81,6 +83,15 @@ const policy = {
   heartbeatMs: optional(PositiveMilliseconds),
   withinMs: optional(PositiveMilliseconds),
   retry: optional(Retry),
+  bulkhead: optional(PolicyName),
+  bulkheadKey: optional(Mapping),
+  rate: optional(PolicyName),
+  hedge: optional(
+    Schema.Struct({
+      afterMs: PositiveMilliseconds,
+      most: optional(Schema.Int.check(Schema.isBetween({ minimum: 2, maximum: 10 })))
+    })
+  ),
   cache: optional(Schema.Struct({ ttlMs: PositiveMilliseconds, key: optional(Mapping) })),
   in: optional(JsonSchemaDocument),
   out: optional(JsonSchemaDocument)

@@ -410,6 +410,22 @@ export class NoAgent extends TroupeError {
   }
 }
 
+/** A task names a bulkhead, a rate or a breaker that this orchestrator does not have. Nothing was called. */
+export class PolicyUnknown extends TroupeError {
+  readonly _tag = "PolicyUnknown"
+  readonly code = "POLICY_UNKNOWN"
+  readonly retryable = false
+  readonly kind: string
+  readonly policy: string
+  constructor({ kind, policy, known }: { kind: string; policy: string; known: ReadonlyArray<string> }) {
+    super(
+      `there is no ${kind} '${policy}' here: give it to the orchestrator as ${kind}s: { ${JSON.stringify(policy)}: … }${known.length === 0 ? "" : `; there are ${known.join(", ")}`}`
+    )
+    this.kind = kind
+    this.policy = policy
+  }
+}
+
 /** A recipient has as many messages waiting as it was allowed; nothing was enqueued. */
 export class MailboxFull extends TroupeError {
   readonly _tag = "MailboxFull"

@@ -180,6 +180,14 @@ export interface WorkPolicy {
   /** The whole task, from when it could begin, with all its attempts and the pauses between them. */
   readonly withinMs?: number
   readonly retry?: RetryPolicy
+  /** Name of the bulkhead that bounds how many of its calls are made at once. */
+  readonly bulkhead?: string
+  /** Whose turn it is where calls wait: those with an equal value wait for each other. In a fan-out it may use `item` and `index`. */
+  readonly bulkheadKey?: Mapping
+  /** Name of the limit on how many of its calls are made in a time. */
+  readonly rate?: string
+  /** A second agent begins where the first does not answer in time. */
+  readonly hedge?: HedgePolicy
   /** Equal work with equal data is not done again for a while. */
   readonly cache?: CachePolicy
   /** Checks the input of an attempt. */
@@ -208,6 +216,13 @@ export type Undo = UndoWork & {
 }
 
 export type UndoWork = Work & { readonly input?: Mapping; readonly undo?: never; readonly cache?: never }
+
+/** Further agents for one attempt, each a while after the one before; the first good answer is taken. Only with `needs`. */
+export interface HedgePolicy {
+  readonly afterMs: number
+  /** Most agents at work on one attempt, the first included; default 2. */
+  readonly most?: number
+}
 
 /** How long the result of a success may be given again, in every run of the store. Failures are never remembered. */
 export interface CachePolicy {
