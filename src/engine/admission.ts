@@ -118,7 +118,8 @@ export class Entry {
   #hasLeft = false
   #isMade = false
   #hasEnded = false
-  /** The body is at work and says by itself when it has ended; else it leaves with the attempt. */
+  #isDone = false
+  /** Whoever makes the call says when its body is `done`; else it leaves with the attempt. */
   isOut = false
 
   constructor(passes: ReadonlyArray<Pass>, caller: Caller, through: (error?: unknown) => void) {
@@ -147,6 +148,13 @@ export class Entry {
     if (!this.#isMade || this.#hasEnded || this.#hasLeft) return
     this.#hasEnded = true
     for (const ticket of this.#tickets) ticket.ended?.(end)
+    if (this.#isDone) this.leave()
+  }
+
+  /** The body has come to its end; it leaves once it is told how the call ended. */
+  done(): void {
+    this.#isDone = true
+    if (this.#hasEnded || !this.#isMade) this.leave()
   }
 
   /** It needs nothing of all this any more. */

@@ -35,6 +35,7 @@ import { type Admission, type Caller, Entry, type Pass } from "./admission.ts"
 import { atOnce, isThenable } from "./at-once.ts"
 import { type Allow, builtins } from "./builtin.ts"
 import { cacheKeyOf } from "./caching.ts"
+import { delegate } from "./delegation.ts"
 import type { Router } from "./router.ts"
 import { Timer, type Timers } from "./timers.ts"
 
@@ -248,8 +249,9 @@ export class Attempts {
     if (work.limits !== undefined) this.#awaitStart(attempt, work.limits)
     // the time of its task ran out while nobody was there: that is told in a moment, and its body is not called any more
     const isPast = earlier !== undefined && attempt.deadlineAt <= now
-    const fiber = this.#fork(isPast ? Effect.never : Effect.suspend(() => this.#body(attempt, work, code)))
+    // its body may say the same before the fork has returned
     attempt.isStructured = isPast
+    const fiber = this.#fork(isPast ? Effect.never : Effect.suspend(() => this.#body(attempt, work, code)))
     attempt.fiber = fiber
     fiber.addObserver((exit) => this.#exited(attempt, exit, code))
     return attempt
@@ -395,10 +397,10 @@ export class Attempts {
     const { entry } = attempt
     const result = this.#perform(attempt, work, def, input)
     // an Effect, and what answered at once, have ended when the attempt's own fiber has
-    if (entry !== undefined && isThenable(result)) {
-      const leave = () => entry.leave()
+    if (entry?.isOut === false && isThenable(result)) {
+      const done = () => entry.done()
       entry.isOut = true
-      result.then(leave, leave)
+      result.then(done, done)
     }
     return result
   }
@@ -406,41 +408,10 @@ export class Attempts {
   #perform(attempt: Attempt, work: CompiledWork, def: TaskDef | undefined, input: Json | undefined): unknown {
     if (work.kind !== "needs") this.#began(attempt, work)
     if (def !== undefined) return def.run!(input, attempt)
-    if (work.kind === "needs") return this.#delegate(attempt, work, input)
+    if (work.kind === "needs")
+      return delegate(attempt, work, input, { ...this.#options, began: () => this.#began(attempt, work) })
     const run = builtins[work.kind as keyof typeof builtins]
     return run(work.ir, input, work.settings?.(attempt.place.frame), attempt)
-  }
-
-  /** Gives the work to an agent that can do it, through its mailbox. */
-  #delegate(attempt: Attempt, work: CompiledWork, payload: Json | undefined): Promise<unknown> {
-    const { router } = this.#options
-    const { needs } = work
-    return new Promise((resolve, reject) => {
-      const agent = router.choose(needs, attempt.key)
-      attempt.agent = agent.id
-      const message = {
-        sender: attempt.key,
-        recipient: agent.id,
-        action: needs[0]!,
-        payload,
-        priority: attempt.place.task!.priority
-      }
-      attempt.withdraw = router.post(
-        message,
-        async (recipient) => {
-          attempt.withdraw = undefined
-          try {
-            this.#began(attempt, work)
-            resolve(await recipient.run(payload, attempt))
-          } catch (error) {
-            reject(error)
-          }
-        },
-        reject,
-        // it has not begun yet: who paused the run does not expect it to
-        () => attempt.place.room.isHeld
-      )
-    })
   }
 
   /** @internal */

@@ -20,6 +20,7 @@ import { compile } from "../machines/compile.ts"
 import { orchestratorMachine } from "../machines/orchestrator.ts"
 import type { Balance } from "../model/agents.ts"
 import { Board } from "../model/board.ts"
+import type { BulkheadRule } from "../model/bulkhead.ts"
 import { compileWorkflow } from "../model/compile.ts"
 import {
   CompensationFailed,
@@ -37,20 +38,23 @@ import {
 import { canonical, type Json } from "../model/json.ts"
 import type { Message, Outcome } from "../model/messages.ts"
 import { definition } from "../model/nested.ts"
+import type { RateRule } from "../model/rate.ts"
 import type { Workflow } from "../model/workflow.ts"
 import { JournalCorrupt, type JournalError } from "../storage/errors.ts"
 import type { Claim, History, JournalService, Snapshot } from "../storage/journal.ts"
-import { Admission, type Passes } from "./admission.ts"
+import { Admission } from "./admission.ts"
 import { counted } from "./amend.ts"
 import { lateOf, messageOf, withinOf } from "./answers.ts"
 import { type Attempt, type AttemptEnd, Attempts } from "./attempts.ts"
 import type { Allow } from "./builtin.ts"
+import { Bulkheads } from "./bulkheads.ts"
 import { Dormants } from "./dormant.ts"
 import { deliverSaying, isSaying } from "./gates.ts"
 import { Library } from "./library.ts"
 import { Owed } from "./owed.ts"
 import { noteEnd, type Past, type Rehearsal, withMessage } from "./past.ts"
 import { noteOf } from "./progress.ts"
+import { Rates } from "./rates.ts"
 import { RetryBudgets, type retryBudgets } from "./retry-budget.ts"
 import { Router } from "./router.ts"
 import { LiveRun, noTimers } from "./run.ts"
@@ -77,8 +81,9 @@ export interface EngineOptions {
   /** Messages of finished runs that are remembered. */
   readonly retainMessages: number
   readonly mailboxMax: number
-  /** What limits calls, in the order in which it is passed; made once, for this life. */
-  readonly passes?: (life: Life) => ReadonlyArray<Passes>
+  /** How many calls are made at once, and in a time, by name. */
+  readonly bulkheads?: ReadonlyMap<string, BulkheadRule>
+  readonly rates?: ReadonlyMap<string, RateRule>
   /** How many retries there may be, by capability, or by name of the code. */
   readonly retryBudgets?: ReturnType<typeof retryBudgets>
   readonly graceMs: number
@@ -118,6 +123,8 @@ export class Engine {
   /** What guards the calls of this process. */
   readonly #guards: Timers
   readonly router: Router
+  readonly bulkheads: Bulkheads
+  readonly rates: Rates
   readonly admission: Admission
   readonly attempts: Attempts
   readonly root: AnyActorRef
@@ -172,7 +179,10 @@ export class Engine {
       epoch: options.claim.epoch
     })
     const life = { timers: this.#guards, monotonic: ticks, now: this.now, claim: options.claim }
-    this.admission = new Admission(options.passes?.(life) ?? [])
+    this.bulkheads = new Bulkheads(options.bulkheads ?? new Map(), life)
+    this.rates = new Rates(options.rates ?? new Map(), life)
+    // in the order in which they are passed
+    this.admission = new Admission([this.bulkheads, this.rates])
     this.attempts = new Attempts({
       context: options.context,
       guards: this.#guards,

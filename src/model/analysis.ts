@@ -209,6 +209,7 @@ const quickNeeds = ({ index }: Reading, find: Find, task: TaskIR): Array<number>
     task.when !== undefined ||
     task.resources !== undefined ||
     "cache" in task ||
+    "bulkheadKey" in task ||
     (kind !== undefined && kind !== "noop" && kind !== "echo" && kind !== "derive")
   )
     return undefined
@@ -270,6 +271,7 @@ type Look = (special: ReadonlyArray<SpecialRoot>, under: string) => (reference: 
 /** The references that only some kinds have. */
 const readKind = (task: TaskIR, look: Look): void => {
   if ("cache" in task) scan(task.cache?.key, look([], "/cache/key"))
+  if ("bulkheadKey" in task) scan(task.bulkheadKey, look([], "/bulkheadKey"))
   if (!("kind" in task)) return
   switch (task.kind) {
     case "map":
@@ -294,6 +296,7 @@ const readKind = (task: TaskIR, look: Look): void => {
 const readEach = (each: Each, look: Look): void => {
   scan(each.input, look(["item", "index"], "/each/input"))
   if ("cache" in each) scan(each.cache?.key, look(["item", "index"], "/each/cache/key"))
+  if ("bulkheadKey" in each) scan(each.bulkheadKey, look(["item", "index"], "/each/bulkheadKey"))
   if ("kind" in each && (each.kind === "shell" || each.kind === "http"))
     scan(workSettings(each), look(["item", "index"], "/each"))
 }

@@ -19,7 +19,15 @@ import {
   type Wire
 } from "./recorder.ts"
 import { type AnySchema, type InferInput, type InferOutput, standardCheck } from "./schemas.ts"
-import { boundUndo, type CacheOptions, type TaskDef, type TaskOptions, undoIR, workPolicy } from "./task.ts"
+import {
+  boundUndo,
+  type CacheOptions,
+  requireHedged,
+  type TaskDef,
+  type TaskOptions,
+  undoIR,
+  workPolicy
+} from "./task.ts"
 import { requireValid } from "./validate.ts"
 import { makeWorkflow, type PureFunction, type Workflow } from "./workflow.ts"
 
@@ -34,6 +42,11 @@ export interface NodeOptions<I, D> extends TaskOptions {
   readonly when?: ($: Env<I, D>) => When
   /** As the task has it, or with what the result depends on: `key: ($) => $.input.city`; the input when absent. */
   readonly cache?: NodeCache<I, D>
+  /**
+   * Whose turn it is where calls wait for a bulkhead or a rate: those with an equal value wait for each other, the others take turns
+   * with them. `bulkheadKey: ($) => $.input.tenant`; in a fan-out it may use `$.item` and `$.index`.
+   */
+  readonly bulkheadKey?: ($: Env<I, D> & { readonly item: Ref<any>; readonly index: Ref<number> }) => unknown
   /** Name for people. */
   readonly label?: string
   readonly description?: string
@@ -456,9 +469,16 @@ class Draft {
   #work(def: TaskDef, options: Options, key: string, special: ReadonlyArray<string> = []): object {
     if (options === none) return plainFields(def).work
     const fields = workFields(def, { ...def.options, ...taskOptions(options) }, `task '${key}'`)
+    requireHedged(options, def.needs, `task '${key}'`)
     const keyOf = (options.cache as { readonly key?: Lambda } | undefined)?.key
-    if (keyOf === undefined) return fields
-    return { ...fields, cache: { ...(fields as WorkPolicy).cache, key: toMapping(keyOf(this.#env(special))) } }
+    const laneOf = (options as { readonly bulkheadKey?: Lambda }).bulkheadKey
+    if (keyOf === undefined && laneOf === undefined) return fields
+    const env = this.#env(special)
+    return {
+      ...fields,
+      ...(laneOf === undefined ? {} : { bulkheadKey: toMapping(laneOf(env)) }),
+      ...(keyOf === undefined ? {} : { cache: { ...(fields as WorkPolicy).cache, key: toMapping(keyOf(env)) } })
+    }
   }
 
   /** A new draft with one task more. Continuing an older draft copies what it sees first. */
@@ -578,7 +598,8 @@ const workFields = (def: TaskDef, options: TaskOptions, subject: string): object
       value: options.retry.when,
       allowed: "none: a workflow is data; give it to task()"
     })
-  const { type, timeoutMs, startWithinMs, heartbeatMs, withinMs, retry, cache, pivot } = workPolicy(options, subject)
+  const { type, timeoutMs, startWithinMs, heartbeatMs, withinMs, retry, cache, bulkhead, rate, hedge, pivot } =
+    workPolicy(options, subject)
   const source =
     def.needs.length === 0 ? { task: def.name } : { needs: def.needs.length === 1 ? def.needs[0]! : def.needs }
   return {
@@ -589,6 +610,9 @@ const workFields = (def: TaskDef, options: TaskOptions, subject: string): object
     ...(heartbeatMs === undefined ? {} : { heartbeatMs }),
     ...(withinMs === undefined ? {} : { withinMs }),
     ...(retry === undefined ? {} : { retry }),
+    ...(bulkhead === undefined ? {} : { bulkhead }),
+    ...(rate === undefined ? {} : { rate }),
+    ...(hedge === undefined ? {} : { hedge }),
     ...(cache === undefined ? {} : { cache }),
     ...(def.undo === undefined ? {} : { undo: undoIR(def.undo) }),
     ...(pivot === undefined ? {} : { pivot })
@@ -619,6 +643,9 @@ const optionKeys = [
   "within",
   "retry",
   "cache",
+  "bulkhead",
+  "rate",
+  "hedge",
   "priority",
   "estimate",
   "resources",

@@ -201,6 +201,7 @@ const compileWork = (task: TaskIR, tools: Tools): CompiledWork | undefined => {
     timeLimitsOf(task) !== undefined ||
     task.heartbeatMs !== undefined ||
     task.bulkhead !== undefined ||
+    task.hedge !== undefined ||
     task.rate !== undefined ||
     task.bulkheadKey !== undefined ||
     task.cache !== undefined ||

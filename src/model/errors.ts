@@ -426,6 +426,55 @@ export class PolicyUnknown extends TroupeError {
   }
 }
 
+/** A bulkhead has no place for a call, and none in its queue, or none came in time. Nothing was called. */
+export class BulkheadFull extends TroupeError {
+  readonly _tag = "BulkheadFull"
+  readonly code = "BULKHEAD_FULL"
+  readonly bulkhead: string
+  /** `queue`: too many wait; `key`: too many of its own key do; `wait`: it has waited as long as it may. */
+  readonly why: "queue" | "key" | "wait"
+  constructor({
+    bulkhead,
+    why,
+    concurrent,
+    queue,
+    waitMs
+  }: Pick<BulkheadFull, "bulkhead" | "why"> & { concurrent: number; queue: number; waitMs: number }) {
+    const full = {
+      queue: `is full: ${concurrent} calls are being made and ${queue} wait`,
+      key: `is full for this key, of which ${queue} calls wait`,
+      wait: `had no place for a call within ${waitMs} ms`
+    }
+    super(`bulkhead '${bulkhead}' ${full[why]}: try again later (retry), send less, or give it more`)
+    this.bulkhead = bulkhead
+    this.why = why
+  }
+}
+
+/** More calls than a rate allows, and no place in its queue, or no turn in time. Nothing was called. */
+export class RateLimited extends TroupeError {
+  readonly _tag = "RateLimited"
+  readonly code = "RATE_LIMITED"
+  readonly rate: string
+  /** `queue`: too many wait; `wait`: its turn would come, or has come, too late. */
+  readonly why: "queue" | "wait"
+  /** When there may be room, from now. */
+  readonly retryAfterMs: number
+  constructor({
+    rate,
+    why,
+    queue,
+    waitMs,
+    retryAfterMs
+  }: Pick<RateLimited, "rate" | "why" | "retryAfterMs"> & { queue: number; waitMs: number }) {
+    const full = { queue: `has ${queue} calls that wait`, wait: `has no turn for a call within ${waitMs} ms` }
+    super(`rate '${rate}' ${full[why]}: try again in ${retryAfterMs} ms (a retry does), send less, or allow more`)
+    this.rate = rate
+    this.why = why
+    this.retryAfterMs = retryAfterMs
+  }
+}
+
 /** A recipient has as many messages waiting as it was allowed; nothing was enqueued. */
 export class MailboxFull extends TroupeError {
   readonly _tag = "MailboxFull"

@@ -24,8 +24,41 @@ export const policyFaults = (work: WorkPolicy): ReadonlyArray<Fault> => [
   ...timeFaults(work),
   ...(work.heartbeatMs !== undefined && !mayBeat(work)
     ? [fault("heartbeatMs", work.heartbeatMs, "none: only code and agents can call heartbeat()")]
-    : [])
+    : []),
+  ...limitFaults(work)
 ]
+
+/** What the second one needs. */
+export const hedgedWork = "none: only tasks with 'needs' have a second agent"
+/** Most agents at work on one attempt. */
+const hedgesMost = 10
+
+const limitFaults = (work: WorkPolicy): ReadonlyArray<Fault> => {
+  const found: Array<Fault> = []
+  const { bulkhead, bulkheadKey, rate, hedge, timeoutMs } = work
+  const isCalled = !["noop", "echo"].includes((work as { kind?: string }).kind ?? "")
+  for (const [field, name] of [
+    ["bulkhead", bulkhead],
+    ["rate", rate]
+  ] as const)
+    if (name !== undefined && !(typeof name === "string" && name !== "" && name.length <= limits.id))
+      found.push(
+        fault(field, name, `a name of 1 to ${limits.id} characters that the orchestrator has under '${field}s'`)
+      )
+    else if (name !== undefined && !isCalled) found.push(fault(field, name, "none: nothing is called"))
+  if (bulkheadKey !== undefined && !isCalled) found.push(fault("bulkheadKey", bulkheadKey, "none: nothing is called"))
+  if (hedge === undefined) return found
+  const { afterMs, most = 2 } = hedge
+  // who executes is not known where options are looked at alone
+  if (!("needs" in work) && !("task" in work && work.task === "")) found.push(fault("hedge", hedge, hedgedWork))
+  if (!isWithin(afterMs, 1, limits.durationMs))
+    found.push(fault("hedge/afterMs", afterMs, "1 to ten years, in milliseconds"))
+  else if (afterMs >= (timeoutMs ?? hourMs))
+    found.push(fault("hedge/afterMs", afterMs, `less than what the attempt may take, ${timeoutMs ?? hourMs} ms`))
+  if (!(Number.isInteger(most) && most >= 2 && most <= hedgesMost))
+    found.push(fault("hedge/most", most, `a whole number from 2 to ${hedgesMost}`))
+  return found
+}
 
 const retryFaults = ({ retry, withinMs: wholeMs }: WorkPolicy): ReadonlyArray<Fault> => {
   if (retry === undefined) return []
@@ -105,7 +138,11 @@ export const hasPolicy = (task: TaskIR): boolean => {
     work.timeoutMs !== undefined ||
     work.startWithinMs !== undefined ||
     work.heartbeatMs !== undefined ||
-    work.withinMs !== undefined
+    work.withinMs !== undefined ||
+    work.bulkhead !== undefined ||
+    work.bulkheadKey !== undefined ||
+    work.rate !== undefined ||
+    work.hedge !== undefined
   )
 }
 
