@@ -22,7 +22,6 @@ export type RateLimitSettings = RateOptions & {
  * ```ts check
  * const often = rateLimit({ perSecond: 1000, burst: 2 })
  * await Promise.all([1, 2, 3].map((n) => often.execute(() => n))) // => [1, 2, 3]
- * often.metrics().passed // => 3
  * ```
  *
  * @throws InvalidOption for an impossible policy, InvalidId for a name that cannot be an id.
