@@ -16,6 +16,7 @@ import {
   type Failure,
   FragmentRefused,
   HeartbeatMissed,
+  NotBegun,
   NotJson,
   type Problem,
   StartTimedOut,
@@ -121,6 +122,8 @@ export class Attempt extends Timer implements TaskContext, Caller {
   isStructured = false
   isOver = false
   isAborting = false
+  /** It may come to its end, and nothing more of it begins. */
+  isFinishing = false
   #controller: AbortController | undefined = undefined
   /** Neighbours in the list of what its run has out. */
   next: Attempt | undefined = undefined
@@ -274,6 +277,21 @@ export class Attempts {
     }
     guards.stop(attempt)
     attempt.grace = guards.start(monotonic() + graceMs, () => attempt.fiber?.interruptUnsafe())
+  }
+
+  /** Nobody wants it any more: it comes to its end if its body was called, and is not called now if it was not. */
+  finish(attempt: Attempt): void {
+    if (attempt.isOver) return
+    attempt.isFinishing = true
+    attempt.withdraw?.()
+    if (attempt.withdraw === undefined && attempt.entry?.waitsFor === undefined) return
+    // what an earlier delivery of it has done, nobody knows
+    const end: AttemptEnd =
+      attempt.delivery > 1
+        ? { type: "attempt.aborted" }
+        : { type: "attempt.failed", failure: toFailure(new NotBegun({ task: attempt.task })) }
+    this.#over(attempt, end)
+    attempt.fiber?.interruptUnsafe()
   }
 
   /** Ends an attempt now: its run is over, nobody waits for it. */

@@ -101,6 +101,7 @@ class Delegation {
 
   #another(): void {
     const { attempt, tools } = this
+    if (attempt.isFinishing) return
     const { most = 2 } = this.#work.ir.hedge!
     // who paused the run does not expect anything to begin
     const agent = attempt.isHeld

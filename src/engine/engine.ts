@@ -752,6 +752,7 @@ export class Engine {
       case "attempt.finish":
         // one of an earlier life that was not called again is not called for this
         if (place.attempt === undefined) this.#answerAbort(run, place)
+        else this.attempts.finish(place.attempt as Attempt)
         return
       case "timer.start":
         this.#startTimer(run, place, command.dueAt)

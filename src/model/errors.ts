@@ -475,6 +475,18 @@ export class RateLimited extends TroupeError {
   }
 }
 
+/** An attempt still waited to be let through, or for an agent, when nobody wanted it any more. Nothing was called. */
+export class NotBegun extends TroupeError {
+  readonly _tag = "NotBegun"
+  readonly code = "NOT_BEGUN"
+  readonly retryable = false
+  readonly task: string
+  constructor({ task }: { task: string }) {
+    super(`task '${task}' waited for its turn when its run was stopped: nothing was called, and nothing is to be undone`)
+    this.task = task
+  }
+}
+
 /** A recipient has as many messages waiting as it was allowed; nothing was enqueued. */
 export class MailboxFull extends TroupeError {
   readonly _tag = "MailboxFull"

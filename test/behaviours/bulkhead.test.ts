@@ -388,6 +388,33 @@ describe("Bulkhead", () => {
       expect((await second.outcome()).status).toBe("cancelled")
       expect([begun.join(""), orchestrator.bulkheads()[0]]).toEqual(["a", expect.objectContaining({ queued: 0 })])
     })
+    test("a task that can be undone and still waits when its run is cancelled is not called, and not undone", async () => {
+      for (const [bulkheads, capacity] of [
+        [{ "needs:pay": { concurrent: 1 } }, 5],
+        [{}, 1]
+      ] as const) {
+        const begun: Array<string> = []
+        const { open } = await house({
+          bulkheads,
+          agents: [
+            { id: "anna", can: ["pay"], capacity, run: (given) => new Promise(() => begun.push(given)) },
+            { id: "undoer", can: ["take back"], run: (given) => begun.push(`undo ${given.request}`) }
+          ]
+        })
+        const { orchestrator } = await open()
+        const pay = task("pay", { in: type<string>(), out: type<string>(), needs: "pay", undo: { needs: "take back" } })
+        const flow = workflow("flow", type<string>())
+          .task("t", pay, ($) => $.input)
+          .returns(($) => $.t)
+        await orchestrator.submit(flow, "a")
+        const second = await orchestrator.submit(flow, "b")
+        await settle()
+        await second.cancel()
+        expect((await second.outcome()).status).toBe("cancelled")
+        expect(begun).toEqual(["a"])
+        expect((await second.history()).find(({ type }) => type === "attempt.failed")).toMatchObject({ failure: { code: "NOT_BEGUN" } })
+      }
+    })
     test("a run that is paused while it waits begins nothing, and lets others pass, until it goes on", async () => {
       const { open, work, begun, end } = await house({ bulkheads: { bank: { concurrent: 1 } } })
       const { orchestrator } = await open()
