@@ -95,7 +95,8 @@ export class Rates implements Passes {
     const now = monotonic()
     const nextMs = gate.turnstile.nextMs(now)
     if (gate.timer !== undefined || nextMs === undefined) return
-    gate.timer = timers.start(now + nextMs, () => {
+    // no clock sleeps parts of a millisecond
+    gate.timer = timers.start(now + Math.ceil(nextMs), () => {
       gate.timer = undefined
       // who is held back asks again when its run goes on
       if (gate.turnstile.grant(monotonic())) this.#arm(gate)
