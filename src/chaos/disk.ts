@@ -77,6 +77,7 @@ export class Disk {
       renew: alive(store.renew),
       close: alive(store.close),
       keepSnapshot: alive(store.keepSnapshot),
+      keepShared: alive((shared, epoch) => this.#troubleNow(life) ?? store.keepShared(shared, epoch)),
       blame: alive(store.blame),
       memo: alive(store.memo),
       remove: alive(store.remove),
