@@ -3,8 +3,10 @@
  */
 
 export type { Inspect } from "./actors/create.ts"
+export type { BreakerChange, BreakerOverview } from "./engine/breaker-record.ts"
 export type { Allow } from "./engine/builtin.ts"
 export {
+  type BreakerHandle,
   type CancelOptions,
   type ListOptions,
   Orchestrator,
@@ -20,6 +22,7 @@ export type { RetryBudgetOptions } from "./engine/retry-budget.ts"
 export type { Agent, AgentMessage } from "./engine/router.ts"
 export type { Wait } from "./engine/waits.ts"
 export type { AgentRecord, Balance, Registry } from "./model/agents.ts"
+export type { BreakerOptions, BreakerPolicy } from "./model/breaker.ts"
 export {
   type Builder,
   type Env,

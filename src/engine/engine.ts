@@ -46,6 +46,7 @@ import { Admission } from "./admission.ts"
 import { counted } from "./amend.ts"
 import { lateOf, messageOf, withinOf } from "./answers.ts"
 import { type Attempt, type AttemptEnd, Attempts } from "./attempts.ts"
+import { type BreakerPolicies, Breakers } from "./breakers.ts"
 import type { Allow } from "./builtin.ts"
 import { Bulkheads } from "./bulkheads.ts"
 import { Dormants } from "./dormant.ts"
@@ -84,6 +85,8 @@ export interface EngineOptions {
   /** How many calls are made at once, and in a time, by name. */
   readonly bulkheads?: ReadonlyMap<string, BulkheadRule>
   readonly rates?: ReadonlyMap<string, RateRule>
+  /** Policies of breakers, by name. */
+  readonly breakers?: BreakerPolicies
   /** How many retries there may be, by capability, or by name of the code. */
   readonly retryBudgets?: ReturnType<typeof retryBudgets>
   readonly graceMs: number
@@ -126,6 +129,7 @@ export class Engine {
   readonly bulkheads: Bulkheads
   readonly rates: Rates
   readonly admission: Admission
+  readonly breakers: Breakers
   readonly attempts: Attempts
   readonly root: AnyActorRef
   readonly runs = new Map<string, LiveRun>()
@@ -181,8 +185,17 @@ export class Engine {
     const life = { timers: this.#guards, monotonic: ticks, now: this.now, claim: options.claim }
     this.bulkheads = new Bulkheads(options.bulkheads ?? new Map(), life)
     this.rates = new Rates(options.rates ?? new Map(), life)
+    this.breakers = new Breakers({
+      policies: options.breakers ?? {},
+      root: this.root,
+      journal: options.journal,
+      epoch: options.claim.epoch,
+      now: this.now,
+      fork: this.fork,
+      lost: (error) => this.#lost(error)
+    })
     // in the order in which they are passed
-    this.admission = new Admission([this.bulkheads, this.rates])
+    this.admission = new Admission([this.bulkheads, this.rates, this.breakers])
     this.attempts = new Attempts({
       context: options.context,
       guards: this.#guards,
@@ -367,7 +380,9 @@ export class Engine {
   close(): Effect.Effect<void, JournalError> {
     if (this.#isClosed) return Effect.void
     return Effect.suspend(() => {
-      const closing = this.#isClosed ? Effect.void : this.writer.close()
+      const closing = this.#isClosed
+        ? Effect.void
+        : Effect.andThen(Effect.ignore(this.breakers.close()), this.writer.close())
       this.#end(new OrchestratorClosed())
       return closing
     })
@@ -393,6 +408,7 @@ export class Engine {
   #end(error: TroupeError): void {
     if (this.#isClosed) return
     this.#isClosed = true
+    this.breakers.abandon()
     for (const run of this.runs.values()) this.#release(run, error)
     this.root.send({ type: "close" })
     this.root.stop()
@@ -406,6 +422,7 @@ export class Engine {
 
   #make(id: string, workflow: Workflow, input: Json, at: number): LiveRun {
     const compiled = compileWorkflow(definition(workflow.ir))
+    if (compiled.breakers !== undefined) this.breakers.declare(compiled.breakers)
     const room = new Room(id, compiled.concurrency, this.options.timeScale)
     const run = new LiveRun(id, workflow, compiled, input, at, room)
     run.snapshotAt = this.options.snapshotEvery

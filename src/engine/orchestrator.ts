@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Inspect } from "../actors/create.ts"
 import { type Balance, balances, type Registry } from "../model/agents.ts"
+import { type BreakerOptions, breakerPolicies } from "../model/breaker.ts"
 import type { BulkheadOptions } from "../model/bulkhead.ts"
 import { compileWorkflow } from "../model/compile.ts"
 import {
@@ -30,6 +31,7 @@ import { isWorkflow, makeWorkflow, type Workflow } from "../model/workflow.ts"
 import { BackupRefused, type JournalError } from "../storage/errors.ts"
 import type { Backup, Claim, JournalService, RunRecord } from "../storage/journal.ts"
 import { memoryJournal } from "../storage/memory.ts"
+import type { BreakerOverview } from "./breaker-record.ts"
 import type { Allow } from "./builtin.ts"
 import { bulkheadRules } from "./bulkheads.ts"
 import { type DecisionOptions, retry, rollback, skip } from "./decide.ts"
@@ -107,6 +109,11 @@ export interface OrchestratorOptions {
   readonly bulkheads?: { readonly [name: string]: BulkheadOptions }
   /** How many calls are made in a time, by name (`rate: "bank"`), or `"needs:pricing"`, `"agent:anna"`. */
   readonly rates?: { readonly [name: string]: RateOptions }
+  /**
+   * Policies of circuit breakers, by the name that tasks give (`breaker: "bank"`), or of all calls for a capability
+   * (`"needs:quote"`). Default: what the workflow says, or a breaker that opens after five failures in a row, for 30 s.
+   */
+  readonly breakers?: { readonly [name: string]: BreakerOptions }
   /** Divides the length of all waits (`sleep`, pauses of loops), for rehearsals; default 1. */
   readonly timeScale?: number
   /** How long a cancelled attempt may take to end by itself, in milliseconds; default 5,000. */
@@ -179,6 +186,17 @@ export interface Run<O = any, G = any> {
   rollback(to: number, options?: DecisionOptions): Promise<void>
 }
 
+/** What people may decide about a circuit breaker; written with who asked and why when it resolves. */
+export interface BreakerHandle {
+  readonly name: string
+  /** Nothing is called until somebody resets it, over restarts too. */
+  readonly forceOpen: (cause?: Cause) => Promise<BreakerOverview>
+  /** Everything is called, whatever fails, until somebody resets it. */
+  readonly forceClose: (cause?: Cause) => Promise<BreakerOverview>
+  /** Closed, as if nothing had ever failed. */
+  readonly reset: (cause?: Cause) => Promise<BreakerOverview>
+}
+
 export interface CancelOptions extends Cause {
   /** Do not wait for running attempts: the run is over at once. */
   readonly force?: boolean
@@ -237,6 +255,23 @@ export class Orchestrator implements AsyncDisposable {
   /** How each rate is used: calls that were let through so far, that wait, and that were refused. */
   rates(): ReadonlyArray<RateMetrics> {
     return this.#engine.rates.metrics
+  }
+
+  /** Circuit breakers by name, and how each stands. */
+  breakers(): ReadonlyArray<BreakerOverview> {
+    return this.#engine.breakers.overview()
+  }
+
+  /** One circuit breaker; throws `PolicyUnknown` for a name that nobody has given to one. */
+  breaker(name: string): BreakerHandle {
+    const { breakers } = this.#engine
+    breakers.require(name)
+    return {
+      name,
+      forceOpen: (cause = {}) => breakers.tell(name, "open", said(cause)),
+      forceClose: (cause = {}) => breakers.tell(name, "close", said(cause)),
+      reset: (cause = {}) => breakers.tell(name, "reset", said(cause))
+    }
   }
 
   /** Watches every actor from now on, as `inspect` does from the start; gives back how to stop. */
@@ -519,6 +554,7 @@ const begin = (
   Effect.gen(function* () {
     const { journal } = engine.options
     for (const agent of agents) engine.router.join(agent)
+    yield* engine.breakers.restore()
     if (!journal.isDurable) return { engine, recovery }
     for (const workflow of workflows) engine.register(workflow)
     const poison = new Poison(engine, recovery)
@@ -573,6 +609,7 @@ const decided = (options: OrchestratorOptions): Decided => {
       retryBudgets: retryBudgets(options.retryBudget ?? {}),
       bulkheads: bulkheadRules(options.bulkheads ?? {}),
       rates: rateRules(options.rates ?? {}),
+      breakers: breakerPolicies(options.breakers ?? {}),
       graceMs: positive(options.graceMs ?? 5_000, "graceMs"),
       keepMessages: keepMessages === undefined ? undefined : positive(keepMessages, "keepMessages"),
       snapshotEvery: Math.max(1, positive(options.snapshotEvery ?? 1_000, "snapshotEvery")),

@@ -18,7 +18,7 @@ import {
   scan,
   scanReferences
 } from "./mapping.ts"
-import { hasPolicy, policyProblems } from "./policies.ts"
+import { breakerProblems, hasPolicy, policyProblems } from "./policies.ts"
 import { requirementProblems } from "./resources.ts"
 import { jsonSchemaProblems } from "./schemas.ts"
 import { undoProblems } from "./undo.ts"
@@ -66,6 +66,7 @@ const read = (ir: WorkflowIR): Analysis => {
   if (cycle !== undefined) problems.push(cycleProblem(ir, index, cycle))
   checkCapabilities(ir, problems)
   checkSchemas(ir, problems)
+  if (ir.breakers !== undefined) problems.push(...breakerProblems(ir.breakers))
   ir.tasks.forEach((task, i) => {
     if ("kind" in task && task.kind === "gate") problems.push(...gateProblems(task, `/tasks/${i}`))
     if (hasPolicy(task)) problems.push(...policyProblems(task, `/tasks/${i}`, ir.config))

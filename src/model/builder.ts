@@ -2,6 +2,7 @@
  * The fluent builder: each verb adds one task and gives a new builder, so parts can be shared and continued in two ways.
  * Lambdas run once, here, on a recording proxy; what comes out is a frozen `WorkflowIR` and the code it names.
  */
+import { type BreakerOptions, breakerPolicies } from "./breaker.ts"
 import { type Duration, milliseconds } from "./duration.ts"
 import { InvalidOption, InvalidWorkflow, type Problem, type ProblemCode } from "./errors.ts"
 import { isId, suggest } from "./ids.ts"
@@ -244,6 +245,8 @@ export interface WorkflowOptions extends Omit<WorkflowConfig, "timeoutMs" | "mis
   readonly metadata?: JsonObject
   /** The run fails when it has not ended after this long. */
   readonly timeout?: Duration
+  /** Policies of circuit breakers that its tasks name; those of the orchestrator count before them. */
+  readonly breakers?: { readonly [name: string]: BreakerOptions }
 }
 
 /**
@@ -433,7 +436,7 @@ class Draft {
 
   returns(output: Lambda): Workflow {
     const { name, input, options, tasks, code } = this.#shared
-    const { version, description, metadata, timeout, onFailure, concurrency } = options
+    const { version, description, metadata, timeout, onFailure, concurrency, breakers } = options
     const config: WorkflowConfig = {
       ...(onFailure === undefined ? {} : { onFailure }),
       ...(concurrency === undefined ? {} : { concurrency }),
@@ -447,6 +450,7 @@ class Draft {
       ...(description === undefined ? {} : { description }),
       ...(metadata === undefined ? {} : { metadata: toJson(metadata) as JsonObject }),
       config,
+      ...(breakers === undefined ? {} : { breakers: breakerPolicies(breakers, ` of workflow '${name}'`) }),
       tasks: tasks.slice(0, this.#size),
       output: toMapping(output(this.#env()))
     }
@@ -598,7 +602,7 @@ const workFields = (def: TaskDef, options: TaskOptions, subject: string): object
       value: options.retry.when,
       allowed: "none: a workflow is data; give it to task()"
     })
-  const { type, timeoutMs, startWithinMs, heartbeatMs, withinMs, retry, cache, bulkhead, rate, hedge, pivot } =
+  const { type, timeoutMs, startWithinMs, heartbeatMs, withinMs, retry, cache, bulkhead, rate, breaker, hedge, pivot } =
     workPolicy(options, subject)
   const source =
     def.needs.length === 0 ? { task: def.name } : { needs: def.needs.length === 1 ? def.needs[0]! : def.needs }
@@ -612,6 +616,7 @@ const workFields = (def: TaskDef, options: TaskOptions, subject: string): object
     ...(retry === undefined ? {} : { retry }),
     ...(bulkhead === undefined ? {} : { bulkhead }),
     ...(rate === undefined ? {} : { rate }),
+    ...(breaker === undefined ? {} : { breaker }),
     ...(hedge === undefined ? {} : { hedge }),
     ...(cache === undefined ? {} : { cache }),
     ...(def.undo === undefined ? {} : { undo: undoIR(def.undo) }),
@@ -642,6 +647,7 @@ const optionKeys = [
   "heartbeat",
   "within",
   "retry",
+  "breaker",
   "cache",
   "bulkhead",
   "rate",

@@ -4,6 +4,7 @@
  */
 import { analyse, needsOf } from "./analysis.ts"
 import { type Retry, retryOf } from "./backoff.ts"
+import type { BreakerPolicy } from "./breaker.ts"
 import { type Test, test } from "./condition.ts"
 import { type TimeLimits, timeLimitsOf } from "./deadlines.ts"
 import { type DependencyGraph, indegrees } from "./dependencies.ts"
@@ -24,7 +25,7 @@ import {
 import type { Json } from "./json.ts"
 import { codeNameOf } from "./load.ts"
 import { type Missing, type Resolver, resolver } from "./mapping.ts"
-import { type Definition, nestedOf, resolveNested } from "./nested.ts"
+import { type Definition, forEachInner, nestedOf, resolveNested } from "./nested.ts"
 import { type Check, jsonSchemaCheck } from "./schemas.ts"
 import { workSettings } from "./work-settings.ts"
 
@@ -38,6 +39,8 @@ export interface CompiledWorkflow {
   readonly concurrency: number
   readonly output: Resolver
   readonly checkInput: Check | undefined
+  /** Policies of breakers that it and the workflows inside it bring along; undefined for most. */
+  readonly breakers: { readonly [name: string]: BreakerPolicy } | undefined
 }
 
 export interface CompiledTask {
@@ -155,10 +158,21 @@ export const compileWorkflow = (given: Definition): CompiledWorkflow => {
     onFailure: ir.config?.onFailure ?? "stop",
     concurrency: ir.config?.concurrency ?? defaults.concurrency,
     output: ir.output === undefined ? sinks(graph) : resolver(ir.output, plain, missing),
+    breakers: breakersOf(ir),
     checkInput: jsonSchemaCheck(ir.input, `the input of workflow '${ir.name}'`)
   }
   known.set(given, compiled)
   return compiled
+}
+
+/** What a document says about breakers; what stands outside counts before what stands inside. */
+const breakersOf = (ir: WorkflowIR): CompiledWorkflow["breakers"] => {
+  let found = ir.breakers
+  forEachInner(ir, (inner) => {
+    const inside = breakersOf(inner)
+    if (inside !== undefined) found = { ...inside, ...found }
+  })
+  return found
 }
 
 type Resolve = (mapping: Mapping | undefined) => Resolver
@@ -203,6 +217,7 @@ const compileWork = (task: TaskIR, tools: Tools): CompiledWork | undefined => {
     task.bulkhead !== undefined ||
     task.hedge !== undefined ||
     task.rate !== undefined ||
+    task.breaker !== undefined ||
     task.bulkheadKey !== undefined ||
     task.cache !== undefined ||
     task.in !== undefined ||

@@ -76,6 +76,29 @@ const Retry = Schema.Struct({
   withinMs: optional(PositiveMilliseconds)
 })
 
+const Share = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 }))
+const Breaker = Schema.Struct({
+  failures: optional(PositiveInt(limits.breakerCalls)),
+  failureRate: optional(Share),
+  slowRate: optional(Share),
+  slowMs: optional(Milliseconds),
+  window: optional(
+    Schema.Union([
+      Schema.Struct({ calls: PositiveInt(limits.breakerWindow) }),
+      Schema.Struct({ ms: PositiveMilliseconds })
+    ])
+  ),
+  minimum: optional(PositiveInt(limits.breakerCalls)),
+  resetMs: optional(PositiveMilliseconds),
+  factor: optional(Schema.Finite.check(Schema.isBetween({ minimum: 1, maximum: 1_000 }))),
+  capMs: optional(PositiveMilliseconds),
+  successes: optional(PositiveInt(limits.breakerCalls)),
+  trials: optional(PositiveInt(limits.breakerTrials)),
+  trialWaitMs: optional(PositiveMilliseconds),
+  ignore: optional(Schema.Array(Text)),
+  only: optional(Schema.Array(Text))
+})
+
 const policy = {
   type: optional(Schema.Literals(["compute", "io", "network", "hybrid"])),
   timeoutMs: optional(PositiveMilliseconds),
@@ -86,6 +109,7 @@ const policy = {
   bulkhead: optional(PolicyName),
   bulkheadKey: optional(Mapping),
   rate: optional(PolicyName),
+  breaker: optional(Id),
   hedge: optional(
     Schema.Struct({
       afterMs: PositiveMilliseconds,
@@ -250,6 +274,7 @@ const envelope = <Tasks extends Schema.Constraint>(tasks: Tasks) =>
     config: optional(Config),
     agents: optional(Schema.Array(Agent)),
     resources: optional(Inventory),
+    breakers: optional(Schema.Record(Text, Breaker)),
     workflows: optional(Schema.Record(Text, Schema.Unknown.annotate({ description: "a whole workflow document" }))),
     tasks,
     output: optional(Mapping)

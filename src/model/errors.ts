@@ -782,13 +782,20 @@ export class CircuitOpen extends TroupeError {
   readonly state: "open" | "halfOpen" | "forcedOpen"
   /** When it lets a trial through, in milliseconds since 1970; null when that depends on an answer or on somebody. */
   readonly retryAt: number | null
+  /** How long until then, where that is known: whoever tries again waits so long at least. */
+  readonly retryAfterMs: number | undefined
   /** `cause`: the last failure that counted, where it is known. */
-  constructor({ breaker, state, retryAt, cause }: Pick<CircuitOpen, "breaker" | "state" | "retryAt" | "cause">) {
+  constructor({ breaker, state, retryAt, retryAfterMs, cause }: CircuitOpenFacts) {
     super(`circuit breaker '${breaker}' ${refusalOf[state](retryAt)}`, cause === undefined ? undefined : { cause })
     this.breaker = breaker
     this.state = state
     this.retryAt = retryAt
+    this.retryAfterMs = retryAfterMs
   }
+}
+
+export type CircuitOpenFacts = Pick<CircuitOpen, "breaker" | "state" | "retryAt" | "cause"> & {
+  readonly retryAfterMs?: number | undefined
 }
 
 const refusalOf: Record<CircuitOpen["state"], (retryAt: number | null) => string> = {
@@ -825,6 +832,7 @@ export const toFailure = (error: unknown): Failure => {
         tag: error._tag,
         code: error.code,
         message: error.message,
+        ...(error instanceof CircuitOpen ? { data: dataOf(error) } : {}),
         retryable: isRetryable(error, error._tag),
         ...retryAfterOf(error)
       }
@@ -834,6 +842,9 @@ export const toFailure = (error: unknown): Failure => {
     return { tag: "NonError", message: "the task threw a value that cannot even be read", retryable: true }
   }
 }
+
+/** Who refused, and until when. */
+const dataOf = ({ breaker, state, retryAt }: CircuitOpen): Json => ({ breaker, state, retryAt })
 
 const failureOf = (error: Error): Failure => {
   const { _tag, code, data } = error as Error & { _tag?: unknown; code?: unknown; data?: unknown }

@@ -4,6 +4,7 @@
  * what a task executes is named, and bound to functions by `workflow()` or `load()`.
  * `document.ts` holds the same shape as a schema that checks documents from outside.
  */
+import type { BreakerPolicy } from "./breaker.ts"
 import type { Json, JsonObject } from "./json.ts"
 
 /** A JSON Schema (draft 2020-12, without `pattern`, `format` and remote `$ref`). */
@@ -29,6 +30,8 @@ export interface WorkflowIR {
   readonly agents?: ReadonlyArray<AgentIR>
   /** The resources there are, for planning. */
   readonly resources?: Inventory
+  /** Policies of circuit breakers that its tasks name, where the orchestrator has none of its own for them. */
+  readonly breakers?: { readonly [name: string]: BreakerPolicy }
   /** Workflows that tasks of this document may use by name. */
   readonly workflows?: { readonly [name: string]: WorkflowIR }
   readonly tasks: ReadonlyArray<TaskIR>
@@ -186,6 +189,8 @@ export interface WorkPolicy {
   readonly bulkheadKey?: Mapping
   /** Name of the limit on how many of its calls are made in a time. */
   readonly rate?: string
+  /** Name of the circuit breaker that its calls pass: shared by all tasks and runs that name it. */
+  readonly breaker?: string
   /** A second agent begins where the first does not answer in time. */
   readonly hedge?: HedgePolicy
   /** Equal work with equal data is not done again for a while. */

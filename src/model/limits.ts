@@ -30,6 +30,8 @@ export const limits = {
   breakerCalls: 1_000_000,
   /** Calls that the window of a breaker remembers one by one. */
   breakerWindow: 100_000,
+  /** Circuit breakers of one orchestrator. */
+  breakers: 10_000,
   /** Trial calls of a breaker at once. */
   breakerTrials: 1_000,
   /** Calls at once in one bulkhead, and calls a second, or a window, of one rate. */

@@ -2,9 +2,12 @@
  * What can be wrong with how a task is tried again and how long it may take: said once, for the builder, which refuses while a
  * workflow is built, and for documents, which list everything. Durations are in milliseconds here.
  */
-import type { Problem } from "./errors.ts"
+import { type BreakerPolicy, breakerRule, requireBreakerName } from "./breaker.ts"
+import { InvalidId, InvalidOption, type Problem } from "./errors.ts"
+import { isId } from "./ids.ts"
 import type { TaskIR, WorkflowConfig, WorkPolicy } from "./ir.ts"
 import { limits } from "./limits.ts"
+import { escapePointer } from "./mapping.ts"
 
 /** A setting that cannot be, and what it could be. */
 export interface Fault {
@@ -22,6 +25,9 @@ const mayBeat = (work: object): boolean =>
 export const policyFaults = (work: WorkPolicy): ReadonlyArray<Fault> => [
   ...retryFaults(work),
   ...timeFaults(work),
+  ...(work.breaker === undefined || isId(work.breaker)
+    ? []
+    : [fault("breaker", work.breaker, "the name of a breaker: an id like 'bank'")]),
   ...(work.heartbeatMs !== undefined && !mayBeat(work)
     ? [fault("heartbeatMs", work.heartbeatMs, "none: only code and agents can call heartbeat()")]
     : []),
@@ -59,6 +65,20 @@ const limitFaults = (work: WorkPolicy): ReadonlyArray<Fault> => {
     found.push(fault("hedge/most", most, `a whole number from 2 to ${hedgesMost}`))
   return found
 }
+
+/** Policies of breakers that cannot be, each with where it stands in the document. */
+export const breakerProblems = (breakers: { readonly [name: string]: BreakerPolicy }): ReadonlyArray<Problem> =>
+  Object.entries(breakers).flatMap(([name, policy]): ReadonlyArray<Problem> => {
+    const path = `/breakers/${escapePointer(name)}`
+    try {
+      requireBreakerName(name)
+      breakerRule(policy, `breaker '${name}'`)
+      return []
+    } catch (error) {
+      if (!(error instanceof InvalidOption || error instanceof InvalidId)) throw error
+      return [{ code: "POLICY_INVALID", severity: "error", path, message: error.message, hint: "" }]
+    }
+  })
 
 const retryFaults = ({ retry, withinMs: wholeMs }: WorkPolicy): ReadonlyArray<Fault> => {
   if (retry === undefined) return []
@@ -135,6 +155,7 @@ export const hasPolicy = (task: TaskIR): boolean => {
   const work = ("each" in task ? task.each : task) as WorkPolicy
   return (
     work.retry !== undefined ||
+    work.breaker !== undefined ||
     work.timeoutMs !== undefined ||
     work.startWithinMs !== undefined ||
     work.heartbeatMs !== undefined ||

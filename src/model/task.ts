@@ -170,6 +170,8 @@ export interface TaskOptions {
   readonly rate?: string
   /** A second agent begins where the first has not answered in time; the first good answer is taken. Only with `needs`. */
   readonly hedge?: HedgeOptions
+  /** Name of the circuit breaker that its calls pass; its policy stands in `breakers` of the orchestrator, or of the workflow. */
+  readonly breaker?: string
   /** 0 (last) to 100 (first) among ready tasks; default 50. */
   readonly priority?: number
   /** Expected length, for plans and ETA. */
@@ -359,6 +361,7 @@ export const workPolicy = (
       ...(options.bulkhead === undefined ? {} : { bulkhead: options.bulkhead }),
       ...(options.rate === undefined ? {} : { rate: options.rate }),
       ...(options.hedge === undefined ? {} : { hedge: hedgePolicy(options.hedge, subject) }),
+      ...(options.breaker === undefined ? {} : { breaker: requireId("breaker", options.breaker) }),
       ...(options.cache === undefined ? {} : { cache: { ttlMs: ttlMs(options.cache, subject) } }),
       ...(options.pivot === undefined ? {} : { pivot: options.pivot }),
       ...(options.estimate === undefined
