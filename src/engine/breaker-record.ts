@@ -1,9 +1,10 @@
 /**
- * What is written of a breaker, and what people are shown of it. Written is how it stands, since when and why, with its last
- * changes; not written is what counts towards the next opening, so a new process begins to count anew.
+ * What is written of a breaker, and what people are shown of it. It is written with each change, and when the orchestrator is
+ * closed: what was counted since the last change is lost when the process is killed, and a new one begins to count anew.
  */
 import type { BreakerFacts, BreakerReason, BreakerStatus } from "../machines/breaker.ts"
 import { type BreakerState, requireState } from "../machines/breaker-desk.ts"
+import type { WindowState } from "../model/breaker-window.ts"
 import { InvalidOption } from "../model/errors.ts"
 import type { Cause } from "../model/messages.ts"
 import type { SharedRecord } from "../storage/journal.ts"
@@ -30,6 +31,7 @@ export const withChange = (
 export interface BreakerRecord {
   readonly state: BreakerStatus
   readonly facts: BreakerFacts
+  readonly window: WindowState
   /** The last ones, oldest first. */
   readonly changes: ReadonlyArray<BreakerChange>
 }
@@ -54,15 +56,15 @@ export interface BreakerOverview extends Cause {
   readonly changes: ReadonlyArray<BreakerChange>
 }
 
-export const textOf = ({ state, facts, changes }: BreakerRecord): string =>
-  JSON.stringify({ v: 1, state, facts: { ...facts, rule: undefined }, changes })
+export const textOf = ({ state, facts, window, changes }: BreakerRecord): string =>
+  JSON.stringify({ v: 1, state, facts, window, changes })
 
 /** What was written; undefined for what is none of ours, which is then as good as not there. */
 export const recordIn = ({ state: text }: SharedRecord): BreakerRecord | undefined => {
   try {
     const { changes, ...given } = JSON.parse(text)
-    const { state, facts } = requireState({ ...given, window: {} } as BreakerState)
-    return { state, facts, changes: Array.isArray(changes) ? changes : [] }
+    const { state, facts, window } = requireState(given as BreakerState)
+    return { state, facts, window, changes: Array.isArray(changes) ? changes : [] }
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof TypeError || error instanceof InvalidOption) return undefined
     throw error

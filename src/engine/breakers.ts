@@ -132,7 +132,7 @@ export class Breakers implements Passes {
 
   close(): Effect.Effect<void, JournalError> {
     this.#isClosed = true
-    return this.#state.close()
+    return this.#state.close([...this.#guards.values()].filter(({ hasCounted }) => hasCounted))
   }
 
   abandon(): void {
@@ -177,7 +177,7 @@ export class Breakers implements Passes {
   lifeOf(name: string, rule: BreakerRule, found: BreakerRecord | undefined): MakeLife {
     const { root, now } = this.#options
     const id = `@breaker/${name}`
-    const from = found === undefined ? undefined : { v: 1 as const, ...found, window: { calls: "" } }
+    const from = found === undefined ? undefined : { v: 1 as const, ...found }
     return (emit) => {
       const logic = breakerLogic({ rule, at: now(), from }, emit)
       root.send({ type: "supervisor.spawn", child: { id, logic, src: "breaker", onError: "resume", isStaff: true } })
@@ -207,6 +207,12 @@ export class Guard implements Pass, Kept {
 
   get isMade(): boolean {
     return this.#desk !== undefined
+  }
+
+  /** It knows more than it knew when it last changed. */
+  get hasCounted(): boolean {
+    const desk = this.#desk
+    return desk !== undefined && (desk.facts.failures > 0 || desk.facts.successes > 0 || desk.window.calls > 0)
   }
 
   ask(_: Caller, told: (error?: unknown) => void): Ticket {
@@ -266,8 +272,8 @@ export class Guard implements Pass, Kept {
 
   record(): BreakerRecord {
     const desk = this.#made()
-    const { rule: _, ...facts } = desk.facts
-    return { state: desk.status, facts, changes: this.#changes }
+    const { state, facts, window } = desk.snapshot()
+    return { state, facts, window, changes: this.#changes }
   }
 
   text(): string {
@@ -278,7 +284,7 @@ export class Guard implements Pass, Kept {
     if (this.#desk !== undefined) return this.#desk
     requireBreakerName(this.name)
     const { rule, found } = this.#breakers.begin(this.name)
-    const desk = new BreakerDesk(rule, this.#breakers.lifeOf(this.name, rule, found))
+    const desk = new BreakerDesk(rule, this.#breakers.lifeOf(this.name, rule, found), found?.window)
     this.#desk = desk
     this.#known = desk.status
     this.#changes = found?.changes ?? []

@@ -50,9 +50,10 @@ export class SharedState {
     this.#write()
   }
 
-  /** Writes what is not written yet, once; whoever waits for anything is told that it is too late. */
-  close(): Effect.Effect<void, JournalError> {
+  /** Writes what is not written yet, and these, once; whoever waits for anything is told that it is too late. */
+  close(last: Iterable<Kept>): Effect.Effect<void, JournalError> {
     if (this.#isClosed) return Exit.void
+    for (const one of last) this.#dirty.add(one)
     const batch = this.#take()
     const { journal, epoch } = this.#options
     this.abandon()
