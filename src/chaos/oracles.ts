@@ -61,7 +61,7 @@ const transparent = async (
   if (isSame(outcome, control.outcome)) return undefined
   // these are counted over all tasks: what else goes wrong decides whom they meet
   if (plan.faults.some(isCounted) && !plan.faults.every(isOfBodies)) return undefined
-  // time may pass where nobody can help it
+  // time may pass where nobody can help it; and what a breaker has counted when somebody asks depends on it
   if (hasDeadline(workflow)) return undefined
   // a body that gives something else each time cannot be held to what it gave
   if (!isFunction([...calls, ...control.calls])) return undefined
@@ -113,7 +113,7 @@ const deadlines = new WeakMap<Workflow, boolean>()
 const hasDeadline = (workflow: Workflow): boolean => {
   let known = deadlines.get(workflow)
   if (known === undefined) {
-    known = /"(?:timeoutMs|withinMs|startWithinMs|heartbeatMs)":/.test(JSON.stringify(workflow.ir))
+    known = /"(?:timeoutMs|withinMs|startWithinMs|heartbeatMs|breaker)":/.test(JSON.stringify(workflow.ir))
     deadlines.set(workflow, known)
   }
   return known

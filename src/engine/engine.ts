@@ -87,6 +87,8 @@ export interface EngineOptions {
   readonly rates?: ReadonlyMap<string, RateRule>
   /** Policies of breakers, by name. */
   readonly breakers?: BreakerPolicies
+  /** No breaker is asked: everything passes. */
+  readonly isUnguarded?: boolean
   /** How many retries there may be, by capability, or by name of the code. */
   readonly retryBudgets?: ReturnType<typeof retryBudgets>
   readonly graceMs: number
@@ -195,7 +197,11 @@ export class Engine {
       lost: (error) => this.#lost(error)
     })
     // in the order in which they are passed
-    this.admission = new Admission([this.bulkheads, this.rates, this.breakers])
+    this.admission = new Admission([
+      this.bulkheads,
+      this.rates,
+      ...(options.isUnguarded === true ? [] : [this.breakers])
+    ])
     this.attempts = new Attempts({
       context: options.context,
       guards: this.#guards,

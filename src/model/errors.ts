@@ -482,7 +482,9 @@ export class NotBegun extends TroupeError {
   readonly retryable = false
   readonly task: string
   constructor({ task }: { task: string }) {
-    super(`task '${task}' waited for its turn when its run was stopped: nothing was called, and nothing is to be undone`)
+    super(
+      `task '${task}' waited for its turn when its run was stopped: nothing was called, and nothing is to be undone`
+    )
     this.task = task
   }
 }

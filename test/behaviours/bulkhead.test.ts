@@ -412,7 +412,9 @@ describe("Bulkhead", () => {
         await second.cancel()
         expect((await second.outcome()).status).toBe("cancelled")
         expect(begun).toEqual(["a"])
-        expect((await second.history()).find(({ type }) => type === "attempt.failed")).toMatchObject({ failure: { code: "NOT_BEGUN" } })
+        expect((await second.history()).find(({ type }) => type === "attempt.failed")).toMatchObject({
+          failure: { code: "NOT_BEGUN" }
+        })
       }
     })
     test("a run that is paused while it waits begins nothing, and lets others pass, until it goes on", async () => {

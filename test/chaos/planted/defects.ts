@@ -4,6 +4,7 @@
  * into a module is `plant.ts`.
  */
 import type { Family } from "troupe/chaos"
+import { breakerDefects } from "./breaker-defects.ts"
 import type { scenes } from "./flows.ts"
 import { sagaDefects } from "./saga-defects.ts"
 
@@ -854,5 +855,6 @@ export const defects: ReadonlyArray<Defect> = [
     scene: "crew",
     edits: [{ file: "engine/router.ts", find: "      if (letter.isGone) continue\n", put: "" }]
   },
+  ...breakerDefects,
   ...sagaDefects
 ]
