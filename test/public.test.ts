@@ -27,6 +27,7 @@ test("names of troupe", async () => {
       "MailboxFull",
       "NoAgent",
       "NoRecipient",
+      "NotBegun",
       "NotJson",
       "Orchestrator",
       "OrchestratorClosed",
