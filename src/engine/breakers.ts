@@ -91,7 +91,8 @@ export class Breakers implements Passes {
     return Effect.map(this.#options.journal.shared(sharedKind), (records) => {
       for (const one of records) {
         const record = recordIn(one)
-        if (record !== undefined) this.#found.set(one.name, record)
+        // trials of an earlier life have their places free again
+        if (record !== undefined) this.#found.set(one.name, { ...record, facts: { ...record.facts, trials: [] } })
       }
     })
   }
@@ -157,7 +158,12 @@ export class Breakers implements Passes {
     this.#state.keep(guard, told)
   }
 
-  /** @internal What a breaker is made of: its policy, and how it stood. Its trials of an earlier life have their places free again. */
+  /** @internal */
+  isWritten(guard: Guard): boolean {
+    return this.#state.isWritten(guard)
+  }
+
+  /** @internal What a breaker is made of: its policy, and how it stood. */
   begin(name: string): { readonly rule: BreakerRule; readonly found: BreakerRecord | undefined } {
     const made = [...this.#guards.values()].reduce((count, { isMade }) => count + Number(isMade), 0)
     if (made >= limits.breakers)
@@ -167,10 +173,7 @@ export class Breakers implements Passes {
     const rule = breakerRule(policy, `breaker '${name}'`)
     const found = this.#found.get(name)
     this.#found.delete(name)
-    return {
-      rule,
-      found: found === undefined ? undefined : { ...found, facts: { ...found.facts, trials: [] } }
-    }
+    return { rule, found }
   }
 
   /** @internal Its life, under the root. */
@@ -218,21 +221,36 @@ export class Guard implements Pass, Kept {
   ask(_: Caller, told: (error?: unknown) => void): Ticket {
     const desk = this.#made()
     const permit = desk.admit(this.#breakers.now)
-    if (permit === undefined) throw this.#refusal(desk)
+    if (permit === undefined) return this.#refuse(this.#refusal(desk), told)
     const call = new Call(this, permit)
     if (permit.trial === 0) return call
     // nobody is called before it is written that this process tries
     this.#isChanged = false
+    return this.#onceWritten(call, (error) => error, told)
+  }
+
+  /** Nobody is told that it is open before that is written: whoever comes next would not know it. */
+  #refuse(refusal: CircuitOpen, told: (error?: unknown) => void): Ticket {
+    if (this.#breakers.isWritten(this)) throw refusal
+    return this.#onceWritten(new Refused(), (error) => error ?? refusal, told)
+  }
+
+  /** A ticket that is granted, or refused, once it is written how the breaker stands: perhaps at once. */
+  #onceWritten<T extends Waiting>(
+    ticket: T,
+    judge: (error: TroupeError | undefined) => TroupeError | undefined,
+    told: (error?: unknown) => void
+  ): T {
     let isAsked = false
     let refused: TroupeError | undefined
     this.#breakers.keep(this, (error) => {
-      if (error === undefined) call.isGranted = true
-      else refused = error
-      if (isAsked && !call.isOver) told(error)
+      refused = judge(error)
+      ticket.isGranted = refused === undefined
+      if (isAsked && !ticket.isOver) told(refused)
     })
     isAsked = true
     if (refused !== undefined) throw refused
-    return call
+    return ticket
   }
 
   /** How a call ended; false where that came too late to count. */
@@ -325,8 +343,23 @@ export class Guard implements Pass, Kept {
   }
 }
 
+/** What waits for a write. */
+interface Waiting extends Ticket {
+  isGranted: boolean
+  readonly isOver: boolean
+}
+
+/** A call that will be refused. */
+class Refused implements Waiting {
+  isGranted = false
+  isOver = false
+  leave(): void {
+    this.isOver = true
+  }
+}
+
 /** A call that was let through. */
-class Call implements Ticket {
+class Call implements Waiting {
   isGranted: boolean
   isOver = false
   readonly #guard: Guard

@@ -33,6 +33,8 @@ const pause = { firstMs: 100, longestMs: 5_000 }
 export class SharedState {
   readonly #options: SharedStateOptions
   readonly #dirty = new Set<Kept>()
+  /** Those whose write is on its way. */
+  #under: ReadonlyArray<Kept> = []
   #waiting: Array<Told> = []
   #isWriting = false
   #isClosed = false
@@ -48,6 +50,11 @@ export class SharedState {
     this.#dirty.add(one)
     if (told !== undefined) this.#waiting.push(told)
     this.#write()
+  }
+
+  /** Whether it is written as it is. */
+  isWritten(one: Kept): boolean {
+    return !this.#dirty.has(one) && !this.#under.includes(one)
   }
 
   /** Writes what is not written yet, and these, once; whoever waits for anything is told that it is too late. */
@@ -76,9 +83,11 @@ export class SharedState {
     const written = journal.keepShared(batch, epoch)
     if (Exit.isExit(written)) return this.#settle(changed, waiting, written as Exit.Exit<void, JournalError>)
     this.#isWriting = true
+    this.#under = changed
     fork(
       Effect.map(Effect.exit(written), (exit) => {
         this.#isWriting = false
+        this.#under = []
         this.#settle(changed, waiting, exit)
       })
     )

@@ -378,6 +378,25 @@ describe("Breakers under the orchestrator", () => {
       expect([bank.out, bank.calls]).toEqual([1, 3])
     })
 
+    test("nobody is told that it is open before that is written", async () => {
+      let isBroken = false
+      const failing: JournalService = {
+        ...store,
+        keepShared: (shared, epoch) => (isBroken ? Effect.fail(new JournalFull()) : store.keepShared(shared, epoch))
+      }
+      await live({ bank: two }, { store: failing })
+      await pay()
+      isBroken = true
+      await pay()
+      expect(look()).toEqual(["bank open"])
+      const run = await pay()
+      expect([bank.calls, await failureOf(run)]).toEqual([2, []])
+      isBroken = false
+      await time.advance(1_000)
+      expect((await failureOf(run)).map(({ code }) => code)).toEqual(["CIRCUIT_OPEN"])
+      expect(bank.calls).toBe(2)
+    })
+
     test("in a file, it is as it was for whoever opens the file next", async () => {
       const folder = mkdtempSync(join(tmpdir(), "troupe-breaker-"))
       try {

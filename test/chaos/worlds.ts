@@ -12,7 +12,7 @@ import { parseArgs } from "node:util"
 import * as fc from "fast-check"
 import { flowOf, shapes, valueOf } from "../../property-tests/shapes.ts"
 import { type ChaosFailure, chaos } from "../../src/chaos/index.ts"
-import { load, task, type } from "../../src/index.ts"
+import { load, task, type, type WorkflowIR } from "../../src/index.ts"
 
 export interface WorldsReport {
   readonly seed: number
@@ -46,6 +46,18 @@ const plan = task("plan", {
   })
 })
 
+/** The same with breakers on the way of its code, two or one, which open soon. */
+const guarded = (ir: WorkflowIR, nth: number): WorkflowIR => ({
+  ...ir,
+  breakers: Object.fromEntries(
+    [0, 1].map((i) => [
+      `b${i}`,
+      { failures: 1 + ((nth >> 2) % 2), resetMs: [20, 200, 3_000][(nth >> 3) % 3]!, factor: 1 }
+    ])
+  ),
+  tasks: ir.tasks.map((task, i) => ("task" in task && !("kind" in task) ? { ...task, breaker: `b${i % 2}` } : task))
+})
+
 export const worlds = async ({
   executions,
   seed,
@@ -62,7 +74,8 @@ export const worlds = async ({
   const load0 = loadavg()[0]!
   for (let nth = seed * 1_000_000; counts.executions < executions && broken.length < brokenMost; nth++) {
     const [shape] = fc.sample(shapes(tasksMost), { numRuns: 1, seed: nth })
-    const flow = await load(flowOf(shape!), { step, plan })
+    const ir = flowOf(shape!)
+    const flow = await load(nth % 4 === 3 ? guarded(ir, nth) : ir, { step, plan })
     counts.workflows++
     try {
       // some come back from snapshots after every message, most from all their messages

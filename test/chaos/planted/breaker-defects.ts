@@ -9,7 +9,11 @@ export const breakerDefects: ReadonlyArray<Defect> = [
     scene: "bank",
     faults: ["task", "crash"],
     edits: [
-      { file: "engine/breakers.ts", find: "if (record !== undefined) this.#found.set(one.name, record)", put: "" }
+      {
+        file: "engine/breakers.ts",
+        find: "if (record !== undefined) this.#found",
+        put: "if (record === null) this.#found"
+      }
     ]
   },
   {
@@ -82,7 +86,7 @@ export const breakerDefects: ReadonlyArray<Defect> = [
     edits: [
       {
         file: "engine/breakers.ts",
-        find: "if (permit === undefined) throw this.#refusal(desk)",
+        find: "if (permit === undefined) return this.#refuse(this.#refusal(desk), told)",
         put: "if (permit === undefined) return new Call(this, { period: -1, trial: 0, startedAt: 0 })"
       }
     ]
