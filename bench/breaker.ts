@@ -54,8 +54,26 @@ const cockatiel = async (make: (module: any) => object): Promise<Run> => {
   return loop(() => policy.execute(work))
 }
 
+/** Tasks of one run in memory, each behind a closed breaker or behind none. */
+const tasks = async (options: object): Promise<Run> => {
+  const { Orchestrator, task, type, workflow } = await import("troupe")
+  const one = task("one", { in: type<number>(), out: type<number>(), run: work })
+  const flow = workflow("many", type<number>())
+    .map("all", one, ($) => $.input as never, options)
+    .derive(
+      "sum",
+      ($) => $.all,
+      (all) => all.length
+    )
+    .returns(($) => $.sum)
+  const orchestrator = await Orchestrator.open({ retainRuns: 0 })
+  return () => orchestrator.execute(flow as never, calls as never) as Promise<number>
+}
+
 const candidates: Record<string, Candidate> = {
   "no breaker": () => loop(work),
+  "task of a run in memory": () => tasks({}),
+  "task of a run in memory, behind a closed breaker": () => tasks({ breaker: "one" }),
   "troupe, failures in a row": () => ours({ failures: 5, reset: "10s" }),
   "troupe, rate of the last 100 calls": () => ours({ failureRate: 0.5, window: { calls: 100 } }),
   "troupe, rate of the last 10 s": () => ours({ failureRate: 0.5, window: { time: "10s" } }),

@@ -56,6 +56,7 @@ export const promises = {
   G29: { words: "power-cut images without the syncs of the log, or of the file", by: "L" },
   G30: { words: "kills while creating and migrating; hashes of the folder", by: "KV" },
   G31: { words: "a thousand sleeping runs, looked at and killed; 100,000 in the bench", by: "KOR" },
+  G33: { words: "kills, crashes at every change, storage errors, second owners, cancelled trials", by: "KEXZAO" },
   G36: { words: "tasks, observers and listeners that throw whatever they like", by: "A" },
   G37: { words: "looks at every moment while disks fail and owners die; kills", by: "KEXZO" }
 } as const satisfies { readonly [number: string]: Promised }
@@ -126,6 +127,8 @@ export const attacks: ReadonlyArray<Attack> = [
   of("one-owner-writes", "of many owners", "ZO", ["G04", "G24"]),
   of("one-owner-writes", "frozen, woken and replaced", "KEXZ", ["G05"]),
   of("what-waits-leaves-memory", "runs that only wait", "KOR", ["G31"]),
+  of("open-breakers-are-spared", "while it is open no body is called", "KAO", ["G33"]),
+  of("open-breakers-are-spared", "crashes, storage errors, second owners", "KEXZTAO", ["G33"]),
   of("a-bad-neighbour-harms-nobody", "whatever a task, an observer or a listener throws", "A", ["G36"]),
   of("ends-are-allowed", "terminal status equals", "KAO", ["G08", "G16"]),
   of("status-goes-forward", "what status shows", "KEXZO", ["G37"]),

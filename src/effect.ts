@@ -20,6 +20,7 @@ import {
 } from "./engine/orchestrator.ts"
 import type { OrchestratorTransaction } from "./engine/outbox.ts"
 import type { RunOverview, RunState, TaskResult } from "./engine/progress.ts"
+import type { Wait } from "./engine/waits.ts"
 import {
   type AmendmentRefused,
   type GateClosed,
@@ -89,6 +90,8 @@ export interface Run<O, G = any> {
   readonly outcome: Effect.Effect<WorkflowResult<O>, OutcomeError>
   readonly status: Effect.Effect<RunState, ReadError>
   readonly tasks: Effect.Effect<{ readonly [task: string]: TaskStatus }, ReadError>
+  /** What each of its tasks waits for that is not at work. */
+  readonly waits: Effect.Effect<ReadonlyArray<Wait>, ReadError>
   readonly history: Effect.Effect<ReadonlyArray<Message>, JournalError>
   readonly pause: (cause?: Cause) => Effect.Effect<boolean, SteerError>
   readonly resume: (cause?: Cause) => Effect.Effect<boolean, SteerError>
@@ -196,6 +199,7 @@ const runOf = <O, G>(run: PromiseRun<O, G>): Run<O, G> => ({
   outcome: asked(() => run.outcome()),
   status: asked(() => run.status()),
   tasks: asked(() => run.tasks()),
+  waits: asked(() => run.waits()),
   history: asked(() => run.history()),
   pause: (cause) => asked(() => run.pause(cause)),
   resume: (cause) => asked(() => run.resume(cause)),

@@ -3,8 +3,10 @@
  */
 
 export type { Inspect } from "./actors/create.ts"
+export type { BreakerChange, BreakerOverview } from "./engine/breaker-record.ts"
 export type { Allow } from "./engine/builtin.ts"
 export {
+  type BreakerHandle,
   type CancelOptions,
   type ListOptions,
   Orchestrator,
@@ -18,7 +20,9 @@ export type { RunState, TaskCounts, TaskResult, WaitingGate } from "./engine/pro
 export type { RetentionOptions } from "./engine/retention.ts"
 export type { RetryBudgetOptions } from "./engine/retry-budget.ts"
 export type { Agent, AgentMessage } from "./engine/router.ts"
+export type { Wait } from "./engine/waits.ts"
 export type { AgentRecord, Balance, Registry } from "./model/agents.ts"
+export type { BreakerOptions, BreakerPolicy } from "./model/breaker.ts"
 export {
   type AfterOption,
   type Builder,
@@ -32,6 +36,7 @@ export {
   type WorkflowOptions,
   workflow
 } from "./model/builder.ts"
+export type { BulkheadOptions } from "./model/bulkhead.ts"
 export {
   analyzeDependencies,
   type CriticalPath,
@@ -49,7 +54,9 @@ export type { Json, JsonObject, JsonPrimitive } from "./model/json.ts"
 export { limits } from "./model/limits.ts"
 export { type Bindings, fromJson, fromYaml, load } from "./model/load.ts"
 export type { Cause, Degraded, Instead, Message, Outcome, RunStatus, TaskStatus } from "./model/messages.ts"
+export type { PlacesMetrics } from "./model/places.ts"
 export { type ExecutionPlan, type ExecutionStage, type PlanOptions, plan } from "./model/plan.ts"
+export type { RateOptions } from "./model/rate.ts"
 export {
   and,
   type Comparison,
@@ -83,5 +90,6 @@ export {
   task
 } from "./model/task.ts"
 export type { InTransaction, SqlRow, SqlValue, StatementResult, Transaction } from "./model/transaction.ts"
+export type { RateMetrics } from "./model/turnstile.ts"
 export { validate } from "./model/validate.ts"
 export type { Workflow } from "./model/workflow.ts"

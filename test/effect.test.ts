@@ -9,6 +9,7 @@ import * as T from "troupe/effect"
 import { JournalBusy, type JournalService, memoryJournal } from "troupe/storage"
 import { describe, expect, test } from "vitest"
 import { sealed } from "../src/model/run-export.ts"
+import { StandingClock } from "./clock.ts"
 
 const num = task("num", { in: type<number>(), out: type<number>(), run: (n) => n + 1 })
 const run = <A, E>(program: Effect.Effect<A, E, T.Troupe>, options?: Parameters<typeof T.layer>[0]) =>
@@ -163,4 +164,20 @@ describe("the Effect face", () => {
     expect(await Effect.runPromise(Effect.provide(program, Layer.provideMerge(T.layer(), TestClock.layer())))).toBe(2)
     expect(performance.now() - start).toBeLessThan(3_000)
   })
+})
+
+test("a body that is an Effect is interrupted at once when it is cancelled: the grace period is for those who do not listen", async () => {
+  const log: Array<string> = []
+  const clock = new StandingClock()
+  const { orchestrator } = await clock.open({ graceMs: 60_000 })
+  const patient = task("patient", {
+    in: type<null>(),
+    out: type<null>(),
+    run: (() => Effect.onInterrupt(Effect.never, () => Effect.sync(() => void log.push("interrupted")))) as never
+  })
+  const run = await orchestrator.submit(patient, null)
+  await clock.advance(0)
+  await run.cancel()
+  expect([(await run.outcome()).status, ...log]).toEqual(["cancelled", "interrupted"])
+  await orchestrator.close()
 })

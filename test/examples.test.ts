@@ -36,7 +36,8 @@ describe("examples", () => {
     ["06-steer.ts", /^run\.submitted, run\.paused, run\.resumed$/],
     ["07-watch.ts", /^done at the second try$/],
     ["09-approval.ts", /^receipt for 840, approved by ada$/],
-    ["10-exactly-once.ts", /^2 orders, 2 ledger rows after 3 tries, asked for the rate 1 time$/]
+    ["10-exactly-once.ts", /^2 orders, 2 ledger rows after 3 tries, asked for the rate 1 time$/],
+    ["13-bank-is-down.ts", /^4 calls in all, and the breaker is closed$/]
   ])("%s", async (file, last) => {
     const { code, lines, stderr } = await run([`examples/${file}`])
     expect(stderr).toBe("")

@@ -18,14 +18,15 @@ export const breakerActor = (
 ): { readonly make: MakeLife; readonly actor: () => AnyActorRef } => {
   let actor: AnyActorRef
   const make: MakeLife = (emit) => {
-    actor = createRoot(logicOf({ rule, at, from }, emit), options)
+    actor = createRoot(breakerLogic({ rule, at, from }, emit), options)
     actor.start()
     return { look: () => actor.getSnapshot(), send: (event) => actor.send(event) }
   }
   return { make, actor: () => actor }
 }
 
-const logicOf = (
+/** What the actor does; its commands go to `emit`. */
+export const breakerLogic = (
   { rule, at, from }: BreakerActor,
   emit: Emit<undefined>
 ): ActorLogic<any, EventObject, unknown, any, any> => {
@@ -45,6 +46,10 @@ const logicOf = (
       reportStep(self, event, next)
       return next
     },
-    getPersistedSnapshot: (snapshot: ChartSnapshot) => snapshot.toJSON() as never
+    getPersistedSnapshot: (snapshot: ChartSnapshot) => snapshot.toJSON() as never,
+    restoreSnapshot: (snapshot: unknown) => {
+      const { value, context } = snapshot as ChartSnapshot
+      return breakerChart.restore(value, context as never, undefined)
+    }
   } as ActorLogic<any, EventObject, unknown, any, any>
 }

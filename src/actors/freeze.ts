@@ -74,8 +74,14 @@ const leaves = {
   task: {
     logic: taskLogic,
     chart: compile(taskMachine),
-    keep: ({ attempt, failure, times }: any): Json =>
-      times !== undefined ? [attempt, failure ?? null, times] : failure === undefined ? [attempt] : [attempt, failure],
+    keep: ({ attempt, failure, times, failedBy }: any): Json =>
+      failedBy !== undefined
+        ? [attempt, failure ?? null, times ?? null, failedBy]
+        : times !== undefined
+          ? [attempt, failure ?? null, times]
+          : failure === undefined
+            ? [attempt]
+            : [attempt, failure],
     facts: (kept: any, { path, retry, finishes, seed, limits }: Place) => ({
       path,
       retry,
@@ -84,7 +90,8 @@ const leaves = {
       limits,
       attempt: kept[0],
       failure: kept[1] ?? undefined,
-      times: kept[2],
+      times: kept[2] ?? undefined,
+      failedBy: kept[3],
       outcome: undefined
     })
   },

@@ -25,6 +25,8 @@ export interface ChildSpec {
   readonly src?: string
   /** What happens when it throws; the supervisor's default otherwise. */
   readonly onError?: Decision
+  /** It serves the others: the supervisor's own chart hears nothing of it. */
+  readonly isStaff?: boolean
 }
 
 export interface SupervisorOptions {
@@ -170,6 +172,7 @@ const receive = (policy: Policy, snapshot: SupervisorSnapshot, event: any, scope
   switch (event.type) {
     case "supervisor.spawn":
       spawn(snapshot, event.child, scope)
+      if (event.child.isStaff === true) return changed(snapshot)
       return live(policy, snapshot, { type: "run.opened" }, scope)
     case "supervisor.stop":
       return leave(policy, snapshot, event.id, scope)

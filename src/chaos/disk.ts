@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Message } from "../model/messages.ts"
 import { JournalBroken, JournalBusy, type JournalError, JournalFull } from "../storage/errors.ts"
-import type { Entry, History, JournalService, RunNote } from "../storage/journal.ts"
+import type { Entry, History, JournalService, RunNote, Shared } from "../storage/journal.ts"
 import { memoryJournal } from "../storage/memory.ts"
 import type { Life } from "./kernel.ts"
 import type { Crash, StorageFault } from "./plan.ts"
@@ -22,13 +22,20 @@ export interface DiskOptions {
   /** A write begins: things may be planned for it. */
   readonly writing: (write: number, life: Life) => void
   /** What is on the disk for good now. */
-  readonly written: (entries: ReadonlyArray<Entry>, epoch: number, life: Life) => void
+  readonly written: (write: number, entries: ReadonlyArray<Entry>, epoch: number, life: Life) => void
+  /** Somebody wants to write what runs share. */
+  readonly keeping: (shared: ReadonlyArray<Shared>, life: Life) => void
+  /** What runs share is on the disk for good now. */
+  readonly kept: (shared: ReadonlyArray<Shared>, epoch: number, life: Life) => void
   /** The process dies. */
   readonly crash: (life: Life, fault: Crash) => void
   readonly hurt: (what: string) => void
 }
 
+type Apply = (write: number) => Exit.Exit<void, JournalError>
+
 const never = Effect.never
+const nothing: ReadonlyArray<Entry> = []
 const unsure = () => new JournalBroken({ cause: broken().cause, isUnsure: true })
 const broken = () => new JournalBroken({ cause: new DOMException("the disk does not answer", "OperationError") })
 
@@ -77,6 +84,7 @@ export class Disk {
       renew: alive(store.renew),
       close: alive(store.close),
       keepSnapshot: alive(store.keepSnapshot),
+      keepShared: (shared, epoch) => this.#keep(life, shared, epoch),
       blame: alive(store.blame),
       memo: alive(store.memo),
       remove: alive(store.remove),
@@ -96,6 +104,21 @@ export class Disk {
     if (life.isDead) return never
     // notes alone say nothing that is not in the messages: they have no number
     if (batch.length === 0) return this.#troubleNow(life) ?? this.store.append(batch, notes, epoch)
+    return this.#write(life, (write) => this.#apply(write, life, batch, notes, epoch), batch)
+  }
+
+  #keep(life: Life, shared: ReadonlyArray<Shared>, epoch: number): Effect.Effect<void, JournalError> {
+    if (life.isDead) return never
+    this.#options.keeping(shared, life)
+    return this.#write(life, () => {
+      const exit = this.store.keepShared(shared, epoch) as Exit.Exit<void, JournalError>
+      if (Exit.isSuccess(exit)) this.#options.kept(shared, epoch, life)
+      return exit
+    })
+  }
+
+  /** A write with a number of its own, and whatever the plan has for it. */
+  #write(life: Life, apply: Apply, batch: ReadonlyArray<Entry> = nothing): Effect.Effect<void, JournalError> {
     const { kernel } = life
     const write = this.#writes++
     this.#options.writing(write, life)
@@ -103,7 +126,7 @@ export class Disk {
     let ms = this.#options.tookMs(write)
     for (const fault of this.#options.faultsAt(write)) {
       if (fault.on === "crash") {
-        const crashed = this.#crash(life, fault, batch, notes, epoch)
+        const crashed = this.#crash(life, fault, () => apply(write))
         if (crashed !== undefined) return crashed
         continue
       }
@@ -113,7 +136,7 @@ export class Disk {
           ms += fault.ms ?? 10
           break
         case "unsure": {
-          const exit = this.#apply(life, batch, notes, epoch)
+          const exit = apply(write)
           if (Exit.isFailure(exit)) return exit
           return Exit.fail(unsure())
         }
@@ -125,9 +148,9 @@ export class Disk {
     }
     const trouble = this.#troubleNow(life)
     if (trouble !== undefined) return this.#isKnown(batch) ? Exit.fail(unsure()) : trouble
-    if (ms === 0) return this.#apply(life, batch, notes, epoch)
+    if (ms === 0) return apply(write)
     return Effect.callback((resume) => {
-      kernel.after(ms, life, () => resume(this.#apply(life, batch, notes, epoch)))
+      kernel.after(ms, life, () => resume(apply(write)))
     })
   }
 
@@ -148,9 +171,7 @@ export class Disk {
   #crash(
     life: Life,
     fault: Crash,
-    batch: ReadonlyArray<Entry>,
-    notes: ReadonlyArray<RunNote>,
-    epoch: number
+    apply: () => Exit.Exit<void, JournalError>
   ): Effect.Effect<void, JournalError> | undefined {
     const { kernel } = life
     const { when, tail = "lost" } = fault
@@ -164,7 +185,7 @@ export class Disk {
     }
     kernel.after(1, undefined, () => {
       if (life.isDead) return
-      if (when === "synced" || tail === "kept") this.#apply(life, batch, notes, epoch)
+      if (when === "synced" || tail === "kept") apply()
       this.#options.crash(life, fault)
     })
     return never
@@ -172,6 +193,7 @@ export class Disk {
 
   /** It is on the disk. What was there already, because nobody could tell, is not written again. */
   #apply(
+    write: number,
     life: Life,
     batch: ReadonlyArray<Entry>,
     notes: ReadonlyArray<RunNote>,
@@ -181,7 +203,7 @@ export class Disk {
     const exit = this.store.append(fresh, notes, epoch) as Exit.Exit<void, JournalError>
     if (Exit.isFailure(exit)) return exit
     for (const entry of fresh) this.#known.add(entry)
-    this.#options.written(fresh, epoch, life)
+    this.#options.written(write, fresh, epoch, life)
     return exit
   }
   readonly #known = new WeakSet<Entry>()

@@ -186,7 +186,12 @@ export class Running implements Caller {
         tookMs: (write) => (plan.seed % 3 === 0 ? drawAt(plan.seed ^ 0x5bd1e995, write) % 4 : 0),
         claimed: (life, epoch) => this.#claimed(life as Incarnation, epoch),
         writing: (write, life) => this.#writing(write, life as Incarnation),
-        written: (entries, epoch, life) => this.#written(entries, epoch, life as Incarnation),
+        written: (write, entries, epoch, life) => this.#written(write, entries, epoch, life as Incarnation),
+        keeping: (shared, life) => this.watch.breakers.keeping(shared, (life as Incarnation).epoch),
+        kept: (shared, epoch, life) => {
+          for (const { kind, name } of shared) this.tell(life, "wrote", `${kind} ${name}`)
+          this.watch.breakers.kept(shared, epoch)
+        },
         crash: (life, fault) => {
           this.watch.audit.forgiven()
           this.crash(life as Incarnation, fault.downMs)
@@ -425,10 +430,10 @@ export class Running implements Caller {
     }
   }
 
-  #written(entries: ReadonlyArray<Entry>, epoch: number, life: Incarnation): void {
+  #written(write: number, entries: ReadonlyArray<Entry>, epoch: number, life: Incarnation): void {
     for (const { message } of entries) {
       this.tell(life, "wrote", lineOf(message))
-      this.#writeOf.push(this.disk.writes - 1)
+      this.#writeOf.push(write)
       this.watch.wrote(message, epoch)
       if (message.type !== "run.amended" && message.type !== "run.rolledBack") continue
       // what it was told to be, it is no more

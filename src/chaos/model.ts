@@ -55,11 +55,15 @@ export const counting = (messages: ReadonlyArray<Message>): ReadonlyArray<Messag
 const isSteering = ({ type }: Message) => type === "run.paused" || type === "run.resumed"
 
 /** What a run has come to. */
-export const cameTo = (workflow: Workflow, input: Json, messages: ReadonlyArray<Message>): Came => {
+export const cameTo = (workflow: Workflow, input: Json, messages: ReadonlyArray<Message>): Came =>
+  cameBy(workflow, input, counting(messages))
+
+/** The same of messages that all count: decisions among them speak of numbers that these have no more. */
+const cameBy = (workflow: Workflow, input: Json, counted: ReadonlyArray<Message>): Came => {
   const compiled = compileWorkflow(definition(workflow.ir))
-  if (!messages.some(({ type }) => type === "run.submitted")) return open
+  if (!counted.some(({ type }) => type === "run.submitted")) return open
   try {
-    const written = read(compiled, counting(messages))
+    const written = read(compiled, counted)
     return written.fired.has("") ? unknown : whole(compiled, input, "", written)
   } catch {
     return unknown
@@ -75,10 +79,10 @@ export const refuted = (
 ): string | undefined => {
   const counted = counting(messages)
   const at = counted.findIndex(({ type }) => type === "run.cancelled")
-  const came = cameTo(workflow, input, messages)
+  const came = cameBy(workflow, input, counted)
   if (outcome.status === "cancelled") return at === -1 ? "it is cancelled, and nobody cancelled it" : undefined
   if (came.is === "unknown") return undefined
-  if (at !== -1 && cameTo(workflow, input, counted.slice(0, at)).is === "open")
+  if (at !== -1 && cameBy(workflow, input, counted.slice(0, at)).is === "open")
     return `it was cancelled before it could have ${outcome.status}, and is not cancelled`
   if (outcome.status === "failed") {
     if (came.is !== "failed") return `it has failed at '${outcome.task}', and by its messages ${told(came)}`

@@ -61,7 +61,7 @@ const transparent = async (
   if (isSame(outcome, control.outcome)) return undefined
   // these are counted over all tasks: what else goes wrong decides whom they meet
   if (plan.faults.some(isCounted) && !plan.faults.every(isOfBodies)) return undefined
-  // time may pass where nobody can help it, and somebody else may be first
+  // time may pass where nobody can help it, and somebody else may be first; what a breaker has counted depends on it too
   if (dependsOnTime(workflow)) return undefined
   // a body that gives something else each time cannot be held to what it gave
   if (!isFunction([...calls, ...control.calls])) return undefined
@@ -114,9 +114,10 @@ const timely = new WeakMap<Workflow, boolean>()
 const dependsOnTime = (workflow: Workflow): boolean => {
   let known = timely.get(workflow)
   if (known === undefined) {
-    known = /"(?:timeoutMs|withinMs|startWithinMs|heartbeatMs|atLeast)":|"(?:accept|join)":"any"/.test(
-      JSON.stringify(workflow.ir)
-    )
+    known =
+      /"(?:timeoutMs|withinMs|startWithinMs|heartbeatMs|atLeast|breaker|bulkhead|rate)":|"(?:accept|join)":"any"/.test(
+        JSON.stringify(workflow.ir)
+      )
     timely.set(workflow, known)
   }
   return known

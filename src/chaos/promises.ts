@@ -18,6 +18,7 @@ export const promises: { readonly [number: string]: string } = {
   G21: "who kills the process again and again is left alone",
   G23: "limits hold",
   G24: "one owner at a time",
+  G33: "an open breaker lets nobody through, over restarts too; one trial at a time",
   G36: "a task or an observer that throws reaches nobody else",
   G37: "what was told stays true",
   always: "your invariant",

@@ -10,6 +10,7 @@ import { canonical, type Json } from "../model/json.ts"
 import type { Degraded, Message, Outcome } from "../model/messages.ts"
 import { isOfUndo } from "../model/saga.ts"
 import { Audit } from "./audit.ts"
+import { BreakerAudit } from "./breakers.ts"
 import { ChaosMisused } from "./errors.ts"
 import type { Incarnation, Running } from "./execution.ts"
 import type { Scope } from "./globals.ts"
@@ -37,6 +38,7 @@ export class Watch {
   /** A person has decided about the past: results may be given twice, tasks done again. */
   isDecided = false
   readonly audit: Audit
+  readonly breakers: BreakerAudit
   readonly #world: Running
   #epoch = 0
   #length = 0
@@ -55,6 +57,7 @@ export class Watch {
   constructor(world: Running) {
     this.#world = world
     this.audit = new Audit(world.setup, world.plan, (promise, what) => this.broken(promise, what))
+    this.breakers = new BreakerAudit(world.setup, world.plan, (promise, what) => this.broken(promise, what))
   }
 
   broken(promise: string, what: string): void {
@@ -74,6 +77,7 @@ export class Watch {
   wrote(message: Message, epoch: number): void {
     this.#length++
     this.audit.wrote(message, epoch, this.#world.kernel.now)
+    this.breakers.wrote(message, epoch)
     if (Math.abs(epoch) < this.#epoch)
       this.broken("G24", `message ${this.#length - 1} is of epoch ${epoch}, after ${this.#epoch}`)
     this.#epoch = Math.max(this.#epoch, Math.abs(epoch))
@@ -127,6 +131,7 @@ export class Watch {
     const { task, attempt, delivery, key } = call
     const id = `${task}#${attempt}`
     this.audit.called(call, life)
+    this.breakers.called(call, life)
     if (this.#length === 0) this.broken("G06", `${id} is called before the run is written`)
     if (this.#isPaused && !life.isStale) this.broken("G13", `${id} is called while the run is paused`)
     if (this.#isCancelled && !life.isStale && !isOfUndo(task))
@@ -177,6 +182,7 @@ export class Watch {
 
   /** Time is about to move: bodies that wait for nothing that is simulated may wait for something real. */
   idle(): boolean | Promise<boolean> {
+    this.breakers.idle(this.#world.life)
     if (this.#scopes.length === 0) return true
     this.#scopes = this.#scopes.filter(({ isOver, life }) => !isOver && !life.isDead)
     return this.#scopes.some(isWaiting) ? this.#lookOutside() : true
@@ -251,6 +257,7 @@ export class Watch {
     else if (outcome.status === "succeeded" && !isEqual(state.output, outcome.value))
       this.broken("G07", "the run was told a result that its messages do not give")
     this.audit.ended(outcome, this.#degraded)
+    this.breakers.ended()
     const { setup, calls } = this.#world
     const wrong = undoneWrongly(setup.workflow, this.audit.messages, calls, outcome)
     if (wrong !== undefined) this.broken("G14", wrong)

@@ -12,7 +12,7 @@ import { type FileStore, openSession, openStoreReader } from "./store.ts"
 export type Answer = { readonly [key: string]: Json }
 
 /** A request as it is put to the owner. */
-export type Wire = { readonly verb: string; readonly run: string; readonly [key: string]: Json }
+export type Wire = { readonly verb: string; readonly [key: string]: Json }
 
 /** Asks the owner; undefined when there is none any more. */
 export const askOwner = async (store: FileStore, wire: Wire): Promise<Answer | undefined> => {

@@ -152,6 +152,20 @@ export const commands = {
     },
     example: 'troupe rollback r-17 --to 4 --why "wrong prices"'
   }),
+  breakers: {
+    summary: "list the circuit breakers of a store, and how each stands",
+    positionals: [],
+    options: { ...fileStoreOption, ...jsonOption },
+    example: "troupe breakers --json",
+    load: async () => (await import("./commands/breakers.ts")).breakers
+  },
+  breaker: {
+    summary: "keep a circuit breaker open or closed by hand, or reset it",
+    positionals: ["NAME", "open|close|reset"],
+    options: { ...causeOptions, ...fileStoreOption, ...jsonOption },
+    example: 'troupe breaker bank open --why "maintenance until noon"',
+    load: async () => (await import("./commands/breaker.ts")).breaker
+  },
   check: {
     summary: "list everything that is wrong with a workflow",
     positionals: ["FILE"],

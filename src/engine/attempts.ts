@@ -16,6 +16,7 @@ import {
   type Failure,
   FragmentRefused,
   HeartbeatMissed,
+  NotBegun,
   NothingRemembered,
   NotJson,
   type Problem,
@@ -26,16 +27,18 @@ import {
 import { ownPath } from "../model/failing.ts"
 import { suggest } from "../model/ids.ts"
 import type { Fragment } from "../model/ir.ts"
-import { isPlainRecord, type Json, toJson } from "../model/json.ts"
+import { canonical, isPlainRecord, type Json, toJson } from "../model/json.ts"
 import { bindingProblems } from "../model/load.ts"
 import type { Check } from "../model/schemas.ts"
 import { standardCheck } from "../model/schemas.ts"
 import type { TaskContext, TaskDef } from "../model/task.ts"
 import { InTransaction, type Transaction } from "../model/transaction.ts"
 import type { Code, PureFunction } from "../model/workflow.ts"
+import { type Admission, type Caller, Entry, type Pass } from "./admission.ts"
 import { atOnce, isThenable } from "./at-once.ts"
 import { type Allow, builtins } from "./builtin.ts"
 import { cacheKeyOf } from "./caching.ts"
+import { delegate } from "./delegation.ts"
 import type { Router } from "./router.ts"
 import { Timer, type Timers } from "./timers.ts"
 
@@ -54,6 +57,8 @@ export interface AttemptsOptions {
   readonly monotonic: () => number
   readonly now: () => number
   readonly router: Router
+  /** What is to be passed before a body is called. */
+  readonly admission: Admission
   readonly allow: Allow
   /** Hears how each attempt ended. */
   readonly ended: (attempt: Attempt, end: AttemptEnd) => void
@@ -86,12 +91,13 @@ class Remembered {
 }
 
 /** One call of a task body; also its own timeout, and what the body sees as its context. */
-export class Attempt extends Timer implements TaskContext {
+export class Attempt extends Timer implements TaskContext, Caller {
   /** Another one when its run was folded anew while it was out. */
   place: Place
   readonly attempt: number
   readonly delivery: number
-  readonly deadlineAt: number
+  /** Another one when it had to wait before its body was called. */
+  deadlineAt: number
   /** When it was asked for, and in which epoch. */
   readonly askedAt: number
   readonly epoch: number
@@ -110,12 +116,16 @@ export class Attempt extends Timer implements TaskContext {
   pulse: Timer | undefined = undefined
   /** When its body was heard last, on the clock that never jumps. */
   heardAt = 0
+  /** Its way through what it has to pass, where there is anything. */
+  entry: Entry | undefined = undefined
   /** Takes the work out of a mailbox, while it waits there. */
   withdraw: (() => void) | undefined = undefined
   /** Interrupting is enough to stop it: the body is an Effect. */
   isStructured = false
   isOver = false
   isAborting = false
+  /** It may come to its end, and nothing more of it begins. */
+  isFinishing = false
   #controller: AbortController | undefined = undefined
   /** Neighbours in the list of what its run has out. */
   next: Attempt | undefined = undefined
@@ -161,6 +171,16 @@ export class Attempt extends Timer implements TaskContext {
   }
   get tx(): TaskContext["tx"] {
     return (work) => new InTransaction(this, work)
+  }
+  get lane(): string {
+    const { lane } = this.place.task!.work!
+    return lane === undefined ? "" : canonical(lane(this.place.frame) ?? null)
+  }
+  get priority(): number {
+    return this.place.task!.priority
+  }
+  get isHeld(): boolean {
+    return this.place.room.isHeld
   }
   /** Made when it is first asked for: most bodies never do. */
   get signal(): AbortSignal {
@@ -211,8 +231,10 @@ export class Attempts {
     const now = this.#options.now()
     const task = place.task!
     const work = task.work!
-    // a timeout that somebody chose goes on over restarts; the one that is there for all guards each call
-    const since = earlier !== undefined && work.ir.timeoutMs !== undefined ? earlier.askedAt : now
+    // a timeout that somebody chose goes on over restarts; the one that is there for all guards each call, as does any that
+    // begins only when the call is let through: when that was, nobody knows
+    const isCounting = earlier !== undefined && work.ir.timeoutMs !== undefined && !this.#isGuarded(work)
+    const since = isCounting ? earlier.askedAt : now
     const asked = earlier ?? { askedAt: place.room.now, epoch: this.epoch }
     const timeoutAt = since + work.timeoutMs
     const guardAt = monotonic() + timeoutAt - now
@@ -232,8 +254,9 @@ export class Attempts {
     if (work.limits !== undefined) this.#awaitStart(attempt, work.limits)
     // the time of its task ran out while nobody was there: that is told in a moment, and its body is not called any more
     const isPast = earlier !== undefined && attempt.deadlineAt <= now
-    const fiber = this.#fork(isPast ? Effect.never : Effect.suspend(() => this.#body(attempt, work, code)))
+    // its body may say the same before the fork has returned
     attempt.isStructured = isPast
+    const fiber = this.#fork(isPast ? Effect.never : Effect.suspend(() => this.#body(attempt, work, code)))
     attempt.fiber = fiber
     fiber.addObserver((exit) => this.#exited(attempt, exit, code))
     return attempt
@@ -247,6 +270,7 @@ export class Attempts {
     this.#stop("pulse", attempt)
     attempt.abort(reason)
     attempt.withdraw?.()
+    withdrawn(attempt)
     if (attempt.isOver) return
     const { guards, monotonic, graceMs } = this.#options
     if (attempt.isStructured || attempt.withdraw !== undefined || graceMs === 0) {
@@ -257,6 +281,21 @@ export class Attempts {
     attempt.grace = guards.start(monotonic() + graceMs, () => attempt.fiber?.interruptUnsafe())
   }
 
+  /** Nobody wants it any more: it comes to its end if its body was called, and is not called now if it was not. */
+  finish(attempt: Attempt): void {
+    if (attempt.isOver) return
+    attempt.isFinishing = true
+    attempt.withdraw?.()
+    if (attempt.withdraw === undefined && attempt.entry?.waitsFor === undefined) return
+    // what an earlier delivery of it has done, nobody knows
+    const end: AttemptEnd =
+      attempt.delivery > 1
+        ? { type: "attempt.aborted" }
+        : { type: "attempt.failed", failure: toFailure(new NotBegun({ task: attempt.task })) }
+    this.#over(attempt, end)
+    attempt.fiber?.interruptUnsafe()
+  }
+
   /** Ends an attempt now: its run is over, nobody waits for it. */
   abandon(attempt: Attempt, reason: unknown): void {
     if (attempt.isOver) return
@@ -264,6 +303,8 @@ export class Attempts {
     this.#stopTimers(attempt)
     attempt.abort(reason)
     attempt.withdraw?.()
+    attempt.entry?.ended({ type: "attempt.aborted" })
+    withdrawn(attempt)
     attempt.fiber?.interruptUnsafe()
   }
 
@@ -326,13 +367,52 @@ export class Attempts {
     const def = work.kind === "task" ? (code.get(work.code!) as TaskDef) : undefined
     const checks = def === undefined ? undefined : this.#checksOf(def)
     const given = checked(checked(raw, work.checkIn), checks?.in)
-    const result = chain(given, (input) => this.#work(attempt, work, def, input as Json | undefined))
-    const accepted = checked(checked(result, work.checkOut), checks?.out)
-    return lift(
-      attempt,
-      place.task!.kind === "expand" ? chain(accepted, (value) => checkFragment(value, place, code)) : accepted,
-      resultOf
+    const done = (input: unknown): unknown => {
+      const result = chain(input, (one) => this.#work(attempt, work, def, one as Json | undefined))
+      const accepted = checked(checked(result, work.checkOut), checks?.out)
+      return place.task!.kind === "expand" ? chain(accepted, (value) => checkFragment(value, place, code)) : accepted
+    }
+    const passes = this.#options.admission.passesOf(work)
+    if (passes === undefined) return lift(attempt, done(given), resultOf)
+    // as long as it waits, it can be cut off
+    attempt.isStructured = true
+    return Effect.flatMap(lift(undefined, given, identity), (input) =>
+      Effect.flatMap(this.#pass(attempt, passes), () => {
+        attempt.isStructured = false
+        attempt.entry?.made()
+        return lift(attempt, done(input), resultOf)
+      })
     )
+  }
+
+  /** Ends when everything is passed, or fails. Its time begins then, if it has waited. */
+  #pass(attempt: Attempt, passes: ReadonlyArray<Pass>): Effect.Effect<void, unknown> {
+    return Effect.callback((resume) => {
+      const { guards, monotonic, now } = this.#options
+      const { timeoutMs } = attempt.place.task!.work!
+      const entry = new Entry(passes, attempt, (error) => {
+        if (error !== undefined) return resume(Effect.die(error))
+        if (attempt.position === -1) {
+          attempt.dueAt = monotonic() + timeoutMs
+          attempt.deadlineAt = Math.min(now() + timeoutMs, doneAt(attempt.place))
+          guards.add(attempt)
+        }
+        resume(Effect.void)
+      })
+      attempt.entry = entry
+      entry.begin()
+      // what bounds its wait is what it waits for, and how long it may take to begin
+      if (entry.waitsFor !== undefined) guards.stop(attempt)
+    })
+  }
+
+  #isGuarded(work: CompiledWork): boolean {
+    try {
+      return this.#options.admission.passesOf(work) !== undefined
+    } catch {
+      // what is not there is told when it is asked for
+      return false
+    }
   }
 
   /** What a result in a transaction goes through there; all of it answers at once. */
@@ -349,43 +429,24 @@ export class Attempts {
   }
 
   #work(attempt: Attempt, work: CompiledWork, def: TaskDef | undefined, input: Json | undefined): unknown {
-    if (work.kind !== "needs") this.#began(attempt, work)
-    if (def !== undefined) return def.run!(input, attempt)
-    if (work.kind === "needs") return this.#delegate(attempt, work, input)
-    const run = builtins[work.kind as keyof typeof builtins]
-    return run(work.ir, input, work.settings?.(attempt.place.frame), attempt)
+    const { entry } = attempt
+    const result = this.#perform(attempt, work, def, input)
+    // an Effect, and what answered at once, have ended when the attempt's own fiber has
+    if (entry?.isOut === false && isThenable(result)) {
+      const done = () => entry.done()
+      entry.isOut = true
+      result.then(done, done)
+    }
+    return result
   }
 
-  /** Gives the work to an agent that can do it, through its mailbox. */
-  #delegate(attempt: Attempt, work: CompiledWork, payload: Json | undefined): Promise<unknown> {
-    const { router } = this.#options
-    const { needs } = work
-    return new Promise((resolve, reject) => {
-      const agent = router.choose(needs, attempt.key)
-      attempt.agent = agent.id
-      const message = {
-        sender: attempt.key,
-        recipient: agent.id,
-        action: needs[0]!,
-        payload,
-        priority: attempt.place.task!.priority
-      }
-      attempt.withdraw = router.post(
-        message,
-        async (recipient) => {
-          attempt.withdraw = undefined
-          try {
-            this.#began(attempt, work)
-            resolve(await recipient.run(payload, attempt))
-          } catch (error) {
-            reject(error)
-          }
-        },
-        reject,
-        // it has not begun yet: who paused the run does not expect it to
-        () => attempt.place.room.isHeld
-      )
-    })
+  #perform(attempt: Attempt, work: CompiledWork, def: TaskDef | undefined, input: Json | undefined): unknown {
+    if (work.kind !== "needs") this.#began(attempt, work)
+    if (def !== undefined) return def.run!(input, attempt)
+    if (work.kind === "needs")
+      return delegate(attempt, work, input, { ...this.#options, began: () => this.#began(attempt, work) })
+    const run = builtins[work.kind as keyof typeof builtins]
+    return run(work.ir, input, work.settings?.(attempt.place.frame), attempt)
   }
 
   /** @internal */
@@ -448,6 +509,12 @@ export class Attempts {
   }
 
   #exited(attempt: Attempt, exit: Exit.Exit<Result, unknown>, code: Code): void {
+    this.#ended(attempt, exit, code)
+    const { entry } = attempt
+    if (entry?.isOut === false) entry.leave()
+  }
+
+  #ended(attempt: Attempt, exit: Exit.Exit<Result, unknown>, code: Code): void {
     if (exit._tag === "Success") this.#over(attempt, this.#endOf(attempt, exit.value, code))
     else if (attempt.isAborting) this.#over(attempt, { type: "attempt.aborted" })
     else this.#over(attempt, { type: "attempt.failed", failure: toFailure(Cause.squash(exit.cause)) })
@@ -469,6 +536,8 @@ export class Attempts {
     if (attempt.isOver) return
     attempt.isOver = true
     this.#stopTimers(attempt)
+    attempt.entry?.ended(end)
+    withdrawn(attempt)
     this.#options.ended(attempt, end)
   }
 
@@ -497,6 +566,11 @@ export class Attempts {
     checksKnown.set(def, checks)
     return checks
   }
+}
+
+/** It waits no longer to be let through. A place that it has it leaves when its body has ended. */
+const withdrawn = ({ entry }: Attempt): void => {
+  if (entry?.waitsFor !== undefined) entry.leave()
 }
 
 /** When the whole task must be done; never, for most. */

@@ -20,6 +20,7 @@ import { compile } from "../machines/compile.ts"
 import { orchestratorMachine } from "../machines/orchestrator.ts"
 import type { Balance } from "../model/agents.ts"
 import { Board } from "../model/board.ts"
+import type { BulkheadRule } from "../model/bulkhead.ts"
 import { compileWorkflow } from "../model/compile.ts"
 import {
   CompensationFailed,
@@ -37,20 +38,25 @@ import {
 import { canonical, type Json } from "../model/json.ts"
 import type { Message, Outcome } from "../model/messages.ts"
 import { definition } from "../model/nested.ts"
+import type { RateRule } from "../model/rate.ts"
 import type { Workflow } from "../model/workflow.ts"
 import { JournalCorrupt, type JournalError } from "../storage/errors.ts"
 import type { Claim, History, JournalService, Snapshot } from "../storage/journal.ts"
+import { Admission } from "./admission.ts"
 import { counted } from "./amend.ts"
 import { lateOf, messageOf, withinOf } from "./answers.ts"
 import { type Attempt, type AttemptEnd, Attempts } from "./attempts.ts"
 import { later } from "./background.ts"
+import { type BreakerPolicies, Breakers } from "./breakers.ts"
 import type { Allow } from "./builtin.ts"
+import { Bulkheads } from "./bulkheads.ts"
 import { Dormants } from "./dormant.ts"
 import { deliverSaying, isSaying } from "./gates.ts"
 import { Library } from "./library.ts"
 import { Owed } from "./owed.ts"
 import { isStray, noteEnd, type Past, type Rehearsal, type Strays, withMessage } from "./past.ts"
 import { noteOf } from "./progress.ts"
+import { Rates } from "./rates.ts"
 import { RetryBudgets, type retryBudgets } from "./retry-budget.ts"
 import { Router } from "./router.ts"
 import { LiveRun, noTimers } from "./run.ts"
@@ -77,6 +83,13 @@ export interface EngineOptions {
   /** Messages of finished runs that are remembered. */
   readonly retainMessages: number
   readonly mailboxMax: number
+  /** How many calls are made at once, and in a time, by name. */
+  readonly bulkheads?: ReadonlyMap<string, BulkheadRule>
+  readonly rates?: ReadonlyMap<string, RateRule>
+  /** Policies of breakers, by name. */
+  readonly breakers?: BreakerPolicies
+  /** No breaker is asked: everything passes. */
+  readonly isUnguarded?: boolean
   /** How many retries there may be, by capability, or by name of the code. */
   readonly retryBudgets?: ReturnType<typeof retryBudgets>
   readonly graceMs: number
@@ -98,6 +111,15 @@ export interface EngineOptions {
   readonly onDefect: (error: unknown) => void
 }
 
+/** What whoever limits calls is given. */
+export interface Life {
+  /** On the clock that never jumps. */
+  readonly timers: Timers
+  readonly monotonic: () => number
+  readonly now: () => number
+  readonly claim: Claim
+}
+
 const nothing: ReadonlyArray<string> = []
 
 /** Kept for its hidden class; it belongs to the specimens (specimens.ts), which come first in every process. */
@@ -109,6 +131,10 @@ export class Engine {
   /** What guards the calls of this process. */
   readonly #guards: Timers
   readonly router: Router
+  readonly bulkheads: Bulkheads
+  readonly rates: Rates
+  readonly admission: Admission
+  readonly breakers: Breakers
   readonly attempts: Attempts
   readonly root: AnyActorRef
   readonly runs = new Map<string, LiveRun>()
@@ -161,12 +187,31 @@ export class Engine {
       bound: options.mailboxMax,
       epoch: options.claim.epoch
     })
+    const life = { timers: this.#guards, monotonic: ticks, now: this.now, claim: options.claim }
+    this.bulkheads = new Bulkheads(options.bulkheads ?? new Map(), life)
+    this.rates = new Rates(options.rates ?? new Map(), life)
+    this.breakers = new Breakers({
+      policies: options.breakers ?? {},
+      root: this.root,
+      journal: options.journal,
+      epoch: options.claim.epoch,
+      now: this.now,
+      fork: this.fork,
+      lost: (error) => this.#lost(error)
+    })
+    // in the order in which they are passed
+    this.admission = new Admission([
+      this.bulkheads,
+      this.rates,
+      ...(options.isUnguarded === true ? [] : [this.breakers])
+    ])
     this.attempts = new Attempts({
       context: options.context,
       guards: this.#guards,
       monotonic: ticks,
       now: this.now,
       router: this.router,
+      admission: this.admission,
       allow: options.allow,
       graceMs: options.graceMs,
       epoch: options.claim.epoch,
@@ -344,7 +389,9 @@ export class Engine {
   close(): Effect.Effect<void, JournalError> {
     if (this.#isClosed) return Effect.void
     return Effect.suspend(() => {
-      const closing = this.#isClosed ? Effect.void : this.writer.close()
+      const closing = this.#isClosed
+        ? Effect.void
+        : Effect.andThen(Effect.ignore(this.breakers.close()), this.writer.close())
       this.#end(new OrchestratorClosed())
       return closing
     })
@@ -370,6 +417,7 @@ export class Engine {
   #end(error: TroupeError): void {
     if (this.#isClosed) return
     this.#isClosed = true
+    this.breakers.abandon()
     for (const run of this.runs.values()) this.#release(run, error)
     this.root.send({ type: "close" })
     this.root.stop()
@@ -383,6 +431,7 @@ export class Engine {
 
   #make(id: string, workflow: Workflow, input: Json, at: number): LiveRun {
     const compiled = compileWorkflow(definition(workflow.ir))
+    if (compiled.breakers !== undefined) this.breakers.declare(compiled.breakers)
     const room = new Room(id, compiled.concurrency, this.options.timeScale)
     room.recovery = compiled.ir.config?.recovery
     const run = new LiveRun(id, workflow, compiled, input, at, room)
@@ -474,6 +523,7 @@ export class Engine {
         room.root?.send({ type: "resume" })
         this.#startHeld(run)
         if (!run.isFolding) this.router.resume()
+        if (!run.isFolding) this.admission.resume()
         if (!run.isFolding) this.writer.note(run)
         break
       case "run.rewinding":
@@ -768,6 +818,7 @@ export class Engine {
       case "attempt.finish":
         // one of an earlier life that was not called again is not called for this
         if (place.attempt === undefined) this.#answerAbort(run, place)
+        else this.attempts.finish(place.attempt as Attempt)
         return
       case "timer.start":
         this.#startTimer(run, place, command.dueAt)

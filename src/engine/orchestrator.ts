@@ -5,7 +5,9 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Inspect } from "../actors/create.ts"
 import { type Balance, balances, type Registry } from "../model/agents.ts"
+import { type BreakerOptions, breakerPolicies } from "../model/breaker.ts"
 import { failingFields } from "../model/builder.ts"
+import type { BulkheadOptions } from "../model/bulkhead.ts"
 import { compileWorkflow } from "../model/compile.ts"
 import {
   type InvalidId,
@@ -29,15 +31,20 @@ import {
   type TaskStatus
 } from "../model/messages.ts"
 import { definition } from "../model/nested.ts"
+import type { PlacesMetrics } from "../model/places.ts"
+import type { RateOptions } from "../model/rate.ts"
 import type { RunExport } from "../model/run-export.ts"
 import { standardCheck } from "../model/schemas.ts"
 import { type TaskDef, workPolicy } from "../model/task.ts"
+import type { RateMetrics } from "../model/turnstile.ts"
 import { requireValid } from "../model/validate.ts"
 import { isWorkflow, makeWorkflow, type Workflow } from "../model/workflow.ts"
 import { BackupRefused, type JournalError } from "../storage/errors.ts"
 import type { Backup, Claim, JournalService, RunRecord } from "../storage/journal.ts"
 import { memoryJournal } from "../storage/memory.ts"
+import type { BreakerOverview } from "./breaker-record.ts"
 import type { Allow } from "./builtin.ts"
+import { bulkheadRules } from "./bulkheads.ts"
 import { type DecisionOptions, fail, goBack, retry, rollback, skip } from "./decide.ts"
 import { Engine, type EngineOptions } from "./engine.ts"
 import { answer, reject, signal } from "./gates.ts"
@@ -55,6 +62,7 @@ import {
   taskResults,
   taskStates
 } from "./progress.ts"
+import { rateRules } from "./rates.ts"
 import { Recovery } from "./recovery.ts"
 import { Retention, type RetentionOptions, type RetentionPolicy, retentionPolicy } from "./retention.ts"
 import { type RetryBudgetOptions, retryBudgets } from "./retry-budget.ts"
@@ -63,6 +71,7 @@ import type { LiveRun } from "./run.ts"
 import { keepSpecimens } from "./specimens.ts"
 import { performer } from "./steering.ts"
 import { type ExportOptions, exportRun, importRun } from "./transfer.ts"
+import { type Wait, waitsOf } from "./waits.ts"
 
 export interface OrchestratorOptions {
   /**
@@ -104,6 +113,18 @@ export interface OrchestratorOptions {
    * not kept down; `"*"` is for each name that is not listed. One retry too many is not made: the failure is final. Default: any.
    */
   readonly retryBudget?: { readonly [name: string]: RetryBudgetOptions }
+  /**
+   * How many calls are made at once, how many wait, and how long, over all runs: for tasks that name one (`bulkhead: "bank"`), and by
+   * themselves for all that need a capability (`"needs:pricing"`) and for all calls of an agent (`"agent:anna"`).
+   */
+  readonly bulkheads?: { readonly [name: string]: BulkheadOptions }
+  /** How many calls are made in a time, by name (`rate: "bank"`), or `"needs:pricing"`, `"agent:anna"`. */
+  readonly rates?: { readonly [name: string]: RateOptions }
+  /**
+   * Policies of circuit breakers, by the name that tasks give (`breaker: "bank"`), or of all calls for a capability
+   * (`"needs:quote"`). Default: what the workflow says, or a breaker that opens after five failures in a row, for 30 s.
+   */
+  readonly breakers?: { readonly [name: string]: BreakerOptions }
   /** Divides the length of all waits (`sleep`, pauses of loops), for rehearsals; default 1. */
   readonly timeScale?: number
   /** How long a cancelled attempt may take to end by itself, in milliseconds; default 5,000. */
@@ -144,6 +165,8 @@ export interface Run<O = any, G = any> {
   tasks(): Promise<{ readonly [task: string]: TaskStatus }>
   /** What became of each of its tasks so far, in the order of the definition. */
   report(): Promise<ReadonlyArray<TaskResult>>
+  /** What each of its tasks waits for that is not at work; at most 100 of them. */
+  waits(): Promise<ReadonlyArray<Wait>>
   /** All that happened to it so far, in order. */
   history(): Promise<ReadonlyArray<Message>>
   /** From when it resolves, no attempt begins until `resume`; those that are out may finish. False for a run that is over. */
@@ -176,6 +199,17 @@ export interface Run<O = any, G = any> {
   fail(task: string, options?: DecisionOptions): Promise<void>
   /** Back to where it was after message `to`: what came later stays in the history and counts no more; later effects have new keys. */
   rollback(to: number | string, options?: DecisionOptions): Promise<void>
+}
+
+/** What people may decide about a circuit breaker; written with who asked and why when it resolves. */
+export interface BreakerHandle {
+  readonly name: string
+  /** Nothing is called until somebody resets it, over restarts too. */
+  readonly forceOpen: (cause?: Cause) => Promise<BreakerOverview>
+  /** Everything is called, whatever fails, until somebody resets it. */
+  readonly forceClose: (cause?: Cause) => Promise<BreakerOverview>
+  /** Closed, as if nothing had ever failed. */
+  readonly reset: (cause?: Cause) => Promise<BreakerOverview>
 }
 
 export interface CancelOptions extends Cause {
@@ -226,6 +260,33 @@ export class Orchestrator implements AsyncDisposable {
   /** Agents by id, with capabilities and load. */
   get agents(): Registry {
     return this.#engine.router.agents
+  }
+
+  /** How full each bulkhead is: calls that are being made, that wait, and that were refused so far. */
+  bulkheads(): ReadonlyArray<PlacesMetrics> {
+    return this.#engine.bulkheads.metrics
+  }
+
+  /** How each rate is used: calls that were let through so far, that wait, and that were refused. */
+  rates(): ReadonlyArray<RateMetrics> {
+    return this.#engine.rates.metrics
+  }
+
+  /** Circuit breakers by name, and how each stands. */
+  breakers(): ReadonlyArray<BreakerOverview> {
+    return this.#engine.breakers.overview()
+  }
+
+  /** One circuit breaker; throws `PolicyUnknown` for a name that nobody has given to one. */
+  breaker(name: string): BreakerHandle {
+    const { breakers } = this.#engine
+    breakers.require(name)
+    return {
+      name,
+      forceOpen: (cause = {}) => breakers.tell(name, "open", said(cause)),
+      forceClose: (cause = {}) => breakers.tell(name, "close", said(cause)),
+      reset: (cause = {}) => breakers.tell(name, "reset", said(cause))
+    }
   }
 
   /** Watches every actor from now on, as `inspect` does from the start; gives back how to stop. */
@@ -514,6 +575,7 @@ const begin = (
   Effect.gen(function* () {
     const { journal } = engine.options
     for (const agent of agents) engine.router.join(agent)
+    yield* engine.breakers.restore()
     if (!journal.isDurable) return { engine, recovery }
     for (const workflow of workflows) engine.register(workflow)
     const poison = new Poison(engine, recovery)
@@ -569,6 +631,9 @@ const decided = (options: OrchestratorOptions): Decided => {
       retainMessages: positive(options.retainMessages ?? 100_000, "retainMessages"),
       mailboxMax: positive(options.mailboxMax ?? mailboxCapacity, "mailboxMax"),
       retryBudgets: retryBudgets(options.retryBudget ?? {}),
+      bulkheads: bulkheadRules(options.bulkheads ?? {}),
+      rates: rateRules(options.rates ?? {}),
+      breakers: breakerPolicies(options.breakers ?? {}),
       graceMs: positive(options.graceMs ?? 5_000, "graceMs"),
       keepMessages: keepMessages === undefined ? undefined : positive(keepMessages, "keepMessages"),
       snapshotEvery: Math.max(1, positive(options.snapshotEvery ?? 1_000, "snapshotEvery")),
@@ -733,6 +798,9 @@ class RunHandle<O, G> implements Run<O, G> {
   }
   async report() {
     return taskReport(await this.#present())
+  }
+  async waits() {
+    return waitsOf(await this.#present())
   }
   async history(): Promise<ReadonlyArray<Message>> {
     return (await Effect.runPromise(this.#engine.options.journal.read(this.id))).messages

@@ -3,7 +3,16 @@
  * a full mailbox, an unknown address and a missing answer are typed refusals. An empty answer is an answer.
  */
 import type { AnyActorRef } from "xstate"
-import { type AgentRecord, type Balance, candidates, capabilities, choose, type Registry } from "../model/agents.ts"
+import {
+  type AgentRecord,
+  type Balance,
+  candidates,
+  capabilities,
+  choose,
+  type Failures,
+  leastFailed,
+  type Registry
+} from "../model/agents.ts"
 import {
   AttemptTimedOut,
   InvalidOption,
@@ -131,15 +140,32 @@ export class Router {
     return true
   }
 
-  /** The agent that gets work with these needs, or a typed refusal: never one that lacks a capability. */
-  choose(needs: ReadonlyArray<string>, seed: string): AgentRecord {
+  /**
+   * The agent that gets work with these needs, or a typed refusal: never one that lacks a capability. One that has failed this work
+   * more often than another that can take it is left alone.
+   */
+  choose(needs: ReadonlyArray<string>, seed: string, failedBy: Failures = {}): AgentRecord {
     const able = candidates(this.agents, needs)
     if (able.length === 0) throw new NoAgent({ needs, known: capabilities(this.agents) })
-    const free = able.filter(({ id }) => this.#boxes.get(id)!.waiting < this.#bound)
-    const chosen = choose(free, this.#balance, seed)
+    const chosen = choose(leastFailed(this.#free(able), failedBy), this.#balance, seed)
     if (chosen === undefined)
       throw new MailboxFull({ recipient: able.map(({ id }) => id).join(", "), capacity: this.#bound })
     return chosen
+  }
+
+  /** A further agent for the same work, if there is one. */
+  another(
+    needs: ReadonlyArray<string>,
+    seed: string,
+    failedBy: Failures,
+    except: ReadonlyArray<string>
+  ): AgentRecord | undefined {
+    const others = candidates(this.agents, needs).filter(({ id }) => !except.includes(id))
+    return choose(leastFailed(this.#free(others), failedBy), this.#balance, seed)
+  }
+
+  #free(able: ReadonlyArray<AgentRecord>): ReadonlyArray<AgentRecord> {
+    return able.filter(({ id }) => this.#boxes.get(id)!.waiting < this.#bound)
   }
 
   /**

@@ -2,6 +2,7 @@
  * What can be asked of a run from outside, as data: the verbs, what each takes, and what it does. The command line, and the
  * owner of a store whom another process asks, do the same because both read it here.
  */
+import { requireBreakerName } from "../model/breaker.ts"
 import { compileWorkflow } from "../model/compile.ts"
 import { InvalidWorkflow, VersionUnavailable } from "../model/errors.ts"
 import { requireId } from "../model/ids.ts"
@@ -12,6 +13,7 @@ import { definition } from "../model/nested.ts"
 import { makeWorkflow } from "../model/workflow.ts"
 import { RequestRefused } from "../storage/errors.ts"
 import { allowProblems } from "./allowed.ts"
+import { type BreakerVerb, breakerVerbs } from "./breakers.ts"
 import type { Engine } from "./engine.ts"
 import type { Orchestrator, Run } from "./orchestrator.ts"
 import type { Recovery } from "./recovery.ts"
@@ -76,8 +78,15 @@ const done = (asked: Promise<unknown>): Promise<boolean> => asked.then(() => tru
 export const verbNamed = (name: string): Verb | undefined =>
   Object.hasOwn(verbs, name) ? verbs[name as VerbName] : undefined
 
-/** A request to do something with a run, or to start one. */
-export type Request = Steer | Start
+/** A request to do something with a run, to start one, or to decide about a circuit breaker. */
+export type Request = Steer | Start | Switch
+
+export interface Switch {
+  readonly verb: "breaker"
+  readonly breaker: string
+  readonly set: BreakerVerb
+  readonly cause: Cause
+}
 
 export interface Steer {
   readonly verb: VerbName
@@ -99,6 +108,7 @@ export const readRequest = (text: string | undefined, ageMs: number): Request =>
   const { verb, run, patienceMs, who, why, ...rest } = given
   if (!(typeof patienceMs === "number" && ageMs <= patienceMs))
     throw refuse("REQUEST_EXPIRED", "the request is too old: whoever asked has gone, so nothing was done")
+  if (verb === "breaker") return readSwitch(given)
   if (typeof run !== "string") throw invalid("has no run")
   requireId("run", run)
   if (verb === "start") {
@@ -110,6 +120,14 @@ export const readRequest = (text: string | undefined, ageMs: number): Request =>
   if (known === undefined) throw invalid(`asks for ${JSON.stringify(verb)}, which this version does not know`)
   const cause = { ...textOf("who", who), ...textOf("why", why) }
   return { verb: verb as VerbName, run, fields: fieldsOf(verb as string, known, rest), cause }
+}
+
+const readSwitch = ({ breaker, set, who, why }: Readonly<Record<string, unknown>>): Switch => {
+  if (typeof breaker !== "string") throw invalid("names no breaker")
+  if (typeof set !== "string" || !Object.hasOwn(breakerVerbs, set))
+    throw invalid(`wants a breaker to ${JSON.stringify(set)}, which none can: ${Object.keys(breakerVerbs).join(", ")}`)
+  const cause = { ...textOf("who", who), ...textOf("why", why) }
+  return { verb: "breaker", breaker: requireBreakerName(breaker), set: set as BreakerVerb, cause }
 }
 
 const parse = (text: string | undefined): Readonly<Record<string, unknown>> => {
@@ -158,11 +176,17 @@ const invalid = (what: string) => refuse("REQUEST_INVALID", `the request ${what}
 export const performer =
   (orchestrator: Orchestrator, engine: Engine, recovery: Recovery) =>
   async (request: Request): Promise<Json> => {
+    if (request.verb === "breaker") return decideBreaker(engine, request)
     const { run } = request
     if (request.verb === "start") return start(engine, recovery, request)
     const { verb, fields, cause } = request
     return { run, ok: await verbs[verb].perform(await orchestrator.get(run), fields, cause) }
   }
+
+const decideBreaker = async ({ breakers }: Engine, { breaker, set, cause }: Switch): Promise<Json> => {
+  const { state } = await breakers.tell(breaker, set, cause)
+  return { breaker, ok: true, state }
+}
 
 /** Starts a definition that somebody else brought: with the code that is known here, or parked until it is. */
 const start = async (

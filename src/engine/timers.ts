@@ -20,7 +20,8 @@ export const monotonic = (clock: Clock.Clock): (() => number) =>
 
 /** Something that is due at some time. */
 export abstract class Timer {
-  readonly dueAt: number
+  /** Never changed while it is started. */
+  dueAt: number
   /** Timers of one instant fire in the order they were started. */
   order = 0
   /** Place in the heap; -1 while it is not there. */

@@ -1,5 +1,6 @@
 /** What each task of a run that is not at work waits for; for people who ask why nothing happens. Decides nothing. */
 import type { ScopeSnapshot } from "../actors/scope.ts"
+import type { Attempt } from "./attempts.ts"
 import type { LiveRun } from "./run.ts"
 
 /** A task that waits, and for what. */
@@ -13,12 +14,14 @@ export type Wait =
       readonly retry?: number
     }
   | { readonly task: string; readonly for: "slot" }
+  /** Its attempt is to be let through by this one. */
+  | { readonly task: string; readonly for: "bulkhead" | "rate"; readonly name: string }
   | { readonly task: string; readonly for: string }
 
 /** Most waits that are listed. */
 const waitsMost = 100
 
-/** Tasks that wait, those that are alive first. Expects a run whose messages were folded with nothing performed. */
+/** Tasks that wait, those that are alive first. What attempts wait for is known of runs that go on in this process. */
 export const waitsOf = (run: LiveRun): ReadonlyArray<Wait> => {
   const { board, root } = run.room
   if (run.outcome !== undefined || board === undefined || root === undefined) return []
@@ -47,10 +50,14 @@ const visit = (run: LiveRun, { scope }: ScopeSnapshot, found: Array<Wait>): void
     const task = place.path
     if (snapshot.scope !== undefined) visit(run, snapshot, found)
     else {
-      const dueAt = run.owed?.timers.get(task)?.dueAt
+      const dueAt = (run.owed?.timers.get(task) ?? run.timers.get(place))?.dueAt
       const timer = { task, for: "timer", dueAt: dueAt === undefined ? undefined : new Date(dueAt) } as const
       switch (snapshot.value) {
-        case "attempting":
+        case "attempting": {
+          const pass = (place.attempt as Attempt | undefined)?.entry?.waitsFor
+          if (pass !== undefined) found.push({ task, for: pass.kind, name: pass.name })
+          break
+        }
         case "aborting":
           break
         case "sleeping":

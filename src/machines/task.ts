@@ -12,6 +12,7 @@
  * time. Whichever fires says only how late it is; what that means is asked of the times. One that fired too early (it was on its
  * way when another was set) is set anew.
  */
+import type { Failures } from "../model/agents.ts"
 import { pauseAfter, type Retry } from "../model/backoff.ts"
 import { doneBy, startBy, type TimeLimits, type Times, tryBy } from "../model/deadlines.ts"
 import { type Failure, StartTimedOut, TaskTimedOut, toFailure } from "../model/errors.ts"
@@ -36,6 +37,8 @@ export interface TaskContext extends TaskInput {
   readonly attempt: number
   /** Why the last attempt failed. */
   readonly failure: Failure | undefined
+  /** How often each agent failed it: a further attempt goes to another one. */
+  readonly failedBy: Failures | undefined
   /** When what happened, of a task whose time is limited. */
   readonly times: Times | undefined
   /** How the task ended, once it has. */
@@ -137,7 +140,15 @@ export const taskMachine = setup({
   actions: {
     countAttempt: assign({ attempt: ({ context }) => context.attempt + 1 }),
     succeed: assign({ outcome: ({ event }) => ({ status: "succeeded", value: (event as AttemptSucceeded).value }) }),
-    noteFailure: assign({ failure: ({ event }) => (event as AttemptFailed).failure }),
+    noteFailure: assign({
+      failure: ({ event }) => (event as AttemptFailed).failure,
+      failedBy: ({ context, event }) => {
+        const { agent } = event as AttemptFailed
+        return agent === undefined
+          ? context.failedBy
+          : { ...context.failedBy, [agent]: (context.failedBy?.[agent] ?? 0) + 1 }
+      }
+    }),
     noteReady: assign({ times: ({ context, event }) => readyAt(context, (event as Timed).at) }),
     noteStart: assign({ times: ({ context, event }) => startedAt(context, (event as Timed).at) }),
     notePause: assign({
@@ -175,7 +186,7 @@ export const taskMachine = setup({
       })
     }),
     giveUp: assign({ outcome: { status: "cancelled", reason: "" } }),
-    beginAnew: assign({ attempt: 0, failure: undefined, times: undefined }),
+    beginAnew: assign({ attempt: 0, failure: undefined, failedBy: undefined, times: undefined }),
     accept: assign({
       outcome: ({ event }) => ({
         status: "succeeded",
@@ -200,6 +211,7 @@ export const taskMachine = setup({
     limits: input.limits,
     attempt: 0,
     failure: undefined,
+    failedBy: undefined,
     times: undefined,
     outcome: undefined
   }),

@@ -55,6 +55,26 @@ const least = (among: ReadonlyArray<AgentRecord>, load: (agent: AgentRecord) => 
   return best
 }
 
+/** How often agents have failed one task, by their ids. */
+export type Failures = { readonly [agent: string]: number }
+
+/**
+ * Those that have failed a task least often: so each attempt goes to the next one, and round again when all have failed.
+ *
+ * ```ts check
+ * leastFailed([{ id: "a" }, { id: "b" }, { id: "c" }], { a: 1, b: 2 }).map(({ id }) => id) // => ["c"]
+ * leastFailed([{ id: "a" }, { id: "b" }], { a: 1, b: 1 }).length // => 2
+ * ```
+ */
+export const leastFailed = <A extends { readonly id: string }>(
+  among: ReadonlyArray<A>,
+  failedBy: Failures
+): ReadonlyArray<A> => {
+  if (among.every(({ id }) => failedBy[id] === undefined)) return among
+  const least = Math.min(...among.map(({ id }) => failedBy[id] ?? 0))
+  return among.filter(({ id }) => (failedBy[id] ?? 0) === least)
+}
+
 /** All capabilities that some agent has. */
 export const capabilities = (registry: Registry): ReadonlyArray<string> =>
   [...new Set(Object.values(registry).flatMap(({ can }) => can))].sort()

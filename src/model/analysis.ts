@@ -19,7 +19,7 @@ import {
   scan,
   scanReferences
 } from "./mapping.ts"
-import { hasPolicy, policyProblems } from "./policies.ts"
+import { breakerProblems, hasPolicy, policyProblems } from "./policies.ts"
 import { requirementProblems } from "./resources.ts"
 import { jsonSchemaProblems } from "./schemas.ts"
 import { recoveryProblems, undoProblems } from "./undo.ts"
@@ -67,6 +67,7 @@ const read = (ir: WorkflowIR): Analysis => {
   if (cycle !== undefined) problems.push(cycleProblem(ir, index, cycle))
   checkCapabilities(ir, problems)
   checkSchemas(ir, problems)
+  if (ir.breakers !== undefined) problems.push(...breakerProblems(ir.breakers))
   ir.tasks.forEach((task, i) => {
     if ("kind" in task && task.kind === "gate") problems.push(...gateProblems(task, `/tasks/${i}`))
     if (hasPolicy(task)) problems.push(...policyProblems(task, `/tasks/${i}`, ir.config))
@@ -215,6 +216,7 @@ const quickNeeds = ({ index }: Reading, find: Find, task: TaskIR): Array<number>
     task.join !== undefined ||
     task.cancelRest !== undefined ||
     "cache" in task ||
+    "bulkheadKey" in task ||
     (kind !== undefined && kind !== "noop" && kind !== "echo" && kind !== "derive")
   )
     return undefined
@@ -281,6 +283,7 @@ type Look = (special: ReadonlyArray<SpecialRoot>, under: string) => (reference: 
 /** The references that only some kinds have. */
 const readKind = (task: TaskIR, look: Look): void => {
   if ("cache" in task) scan(task.cache?.key, look([], "/cache/key"))
+  if ("bulkheadKey" in task) scan(task.bulkheadKey, look([], "/bulkheadKey"))
   if (!("kind" in task)) return
   switch (task.kind) {
     case "map":
@@ -314,6 +317,7 @@ const readFallback = (one: Fallback, at: string, special: ReadonlyArray<SpecialR
 const readEach = (each: Each, look: Look): void => {
   scan(each.input, look(["item", "index"], "/each/input"))
   if ("cache" in each) scan(each.cache?.key, look(["item", "index"], "/each/cache/key"))
+  if ("bulkheadKey" in each) scan(each.bulkheadKey, look(["item", "index"], "/each/bulkheadKey"))
   if ("kind" in each && (each.kind === "shell" || each.kind === "http"))
     scan(workSettings(each), look(["item", "index"], "/each"))
 }

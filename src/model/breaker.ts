@@ -4,7 +4,7 @@
  */
 import { type Duration, milliseconds } from "./duration.ts"
 import { InvalidOption } from "./errors.ts"
-import { suggest } from "./ids.ts"
+import { requireId, suggest } from "./ids.ts"
 import { limits } from "./limits.ts"
 
 /**
@@ -211,6 +211,24 @@ export const breakerPolicy = (options: BreakerOptions, subject = "a breaker"): B
   breakerRule(policy, subject)
   return policy
 }
+
+/** A breaker is named like everything else; that of a capability, or of an agent, says so before the name. */
+export const requireBreakerName = (name: string): string => {
+  requireId("breaker", name.replace(/^(needs|agent):/, ""))
+  return name
+}
+
+/** Policies by name, as data. Throws `InvalidOption` or `InvalidId` for what cannot be. */
+export const breakerPolicies = (
+  breakers: { readonly [name: string]: BreakerOptions },
+  where = ""
+): { readonly [name: string]: BreakerPolicy } =>
+  Object.fromEntries(
+    Object.entries(breakers).map(([name, options]) => [
+      requireBreakerName(name),
+      breakerPolicy(options, `breaker '${name}'${where}`)
+    ])
+  )
 
 /** Whatever else stands in it stays, so that it is refused. */
 const withMs = ({ time: _, ...rest }: { readonly time: Duration }, ms: number) => ({ ...rest, ms })

@@ -3,6 +3,7 @@
  * Lambdas run once, here, on a recording proxy; what comes out is a frozen `WorkflowIR` and the code it names.
  */
 import { analyse } from "./analysis.ts"
+import { type BreakerOptions, breakerPolicies } from "./breaker.ts"
 import { type Duration, milliseconds } from "./duration.ts"
 import { InvalidOption, InvalidWorkflow, type Problem, type ProblemCode } from "./errors.ts"
 import {
@@ -40,7 +41,15 @@ import {
   type Wire
 } from "./recorder.ts"
 import { type AnySchema, type InferInput, type InferOutput, standardCheck } from "./schemas.ts"
-import { boundUndo, type CacheOptions, type TaskDef, type TaskOptions, undoIR, workPolicy } from "./task.ts"
+import {
+  boundUndo,
+  type CacheOptions,
+  requireHedged,
+  type TaskDef,
+  type TaskOptions,
+  undoIR,
+  workPolicy
+} from "./task.ts"
 import { requireValid } from "./validate.ts"
 import { makeWorkflow, type PureFunction, type Workflow } from "./workflow.ts"
 
@@ -63,6 +72,11 @@ export interface NodeOptions<I, D> extends TaskOptions {
   readonly when?: ($: Env<I, D>) => When
   /** As the task has it, or with what the result depends on: `key: ($) => $.input.city`; the input when absent. */
   readonly cache?: NodeCache<I, D>
+  /**
+   * Whose turn it is where calls wait for a bulkhead or a rate: those with an equal value wait for each other, the others take turns
+   * with them. `bulkheadKey: ($) => $.input.tenant`; in a fan-out it may use `$.item` and `$.index`.
+   */
+  readonly bulkheadKey?: ($: Env<I, D> & { readonly item: Ref<any>; readonly index: Ref<number> }) => unknown
   /** Name for people. */
   readonly label?: string
   readonly description?: string
@@ -307,6 +321,8 @@ export interface WorkflowOptions extends Omit<WorkflowConfig, "timeoutMs" | "mis
   readonly metadata?: JsonObject
   /** The run fails when it has not ended after this long. */
   readonly timeout?: Duration
+  /** Policies of circuit breakers that its tasks name; those of the orchestrator count before them. */
+  readonly breakers?: { readonly [name: string]: BreakerOptions }
 }
 
 /**
@@ -518,7 +534,7 @@ class Draft {
 
   returns(output: Lambda): Workflow {
     const { name, input, options, tasks, code } = this.#shared
-    const { version, description, metadata, timeout, onFailure, concurrency, recovery } = options
+    const { version, description, metadata, timeout, onFailure, concurrency, recovery, breakers } = options
     const config: WorkflowConfig = {
       ...(onFailure === undefined ? {} : { onFailure }),
       ...(concurrency === undefined ? {} : { concurrency }),
@@ -533,6 +549,7 @@ class Draft {
       ...(description === undefined ? {} : { description }),
       ...(metadata === undefined ? {} : { metadata: toJson(metadata) as JsonObject }),
       config,
+      ...(breakers === undefined ? {} : { breakers: breakerPolicies(breakers, ` of workflow '${name}'`) }),
       tasks: tasks.slice(0, this.#size),
       output: toMapping(output(this.#env()))
     }
@@ -555,9 +572,16 @@ class Draft {
   #work(def: TaskDef, options: Options, key: string, special: ReadonlyArray<string> = []): object {
     if (options === none) return plainFields(def).work
     const fields = workFields(def, { ...def.options, ...taskOptions(options) }, `task '${key}'`)
+    requireHedged(options, def.needs, `task '${key}'`)
     const keyOf = (options.cache as { readonly key?: Lambda } | undefined)?.key
-    if (keyOf === undefined) return fields
-    return { ...fields, cache: { ...(fields as WorkPolicy).cache, key: toMapping(keyOf(this.#env(special))) } }
+    const laneOf = (options as { readonly bulkheadKey?: Lambda }).bulkheadKey
+    if (keyOf === undefined && laneOf === undefined) return fields
+    const env = this.#env(special)
+    return {
+      ...fields,
+      ...(laneOf === undefined ? {} : { bulkheadKey: toMapping(laneOf(env)) }),
+      ...(keyOf === undefined ? {} : { cache: { ...(fields as WorkPolicy).cache, key: toMapping(keyOf(env)) } })
+    }
   }
 
   #fallback(key: string, given: unknown, special: ReadonlyArray<string> = []) {
@@ -712,7 +736,8 @@ const workFields = (def: TaskDef, options: TaskOptions, subject: string): object
       value: options.retry.when,
       allowed: "none: a workflow is data; give it to task()"
     })
-  const { type, timeoutMs, startWithinMs, heartbeatMs, withinMs, retry, cache, pivot } = workPolicy(options, subject)
+  const { type, timeoutMs, startWithinMs, heartbeatMs, withinMs, retry, cache, bulkhead, rate, breaker, hedge, pivot } =
+    workPolicy(options, subject)
   const source =
     def.needs.length === 0 ? { task: def.name } : { needs: def.needs.length === 1 ? def.needs[0]! : def.needs }
   return {
@@ -723,6 +748,10 @@ const workFields = (def: TaskDef, options: TaskOptions, subject: string): object
     ...(heartbeatMs === undefined ? {} : { heartbeatMs }),
     ...(withinMs === undefined ? {} : { withinMs }),
     ...(retry === undefined ? {} : { retry }),
+    ...(bulkhead === undefined ? {} : { bulkhead }),
+    ...(rate === undefined ? {} : { rate }),
+    ...(breaker === undefined ? {} : { breaker }),
+    ...(hedge === undefined ? {} : { hedge }),
     ...(cache === undefined ? {} : { cache }),
     ...(def.undo === undefined ? {} : { undo: undoIR(def.undo) }),
     ...(pivot === undefined ? {} : { pivot })
@@ -752,7 +781,11 @@ const optionKeys = [
   "heartbeat",
   "within",
   "retry",
+  "breaker",
   "cache",
+  "bulkhead",
+  "rate",
+  "hedge",
   "priority",
   "estimate",
   "resources",

@@ -4,6 +4,7 @@
  */
 import { analyse, needsOf } from "./analysis.ts"
 import { type Retry, retryOf } from "./backoff.ts"
+import type { BreakerPolicy } from "./breaker.ts"
 import { type Test, test } from "./condition.ts"
 import { type TimeLimits, timeLimitsOf } from "./deadlines.ts"
 import { type DependencyGraph, indegrees } from "./dependencies.ts"
@@ -28,7 +29,7 @@ import { type JoinRules, joinRules } from "./joins.ts"
 import type { Json } from "./json.ts"
 import { codeNameOf } from "./load.ts"
 import { type Missing, type Resolver, resolver } from "./mapping.ts"
-import { type Definition, nestedOf, resolveNested } from "./nested.ts"
+import { type Definition, forEachInner, nestedOf, resolveNested } from "./nested.ts"
 import { type Check, jsonSchemaCheck } from "./schemas.ts"
 import { workSettings } from "./work-settings.ts"
 
@@ -44,6 +45,8 @@ export interface CompiledWorkflow {
   readonly concurrency: number
   readonly output: Resolver
   readonly checkInput: Check | undefined
+  /** Policies of breakers that it and the workflows inside it bring along; undefined for most. */
+  readonly breakers: { readonly [name: string]: BreakerPolicy } | undefined
 }
 
 export interface CompiledTask {
@@ -86,6 +89,8 @@ export interface CompiledWork {
   readonly limits: TimeLimits | undefined
   /** Settings with references (`argv`, `url`, `body` …), put together at the time of the attempt. */
   readonly settings: Resolver | undefined
+  /** Whose turn it is where its calls wait; undefined where all wait in one line. */
+  readonly lane: Resolver | undefined
   /** How long a value may be given again, and what it depends on: the input when there is no key. */
   readonly cache: CompiledCache | undefined
   /** It only looks for a result that is not older than this. */
@@ -183,10 +188,21 @@ export const compileWorkflow = (given: Definition): CompiledWorkflow => {
     onFailure: ir.config?.onFailure ?? "stop",
     concurrency: ir.config?.concurrency ?? defaults.concurrency,
     output: ir.output === undefined ? sinks(graph) : resolver(ir.output, plain, missing),
+    breakers: breakersOf(ir),
     checkInput: jsonSchemaCheck(ir.input, `the input of workflow '${ir.name}'`)
   }
   known.set(given, compiled)
   return compiled
+}
+
+/** What a document says about breakers; what stands outside counts before what stands inside. */
+const breakersOf = (ir: WorkflowIR): CompiledWorkflow["breakers"] => {
+  let found = ir.breakers
+  forEachInner(ir, (inner) => {
+    const inside = breakersOf(inner)
+    if (inside !== undefined) found = { ...inside, ...found }
+  })
+  return found
 }
 
 type Resolve = (mapping: Mapping | undefined) => Resolver
@@ -289,6 +305,11 @@ const compileWork = (task: TaskIR, tools: Tools): CompiledWork | undefined => {
     task.timeoutMs !== undefined ||
     timeLimitsOf(task) !== undefined ||
     task.heartbeatMs !== undefined ||
+    task.bulkhead !== undefined ||
+    task.hedge !== undefined ||
+    task.rate !== undefined ||
+    task.breaker !== undefined ||
+    task.bulkheadKey !== undefined ||
     task.cache !== undefined ||
     task.fallback !== undefined ||
     task.in !== undefined ||
@@ -326,6 +347,7 @@ export const ownWork = (task: TaskIR, { resolve, resolveItem }: WorkTools): Comp
       workKind === "shell" || workKind === "http"
         ? (kind === "map" ? resolveItem : resolve)(workSettings(work))
         : undefined,
+    lane: work.bulkheadKey === undefined ? undefined : (kind === "map" ? resolveItem : resolve)(work.bulkheadKey),
     cache: cacheOf(
       work,
       fallbacksOf(kind === "map" ? (work as { fallback?: Fallback }).fallback : task.fallback),

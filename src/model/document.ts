@@ -61,6 +61,8 @@ const amounts = {
 const Resources = Schema.Struct(amounts)
 const Inventory = Schema.Struct({ ...amounts, workers: optional(Schema.Array(Schema.Struct({ id: Id, ...amounts }))) })
 
+const PolicyName = Text.annotate({ description: "a name that the orchestrator has amounts for" })
+
 const Retry = Schema.Struct({
   attempts: PositiveInt(limits.attempts),
   backoff: optional(Schema.Literals(["fixed", "exponential", "decorrelated"])),
@@ -78,6 +80,29 @@ const Retry = Schema.Struct({
   withinMs: optional(PositiveMilliseconds)
 })
 
+const Share = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 }))
+const Breaker = Schema.Struct({
+  failures: optional(PositiveInt(limits.breakerCalls)),
+  failureRate: optional(Share),
+  slowRate: optional(Share),
+  slowMs: optional(Milliseconds),
+  window: optional(
+    Schema.Union([
+      Schema.Struct({ calls: PositiveInt(limits.breakerWindow) }),
+      Schema.Struct({ ms: PositiveMilliseconds })
+    ])
+  ),
+  minimum: optional(PositiveInt(limits.breakerCalls)),
+  resetMs: optional(PositiveMilliseconds),
+  factor: optional(Schema.Finite.check(Schema.isBetween({ minimum: 1, maximum: 1_000 }))),
+  capMs: optional(PositiveMilliseconds),
+  successes: optional(PositiveInt(limits.breakerCalls)),
+  trials: optional(PositiveInt(limits.breakerTrials)),
+  trialWaitMs: optional(PositiveMilliseconds),
+  ignore: optional(Schema.Array(Text)),
+  only: optional(Schema.Array(Text))
+})
+
 const policy = {
   type: optional(Schema.Literals(["compute", "io", "network", "hybrid"])),
   timeoutMs: optional(PositiveMilliseconds),
@@ -85,6 +110,16 @@ const policy = {
   heartbeatMs: optional(PositiveMilliseconds),
   withinMs: optional(PositiveMilliseconds),
   retry: optional(Retry),
+  bulkhead: optional(PolicyName),
+  bulkheadKey: optional(Mapping),
+  rate: optional(PolicyName),
+  breaker: optional(Id),
+  hedge: optional(
+    Schema.Struct({
+      afterMs: PositiveMilliseconds,
+      most: optional(Schema.Int.check(Schema.isBetween({ minimum: 2, maximum: 10 })))
+    })
+  ),
   cache: optional(Schema.Struct({ ttlMs: PositiveMilliseconds, key: optional(Mapping) })),
   in: optional(JsonSchemaDocument),
   out: optional(JsonSchemaDocument)
@@ -292,6 +327,7 @@ const envelope = <Tasks extends Schema.Constraint>(tasks: Tasks) =>
     config: optional(Config),
     agents: optional(Schema.Array(Agent)),
     resources: optional(Inventory),
+    breakers: optional(Schema.Record(Text, Breaker)),
     workflows: optional(Schema.Record(Text, Schema.Unknown.annotate({ description: "a whole workflow document" }))),
     tasks,
     output: optional(Mapping)

@@ -445,6 +445,85 @@ export class NoAgent extends TroupeError {
   }
 }
 
+/** A task names a bulkhead, a rate or a breaker that this orchestrator does not have. Nothing was called. */
+export class PolicyUnknown extends TroupeError {
+  readonly _tag = "PolicyUnknown"
+  readonly code = "POLICY_UNKNOWN"
+  readonly retryable = false
+  readonly kind: string
+  readonly policy: string
+  constructor({ kind, policy, known }: { kind: string; policy: string; known: ReadonlyArray<string> }) {
+    super(
+      `there is no ${kind} '${policy}' here: give it to the orchestrator as ${kind}s: { ${JSON.stringify(policy)}: … }${known.length === 0 ? "" : `; there are ${known.join(", ")}`}`
+    )
+    this.kind = kind
+    this.policy = policy
+  }
+}
+
+/** A bulkhead has no place for a call, and none in its queue, or none came in time. Nothing was called. */
+export class BulkheadFull extends TroupeError {
+  readonly _tag = "BulkheadFull"
+  readonly code = "BULKHEAD_FULL"
+  readonly bulkhead: string
+  /** `queue`: too many wait; `key`: too many of its own key do; `wait`: it has waited as long as it may. */
+  readonly why: "queue" | "key" | "wait"
+  constructor({
+    bulkhead,
+    why,
+    concurrent,
+    queue,
+    waitMs
+  }: Pick<BulkheadFull, "bulkhead" | "why"> & { concurrent: number; queue: number; waitMs: number }) {
+    const full = {
+      queue: `is full: ${concurrent} calls are being made and ${queue} wait`,
+      key: `is full for this key, of which ${queue} calls wait`,
+      wait: `had no place for a call within ${waitMs} ms`
+    }
+    super(`bulkhead '${bulkhead}' ${full[why]}: try again later (retry), send less, or give it more`)
+    this.bulkhead = bulkhead
+    this.why = why
+  }
+}
+
+/** More calls than a rate allows, and no place in its queue, or no turn in time. Nothing was called. */
+export class RateLimited extends TroupeError {
+  readonly _tag = "RateLimited"
+  readonly code = "RATE_LIMITED"
+  readonly rate: string
+  /** `queue`: too many wait; `wait`: its turn would come, or has come, too late. */
+  readonly why: "queue" | "wait"
+  /** When there may be room, from now. */
+  readonly retryAfterMs: number
+  constructor({
+    rate,
+    why,
+    queue,
+    waitMs,
+    retryAfterMs
+  }: Pick<RateLimited, "rate" | "why" | "retryAfterMs"> & { queue: number; waitMs: number }) {
+    const full = { queue: `has ${queue} calls that wait`, wait: `has no turn for a call within ${waitMs} ms` }
+    super(`rate '${rate}' ${full[why]}: try again in ${retryAfterMs} ms (a retry does), send less, or allow more`)
+    this.rate = rate
+    this.why = why
+    this.retryAfterMs = retryAfterMs
+  }
+}
+
+/** An attempt still waited to be let through, or for an agent, when nobody wanted it any more. Nothing was called. */
+export class NotBegun extends TroupeError {
+  readonly _tag = "NotBegun"
+  readonly code = "NOT_BEGUN"
+  readonly retryable = false
+  readonly task: string
+  constructor({ task }: { task: string }) {
+    super(
+      `task '${task}' waited for its turn when its run was stopped: nothing was called, and nothing is to be undone`
+    )
+    this.task = task
+  }
+}
+
 /** A recipient has as many messages waiting as it was allowed; nothing was enqueued. */
 export class MailboxFull extends TroupeError {
   readonly _tag = "MailboxFull"
@@ -740,13 +819,20 @@ export class CircuitOpen extends TroupeError {
   readonly state: "open" | "halfOpen" | "forcedOpen"
   /** When it lets a trial through, in milliseconds since 1970; null when that depends on an answer or on somebody. */
   readonly retryAt: number | null
+  /** How long until then, where that is known: whoever tries again waits so long at least. */
+  readonly retryAfterMs: number | undefined
   /** `cause`: the last failure that counted, where it is known. */
-  constructor({ breaker, state, retryAt, cause }: Pick<CircuitOpen, "breaker" | "state" | "retryAt" | "cause">) {
+  constructor({ breaker, state, retryAt, retryAfterMs, cause }: CircuitOpenFacts) {
     super(`circuit breaker '${breaker}' ${refusalOf[state](retryAt)}`, cause === undefined ? undefined : { cause })
     this.breaker = breaker
     this.state = state
     this.retryAt = retryAt
+    this.retryAfterMs = retryAfterMs
   }
+}
+
+export type CircuitOpenFacts = Pick<CircuitOpen, "breaker" | "state" | "retryAt" | "cause"> & {
+  readonly retryAfterMs?: number | undefined
 }
 
 const refusalOf: Record<CircuitOpen["state"], (retryAt: number | null) => string> = {
@@ -783,6 +869,7 @@ export const toFailure = (error: unknown): Failure => {
         tag: error._tag,
         code: error.code,
         message: error.message,
+        ...(error instanceof CircuitOpen ? { data: dataOf(error) } : {}),
         retryable: isRetryable(error, error._tag),
         ...retryAfterOf(error)
       }
@@ -792,6 +879,9 @@ export const toFailure = (error: unknown): Failure => {
     return { tag: "NonError", message: "the task threw a value that cannot even be read", retryable: true }
   }
 }
+
+/** Who refused, and until when. */
+const dataOf = ({ breaker, state, retryAt }: CircuitOpen): Json => ({ breaker, state, retryAt })
 
 const failureOf = (error: Error): Failure => {
   const { _tag, code, data } = error as Error & { _tag?: unknown; code?: unknown; data?: unknown }

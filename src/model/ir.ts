@@ -4,6 +4,7 @@
  * what a task executes is named, and bound to functions by `workflow()` or `load()`.
  * `document.ts` holds the same shape as a schema that checks documents from outside.
  */
+import type { BreakerPolicy } from "./breaker.ts"
 import type { Json, JsonObject } from "./json.ts"
 
 /** A JSON Schema (draft 2020-12, without `pattern`, `format` and remote `$ref`). */
@@ -29,6 +30,8 @@ export interface WorkflowIR {
   readonly agents?: ReadonlyArray<AgentIR>
   /** The resources there are, for planning. */
   readonly resources?: Inventory
+  /** Policies of circuit breakers that its tasks name, where the orchestrator has none of its own for them. */
+  readonly breakers?: { readonly [name: string]: BreakerPolicy }
   /** Workflows that tasks of this document may use by name. */
   readonly workflows?: { readonly [name: string]: WorkflowIR }
   readonly tasks: ReadonlyArray<TaskIR>
@@ -227,6 +230,16 @@ export interface WorkPolicy {
   /** The whole task, from when it could begin, with all its attempts and the pauses between them. */
   readonly withinMs?: number
   readonly retry?: RetryPolicy
+  /** Name of the bulkhead that bounds how many of its calls are made at once. */
+  readonly bulkhead?: string
+  /** Whose turn it is where calls wait: those with an equal value wait for each other. In a fan-out it may use `item` and `index`. */
+  readonly bulkheadKey?: Mapping
+  /** Name of the limit on how many of its calls are made in a time. */
+  readonly rate?: string
+  /** Name of the circuit breaker that its calls pass: shared by all tasks and runs that name it. */
+  readonly breaker?: string
+  /** A second agent begins where the first does not answer in time. */
+  readonly hedge?: HedgePolicy
   /** Equal work with equal data is not done again for a while. */
   readonly cache?: CachePolicy
   /** Checks the input of an attempt. */
@@ -255,6 +268,13 @@ export type Undo = UndoWork & {
 }
 
 export type UndoWork = Work & { readonly input?: Mapping; readonly undo?: never; readonly cache?: never }
+
+/** Further agents for one attempt, each a while after the one before; the first good answer is taken. Only with `needs`. */
+export interface HedgePolicy {
+  readonly afterMs: number
+  /** Most agents at work on one attempt, the first included; default 2. */
+  readonly most?: number
+}
 
 /** How long the result of a success may be given again, in every run of the store. Failures are never remembered. */
 export interface CachePolicy {

@@ -32,10 +32,16 @@ export const limits = {
   breakerCalls: 1_000_000,
   /** Calls that the window of a breaker remembers one by one. */
   breakerWindow: 100_000,
+  /** Circuit breakers of one orchestrator. */
+  breakers: 10_000,
   /** Trial calls of a breaker at once. */
   breakerTrials: 1_000,
   /** Degraded tasks of one run that are listed; each is in its own report. */
   degraded: 1_000,
+  /** Calls at once in one bulkhead, and calls a second, or a window, of one rate. */
+  concurrent: 1_000_000,
+  /** Calls that wait for one bulkhead, or one rate. */
+  waiting: 100_000,
   /** Longest wait, in milliseconds: ten years and a bit. */
   durationMs: 3_660 * 24 * 3_600_000
 } as const

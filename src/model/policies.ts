@@ -2,9 +2,12 @@
  * What can be wrong with how a task is tried again and how long it may take: said once, for the builder, which refuses while a
  * workflow is built, and for documents, which list everything. Durations are in milliseconds here.
  */
-import type { Problem } from "./errors.ts"
+import { type BreakerPolicy, breakerRule, requireBreakerName } from "./breaker.ts"
+import { InvalidId, InvalidOption, type Problem } from "./errors.ts"
+import { isId } from "./ids.ts"
 import type { TaskIR, WorkflowConfig, WorkPolicy } from "./ir.ts"
 import { limits } from "./limits.ts"
+import { escapePointer } from "./mapping.ts"
 
 /** A setting that cannot be, and what it could be. */
 export interface Fault {
@@ -22,10 +25,60 @@ const mayBeat = (work: object): boolean =>
 export const policyFaults = (work: WorkPolicy): ReadonlyArray<Fault> => [
   ...retryFaults(work),
   ...timeFaults(work),
+  ...(work.breaker === undefined || isId(work.breaker)
+    ? []
+    : [fault("breaker", work.breaker, "the name of a breaker: an id like 'bank'")]),
   ...(work.heartbeatMs !== undefined && !mayBeat(work)
     ? [fault("heartbeatMs", work.heartbeatMs, "none: only code and agents can call heartbeat()")]
-    : [])
+    : []),
+  ...limitFaults(work)
 ]
+
+/** What the second one needs. */
+export const hedgedWork = "none: only tasks with 'needs' have a second agent"
+/** Most agents at work on one attempt. */
+const hedgesMost = 10
+
+const limitFaults = (work: WorkPolicy): ReadonlyArray<Fault> => {
+  const found: Array<Fault> = []
+  const { bulkhead, bulkheadKey, rate, hedge, timeoutMs } = work
+  const isCalled = !["noop", "echo"].includes((work as { kind?: string }).kind ?? "")
+  for (const [field, name] of [
+    ["bulkhead", bulkhead],
+    ["rate", rate]
+  ] as const)
+    if (name !== undefined && !(typeof name === "string" && name !== "" && name.length <= limits.id))
+      found.push(
+        fault(field, name, `a name of 1 to ${limits.id} characters that the orchestrator has under '${field}s'`)
+      )
+    else if (name !== undefined && !isCalled) found.push(fault(field, name, "none: nothing is called"))
+  if (bulkheadKey !== undefined && !isCalled) found.push(fault("bulkheadKey", bulkheadKey, "none: nothing is called"))
+  if (hedge === undefined) return found
+  const { afterMs, most = 2 } = hedge
+  // who executes is not known where options are looked at alone
+  if (!("needs" in work) && !("task" in work && work.task === "")) found.push(fault("hedge", hedge, hedgedWork))
+  if (!isWithin(afterMs, 1, limits.durationMs))
+    found.push(fault("hedge/afterMs", afterMs, "1 to ten years, in milliseconds"))
+  else if (afterMs >= (timeoutMs ?? hourMs))
+    found.push(fault("hedge/afterMs", afterMs, `less than what the attempt may take, ${timeoutMs ?? hourMs} ms`))
+  if (!(Number.isInteger(most) && most >= 2 && most <= hedgesMost))
+    found.push(fault("hedge/most", most, `a whole number from 2 to ${hedgesMost}`))
+  return found
+}
+
+/** Policies of breakers that cannot be, each with where it stands in the document. */
+export const breakerProblems = (breakers: { readonly [name: string]: BreakerPolicy }): ReadonlyArray<Problem> =>
+  Object.entries(breakers).flatMap(([name, policy]): ReadonlyArray<Problem> => {
+    const path = `/breakers/${escapePointer(name)}`
+    try {
+      requireBreakerName(name)
+      breakerRule(policy, `breaker '${name}'`)
+      return []
+    } catch (error) {
+      if (!(error instanceof InvalidOption || error instanceof InvalidId)) throw error
+      return [{ code: "POLICY_INVALID", severity: "error", path, message: error.message, hint: "" }]
+    }
+  })
 
 const retryFaults = ({ retry, withinMs: wholeMs }: WorkPolicy): ReadonlyArray<Fault> => {
   if (retry === undefined) return []
@@ -102,10 +155,15 @@ export const hasPolicy = (task: TaskIR): boolean => {
   const work = ("each" in task ? task.each : task) as WorkPolicy
   return (
     work.retry !== undefined ||
+    work.breaker !== undefined ||
     work.timeoutMs !== undefined ||
     work.startWithinMs !== undefined ||
     work.heartbeatMs !== undefined ||
-    work.withinMs !== undefined
+    work.withinMs !== undefined ||
+    work.bulkhead !== undefined ||
+    work.bulkheadKey !== undefined ||
+    work.rate !== undefined ||
+    work.hedge !== undefined
   )
 }
 

@@ -3,9 +3,9 @@ import { type Duration, milliseconds } from "./duration.ts"
 import { type Failure, InvalidOption } from "./errors.ts"
 import type { FailingOptions } from "./fallback.ts"
 import { requireId } from "./ids.ts"
-import type { Backoff, Jitter, Resources, RetryPolicy, Undo, WorkPolicy } from "./ir.ts"
+import type { Backoff, HedgePolicy, Jitter, Resources, RetryPolicy, Undo, WorkPolicy } from "./ir.ts"
 import { limits } from "./limits.ts"
-import { policyFaults } from "./policies.ts"
+import { hedgedWork, policyFaults } from "./policies.ts"
 import { builtinResources } from "./resources.ts"
 import { type AnySchema, type InferInput, type InferOutput, type } from "./schemas.ts"
 import type { InTransaction, Transaction } from "./transaction.ts"
@@ -144,6 +144,14 @@ export interface UndoDef {
   readonly policy: Pick<WorkPolicy, "timeoutMs" | "retry">
 }
 
+/** Further agents for an attempt that takes long. */
+export interface HedgeOptions {
+  /** How long the one before may take to answer, its mailbox included; at least 1 ms. */
+  readonly after: Duration
+  /** Most agents at work on one attempt, the first included: 2 … 10; default 2. */
+  readonly most?: number
+}
+
 /** Policies of a task; where a workflow uses the task it can give others. */
 export interface TaskOptions {
   /** An attempt that takes longer is aborted and counts as failed; default one hour. */
@@ -157,6 +165,14 @@ export interface TaskOptions {
   readonly retry?: RetryOptions
   /** Equal input is not worked on again for so long: the result is remembered, in every run of the store. */
   readonly cache?: CacheOptions
+  /** Name of the bulkhead of the orchestrator that bounds how many of its calls are made at once. */
+  readonly bulkhead?: string
+  /** Name of the rate of the orchestrator that bounds how many of its calls are made in a time. */
+  readonly rate?: string
+  /** A second agent begins where the first has not answered in time; the first good answer is taken. Only with `needs`. */
+  readonly hedge?: HedgeOptions
+  /** Name of the circuit breaker that its calls pass; its policy stands in `breakers` of the orchestrator, or of the workflow. */
+  readonly breaker?: string
   /** 0 (last) to 100 (first) among ready tasks; default 50. */
   readonly priority?: number
   /** Expected length, for plans and ETA. */
@@ -244,6 +260,7 @@ export const task = <const N extends string, IS extends AnySchema, OS extends An
       allowed: "none: it stands beside 'run'; for agents there are 'on' and 'notOn'"
     })
   workPolicy(options, `task '${name}'`)
+  requireHedged(options, list, `task '${name}'`)
   return Object.freeze({
     name,
     in: input,
@@ -342,6 +359,10 @@ export const workPolicy = (
         : { heartbeatMs: positiveMs(options.heartbeat, `heartbeat of ${subject}`) }),
       ...(options.within === undefined ? {} : { withinMs: positiveMs(options.within, `within of ${subject}`) }),
       ...(options.retry === undefined ? {} : { retry: retryPolicy(options.retry, subject) }),
+      ...(options.bulkhead === undefined ? {} : { bulkhead: options.bulkhead }),
+      ...(options.rate === undefined ? {} : { rate: options.rate }),
+      ...(options.hedge === undefined ? {} : { hedge: hedgePolicy(options.hedge, subject) }),
+      ...(options.breaker === undefined ? {} : { breaker: requireId("breaker", options.breaker) }),
       ...(options.cache === undefined ? {} : { cache: { ttlMs: ttlMs(options.cache, subject) } }),
       ...(options.pivot === undefined ? {} : { pivot: options.pivot }),
       ...(options.estimate === undefined
@@ -355,6 +376,12 @@ export const workPolicy = (
     subject
   )
 
+/** There is a second one only where agents do the work. Throws `InvalidOption`. */
+export const requireHedged = ({ hedge }: TaskOptions, needs: ReadonlyArray<string>, subject: string): void => {
+  if (hedge !== undefined && needs.length === 0)
+    throw new InvalidOption({ option: `hedge of ${subject}`, value: "a second agent", allowed: hedgedWork })
+}
+
 /** The policies, if they can be kept all together. */
 const possible = <P extends WorkPolicy>(policy: P, subject: string): P => {
   // whoever executes is not known here, and may beat
@@ -366,6 +393,11 @@ const possible = <P extends WorkPolicy>(policy: P, subject: string): P => {
 
 const timeoutMs = (timeout: Duration, subject: string) => positiveMs(timeout, `timeout of ${subject}`)
 const ttlMs = ({ ttl }: CacheOptions, subject: string) => positiveMs(ttl, `cache.ttl of ${subject}`)
+
+const hedgePolicy = ({ after, most }: HedgeOptions, subject: string): HedgePolicy => ({
+  afterMs: positiveMs(after, `hedge.after of ${subject}`),
+  ...(most === undefined ? {} : { most })
+})
 
 const positiveMs = (duration: Duration, option: string) => {
   const ms = milliseconds(duration, option)

@@ -117,6 +117,19 @@ export interface Snapshot {
   readonly keep?: number | undefined
 }
 
+/** What all runs share, by kind and name: how a breaker stands, for one. The text stands in place of the one before. */
+export interface Shared {
+  readonly kind: string
+  readonly name: string
+  readonly state: string
+  readonly at: number
+}
+
+/** The same, as it was written in an epoch. */
+export interface SharedRecord extends Shared {
+  readonly epoch: number
+}
+
 /** The right to append. */
 export interface Claim {
   /** Rises with every claim; an append with an older one is refused. */
@@ -165,6 +178,10 @@ export interface JournalService {
   readonly keepSnapshot: (snapshot: Snapshot, epoch: number) => Effect.Effect<void, JournalError>
   /** The last snapshot of a run, if there is one and it is whole. */
   readonly snapshot: (run: string) => Effect.Effect<Snapshot | undefined, JournalError>
+  /** Keeps what runs share: all of it or, on any error, nothing. Refused, as an append would be, to whoever is not the owner. */
+  readonly keepShared: (shared: ReadonlyArray<Shared>, epoch: number) => Effect.Effect<void, JournalError>
+  /** All that is shared of one kind, by name. What is damaged is as good as not there. */
+  readonly shared: (kind: string) => Effect.Effect<ReadonlyArray<SharedRecord>, JournalError>
   /** What is known of a run without reading it. */
   readonly find: (run: string) => Effect.Effect<RunRecord | undefined, JournalError>
   /** Runs in pages. */

@@ -552,6 +552,34 @@ const lawsOfOne: ReadonlyArray<{ readonly name: string; readonly check: (journal
     }
   },
   {
+    name: "G33 what runs share is kept by kind and name, the last in place of the one before, by its owner only",
+    check: async ({ journal, epoch }) => {
+      const one = (kind: string, name: string, state: string, at = 5) => ({ kind, name, state, at })
+      const keep = (shared: ReadonlyArray<ReturnType<typeof one>>, by = epoch) => tagOf(journal.keepShared(shared, by))
+      const look = async (kind: string) =>
+        (await Effect.runPromise(journal.shared(kind))).map(({ name, state, at, epoch: by }) => [name, state, at, by])
+      const odd = "a 'b' \u2028 {\"x\": 1}"
+      same(await look("breaker"), [])
+      same(await keep([one("breaker", "z", odd), one("breaker", "a", ""), one("other", "a", "x", 6)]), "written")
+      same(await look("breaker"), [
+        ["a", "", 5, epoch],
+        ["z", odd, 5, epoch]
+      ])
+      same(await look("other"), [["a", "x", 6, epoch]])
+      same(await keep([one("breaker", "a", "later", 7)]), "written")
+      same(await keep([one("breaker", "a", "stale", 8), one("breaker", "b", "stale", 8)], epoch - 1), "StaleOwner")
+      await Effect.runPromise(journal.close(epoch))
+      const { epoch: next } = await Effect.runPromise(journal.claim())
+      same(await keep([one("breaker", "z", "stale", 9)]), "StaleOwner")
+      same(await keep([one("breaker", "b", "mine", 10)], next), "written")
+      same(await look("breaker"), [
+        ["a", "later", 7, epoch],
+        ["b", "mine", 10, next],
+        ["z", odd, 5, epoch]
+      ])
+    }
+  },
+  {
     name: "a part of a history can be read",
     check: async (journal) => {
       await journal.append(entries("r", 0, [submitted(0), done(1), done(2), done(3)]))

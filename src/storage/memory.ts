@@ -5,7 +5,16 @@ import type { WorkflowIR } from "../model/ir.ts"
 import type { Json } from "../model/json.ts"
 import { isTerminal, type Message } from "../model/messages.ts"
 import { type JournalError, JournalFull, SequenceConflict, StaleOwner } from "./errors.ts"
-import type { Entry, JournalService, Remember, RunNote, RunQuery, RunRecord, Snapshot } from "./journal.ts"
+import type {
+  Entry,
+  JournalService,
+  Remember,
+  RunNote,
+  RunQuery,
+  RunRecord,
+  SharedRecord,
+  Snapshot
+} from "./journal.ts"
 
 export interface MemoryOptions {
   /** Most messages held at a time; default 5,000,000. */
@@ -39,6 +48,7 @@ export const memoryJournal = ({
   const books = new Map<string, Book>()
   const cache = new Map<string, { readonly value: Json; readonly expiresAt: number }>()
   const definitions = new Map<string, { readonly ir: WorkflowIR; uses: number }>()
+  const shared = new Map<string, SharedRecord>()
   let held = 0
   let order = 0
   let current = 0
@@ -146,6 +156,13 @@ export const memoryJournal = ({
       return Exit.void
     },
     snapshot: (run) => Exit.succeed(books.get(run)?.snapshot),
+    keepShared: (given, epoch) => {
+      if (Math.abs(epoch) !== current) return owned(epoch)
+      for (const one of given) shared.set(sharedKey(one), { ...one, epoch })
+      return Exit.void
+    },
+    shared: (kind) =>
+      Exit.succeed([...shared.values()].filter((one) => one.kind === kind).sort((a, b) => (a.name < b.name ? -1 : 1))),
     find: (run) => {
       const book = books.get(run)
       return Exit.succeed(book === undefined ? undefined : recordOf(book))
@@ -195,6 +212,8 @@ export const memoryJournal = ({
     }
   }
 }
+
+const sharedKey = ({ kind, name }: Pick<SharedRecord, "kind" | "name">) => JSON.stringify([kind, name])
 
 const hasFinished = (note: RunNote | undefined) =>
   note !== undefined && isTerminal(note.status) && note.status !== "quarantined"

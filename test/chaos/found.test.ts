@@ -2,6 +2,8 @@
 import { task, type, workflow } from "troupe"
 import { type Plan, replay } from "troupe/chaos"
 import { expect, test } from "vitest"
+import { refuted } from "../../src/chaos/model.ts"
+import type { Message } from "../../src/model/messages.ts"
 import { scenes } from "./planted/flows.ts"
 
 const broken = async (name: keyof typeof scenes, faults: Plan["faults"], seed = 0) => {
@@ -128,4 +130,29 @@ test("G11 a call that takes a millisecond longer than it may has timed out, when
     const { outcome } = await replay(flow, { v: 1, seed, faults }, { input: "books" })
     expect(outcome).toMatchObject({ status: "failed", failure: { code: "TIMEOUT" } })
   }
+})
+
+test("G16 a run that somebody has decided about, and that has failed before it is cancelled, has failed", () => {
+  const down = task("down", { in: type<number>(), out: type<number>(), run: () => 1 })
+  const flow = workflow("two", type<number>(), { onFailure: "continue" })
+    .task("a", down, ($) => $.input)
+    .task("b", down, ($) => $.input)
+    .returns(($) => [$.a, $.b])
+  const failed = (name: string): Message => ({
+    type: "attempt.failed",
+    at: 1,
+    task: name,
+    attempt: 1,
+    failure: { tag: "Error", message: "down", retryable: false }
+  })
+  const messages: ReadonlyArray<Message> = [
+    { type: "run.submitted", at: 0, workflow: "two", input: 1 },
+    failed("a"),
+    failed("b"),
+    { type: "run.amended", at: 2, forget: [1], give: {} },
+    failed("a"),
+    { type: "run.cancelled", at: 3, force: false }
+  ]
+  const outcome = { status: "failed", task: "b", failure: { tag: "Error", message: "down", retryable: false } } as const
+  expect(refuted(flow, 1, messages, outcome)).toBeUndefined()
 })

@@ -13,7 +13,7 @@ import * as fc from "fast-check"
 import { failsAt, fates, flowOfFates } from "../../property-tests/fates.ts"
 import { flowOf, shapes, valueOf } from "../../property-tests/shapes.ts"
 import { type ChaosFailure, chaos } from "../../src/chaos/index.ts"
-import { load, task, type } from "../../src/index.ts"
+import { load, task, type, type WorkflowIR } from "../../src/index.ts"
 
 export interface WorldsReport {
   readonly seed: number
@@ -47,10 +47,23 @@ const plan = task("plan", {
   })
 })
 
+/** The same with breakers on the way of its code, two or one, which open soon. */
+const guarded = (ir: WorkflowIR, nth: number): WorkflowIR => ({
+  ...ir,
+  breakers: Object.fromEntries(
+    [0, 1].map((i) => [
+      `b${i}`,
+      { failures: 1 + ((nth >> 2) % 2), resetMs: [20, 200, 3_000][(nth >> 3) % 3]!, factor: 1 }
+    ])
+  ),
+  tasks: ir.tasks.map((task, i) => ("task" in task && !("kind" in task) ? { ...task, breaker: `b${i % 2}` } : task))
+})
+
 /** Tasks of all kinds, none of which fails by itself. */
 const soundFlow = async (seed: number) => {
   const [shape] = fc.sample(shapes(tasksMost), { numRuns: 1, seed })
-  return { shape, flow: await load(flowOf(shape!), { step, plan }) }
+  const ir = flowOf(shape!)
+  return { shape, flow: await load(seed % 4 === 2 ? guarded(ir, seed) : ir, { step, plan }) }
 }
 
 /** Tasks that fail, and may, or have something that stands in for them. */

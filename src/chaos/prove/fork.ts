@@ -55,6 +55,8 @@ export class Fork {
       context: contextOf((turn) => this.#turns.push(turn)),
       balance: "least-loaded",
       allow: {},
+      // a call that is refused is one that fails: which may happen at any attempt, as a fault
+      isUnguarded: true,
       runsMax: 1,
       retainRuns: 1,
       retainMessages: Number.MAX_SAFE_INTEGER,

@@ -110,5 +110,6 @@ const waitLine = (wait: Wait): string => {
     if (wait.for === "answer") return `${task} for an answer${until}`
     return wait.retry === undefined ? `${task}${until}` : `${task}${until}, then attempt ${wait.retry}`
   }
+  if ("name" in wait) return `${task} for ${wait.for} ${oneLine(wait.name)}`
   return wait.for === "slot" ? `${task} for its turn` : `${task} for ${wait.for}`
 }

@@ -12,7 +12,7 @@ import { syncFolder } from "./sync.ts"
 
 /** "Trpe", in the header of every file of ours. */
 export const applicationId = 0x54727065
-export const formatVersion = 1
+export const formatVersion = 2
 
 /**
  * Format 1. `chain` is a checksum over the message and the chain before it, from the run's name on; `head` is the chain of the
@@ -102,8 +102,20 @@ CREATE TABLE troupe_inbox (
 );
 `
 
+/** Format 2: what all runs share, by kind and name; each text with its seal before it. */
+const sharedTable = `
+CREATE TABLE troupe_shared (
+  kind TEXT NOT NULL,
+  name TEXT NOT NULL,
+  state TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  epoch INTEGER NOT NULL,
+  PRIMARY KEY (kind, name)
+) WITHOUT ROWID;
+`
+
 /** What it takes to get from each version to the next, in one transaction each; the first makes a new file. */
-export const migrations: ReadonlyArray<string> = [tables]
+export const migrations: ReadonlyArray<string> = [tables, sharedTable]
 
 /** Brings an open database up to this version, or leaves it as it was. */
 export const migrate = (database: Database, steps: ReadonlyArray<string> = migrations): void => {

@@ -32,6 +32,8 @@ import type {
   RunPage,
   RunQuery,
   RunRecord,
+  Shared,
+  SharedRecord,
   Snapshot,
   Within
 } from "../journal.ts"
@@ -70,6 +72,7 @@ import {
 import { leave, probe } from "./probe.ts"
 import { blameMax, blameOf, recordOf, statusCodes, trimmed } from "./records.ts"
 import { remember, unpack } from "./remembered.ts"
+import { keepShared, readShared } from "./shared.ts"
 import * as sql from "./statements.ts"
 import { syncFolder } from "./sync.ts"
 import { type Done, letWrite } from "./transaction.ts"
@@ -386,6 +389,19 @@ class FileJournal implements SqliteJournal {
       // one that is damaged is not used: the messages are still there
       return before !== undefined && this.#chain.next(before, seq, 0, body) === chain ? { run, seq, body } : undefined
     })
+
+  keepShared = (shared: ReadonlyArray<Shared>, epoch: number): Effect.Effect<void, JournalError> => {
+    if (this.#isOpen) return Exit.fail(inTheWay())
+    return this.#attempt((database) =>
+      database.transaction(() => {
+        requireEpoch(database, epoch)
+        for (const one of shared) keepShared(database, this.#chain, one, epoch)
+      })
+    )
+  }
+
+  shared = (kind: string): Effect.Effect<ReadonlyArray<SharedRecord>, JournalError> =>
+    this.#attempt((database) => readShared(database, this.#chain, kind))
 
   find = (run: string): Effect.Effect<RunRecord | undefined, JournalError> =>
     this.#attempt((database) => {

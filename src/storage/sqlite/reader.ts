@@ -21,7 +21,7 @@ export interface StoreOwner {
 }
 
 export interface StoreReader
-  extends Pick<SqliteJournal, "read" | "find" | "list" | "definition" | "snapshot" | "epoch" | "backup"> {
+  extends Pick<SqliteJournal, "read" | "find" | "list" | "definition" | "snapshot" | "shared" | "epoch" | "backup"> {
   readonly path: string
   /** Who owns the store, or was the last to do so. */
   readonly owner: () => StoreOwner
@@ -73,6 +73,9 @@ class Reader implements StoreReader {
   }
   get snapshot() {
     return this.#journal.snapshot
+  }
+  get shared() {
+    return this.#journal.shared
   }
   get definition() {
     return this.#journal.definition

@@ -22,6 +22,9 @@ export const remembered = "SELECT expires_at, value FROM troupe_cache WHERE key 
 export const sweepCache =
   "DELETE FROM troupe_cache WHERE key IN (SELECT key FROM troupe_cache WHERE expires_at <= ? ORDER BY expires_at LIMIT 100)"
 
+export const keepShared = "INSERT OR REPLACE INTO troupe_shared (kind, name, state, at, epoch) VALUES (?, ?, ?, ?, ?)"
+export const shared = "SELECT name, state, at, epoch FROM troupe_shared WHERE kind = ? ORDER BY name"
+
 export const writeNote =
   "UPDATE troupe_runs SET status = ?, asleep = ?, due_at = ?, updated_at = ?, length = ?, head = ?, summary = ? WHERE id = ?"
 export const quarantine = "UPDATE troupe_runs SET status = ?, asleep = 0, due_at = NULL, summary = ? WHERE id = ?"

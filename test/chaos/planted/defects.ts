@@ -4,6 +4,7 @@
  * into a module is `plant.ts`.
  */
 import type { Family } from "troupe/chaos"
+import { breakerDefects } from "./breaker-defects.ts"
 import type { scenes } from "./flows.ts"
 import { sagaDefects } from "./saga-defects.ts"
 
@@ -921,5 +922,6 @@ export const defects: ReadonlyArray<Defect> = [
       }
     ]
   },
+  ...breakerDefects,
   ...sagaDefects
 ]

@@ -200,6 +200,27 @@ const paid = workflow("paid", type<boolean>())
   .task("seats", held, ($) => $.pay)
   .task("gone", refused, ($) => [$.input, $.seats])
   .returns(($) => $.gone)
+const banking = task("banking", {
+  in: type<Json>(),
+  out: type<number>(),
+  timeout: "400ms",
+  breaker: "bank",
+  retry: { attempts: 6, backoff: "fixed", base: "15ms", jitter: 0 },
+  run: size
+})
+/** Tasks beside and behind each other that share a breaker which opens soon, and tries again soon. */
+const bank = workflow("bank", type<number>(), {
+  onFailure: "continue",
+  breakers: { bank: { failures: 2, reset: "100ms", factor: 1 } }
+})
+  .task("a", banking, ($) => $.input)
+  .task("b", banking, ($) => [$.input])
+  .task("c", banking, ($) => [$.input, 1])
+  .task("d", banking, ($) => [$.a])
+  .task("e", banking, ($) => [$.b])
+  .task("f", banking, ($) => [$.c, 2])
+  .task("g", banking, ($) => [$.d, $.e])
+  .returns(($) => [$.f, $.g])
 
 /** Goes back to what it had agreed on when something fails for good, twice; then it undoes all of it. */
 const back = workflow("back", type<boolean>(), { recovery: { strategy: "rollback", to: "agreed", times: 2 } })
@@ -227,6 +248,8 @@ export const scenes = {
   single: scene(single),
   sleeper: scene(sleeper),
   forgiving: scene(forgiving),
+  bank: scene(bank),
+  bankKept: scene(bank, { snapshotEvery: 1, keepMessages: 0 }),
   crew: scene(crew, {
     agents: [agent("reader", ["read"]), agent("writer", ["write"])]
   }),
