@@ -749,7 +749,7 @@ export class Engine {
     if (run.timers.get(place) !== timer) return
     ;(run.timers as Map<Place, Timer>).delete(place)
     // it is due, even if somebody has set the clock back since it woke
-    const at = Math.max(this.now(), timer.dueAt)
+    const at = Math.max(this.now(), Math.ceil(timer.dueAt))
     this.writer.offer(new Delivery(run, { type: "timer.fired", at, task: place.path }, place, undefined))
   }
 
