@@ -40,7 +40,7 @@ import { JournalCorrupt, type JournalError } from "../storage/errors.ts"
 import type { Claim, History, JournalService, Snapshot } from "../storage/journal.ts"
 import { counted } from "./amend.ts"
 import { lateOf, messageOf, withinOf } from "./answers.ts"
-import { type Attempt, type AttemptEnd, Attempts, keyOf } from "./attempts.ts"
+import { type Attempt, type AttemptEnd, Attempts, doneAt, keyOf } from "./attempts.ts"
 import type { Allow } from "./builtin.ts"
 import { Dormants } from "./dormant.ts"
 import { deliverSaying, isSaying } from "./gates.ts"
@@ -444,6 +444,7 @@ export class Engine {
         break
       case "timer.fired":
         place!.dueAt = 0
+        place!.firedAt = 0
         place!.actor?.send(message)
         break
       case "attempt.succeeded":
@@ -722,7 +723,8 @@ export class Engine {
     const at = this.now()
     const message = messageOf(attempt, end, at)
     const judged = (one: Message) => this.#verdicts.on(attempt, one, run.workflow.code)
-    const isWanted = place.attempt === attempt && place.actor?.getSnapshot().status === "active"
+    const isWanted =
+      place.attempt === attempt && place.actor?.getSnapshot().status === "active" && place.firedAt < doneAt(place)
     const delivery = new Delivery(run, isWanted ? judged(message) : lateOf(message, end), place, undefined)
     if (isWanted && end.type === "attempt.within")
       delivery.within = withinOf(delivery, attempt, end.perform, at, judged)
@@ -750,6 +752,7 @@ export class Engine {
     ;(run.timers as Map<Place, Timer>).delete(place)
     // it is due, even if somebody has set the clock back since it woke
     const at = Math.max(this.now(), Math.ceil(timer.dueAt))
+    place.firedAt = at
     this.writer.offer(new Delivery(run, { type: "timer.fired", at, task: place.path }, place, undefined))
   }
 

@@ -129,3 +129,12 @@ test("G11 a call that takes a millisecond longer than it may has timed out, when
     expect(outcome).toMatchObject({ status: "failed", failure: { code: "TIMEOUT" } })
   }
 })
+
+test("G10 an answer that comes while the end of its task's time is being written is late, and no result", async () => {
+  const { workflow, options } = scenes.hurried
+  const plan: Plan = { v: 1, seed: 44805, faults: [{ on: "owners", write: 0, how: "freeze", ms: 10_000 }] }
+  const { violations, messages } = await replay(workflow, plan, options)
+  expect(violations).toEqual([])
+  expect(messages).toContainEqual(expect.objectContaining({ type: "timer.fired", task: "a" }))
+  expect(messages).toContainEqual(expect.objectContaining({ type: "attempt.late", task: "a", outcome: "succeeded" }))
+})
