@@ -35,6 +35,8 @@ export class Place {
   holdsSlot = false
   /** When what it waits for is due; 0 while it waits for no time. */
   dueAt = 0
+  /** When its timer fired, while that is being written; 0 otherwise. */
+  firedAt = 0
   /** The decision after which the task began anew, if one was made: its effects have a key of their own. */
   generation = 0
   /** What the engine keeps about the attempt that is out. */

@@ -574,8 +574,8 @@ const withdrawn = ({ entry }: Attempt): void => {
 }
 
 /** When the whole task must be done; never, for most. */
-const doneAt = ({ task, actor }: Place): number => {
-  const limits = task!.work!.limits
+export const doneAt = ({ task, actor }: Place): number => {
+  const limits = task?.work?.limits
   if (limits === undefined) return Number.POSITIVE_INFINITY
   const { times } = (actor?.getSnapshot().context ?? {}) as { readonly times?: Times }
   return times === undefined ? Number.POSITIVE_INFINITY : doneBy(limits, times)

@@ -45,7 +45,7 @@ import type { Claim, History, JournalService, Snapshot } from "../storage/journa
 import { Admission } from "./admission.ts"
 import { counted } from "./amend.ts"
 import { lateOf, messageOf, withinOf } from "./answers.ts"
-import { type Attempt, type AttemptEnd, Attempts } from "./attempts.ts"
+import { type Attempt, type AttemptEnd, Attempts, doneAt } from "./attempts.ts"
 import { later } from "./background.ts"
 import { type BreakerPolicies, Breakers } from "./breakers.ts"
 import type { Allow } from "./builtin.ts"
@@ -500,6 +500,7 @@ export class Engine {
         break
       case "timer.fired":
         place!.dueAt = 0
+        place!.firedAt = 0
         noteTimer(place!, () => place!.actor?.send(message))
         break
       case "attempt.succeeded":
@@ -843,7 +844,8 @@ export class Engine {
     const at = this.now()
     const message = messageOf(attempt, end, at)
     const judged = (one: Message) => this.#verdicts.on(attempt, one, run.workflow.code)
-    const isWanted = place.attempt === attempt && place.actor?.getSnapshot().status === "active"
+    const isWanted =
+      place.attempt === attempt && place.actor?.getSnapshot().status === "active" && place.firedAt < doneAt(place)
     const delivery = new Delivery(run, isWanted ? judged(message) : lateOf(message, end), place, undefined)
     if (isWanted && end.type === "attempt.within")
       delivery.within = withinOf(delivery, attempt, end.perform, at, judged)
@@ -870,7 +872,8 @@ export class Engine {
     if (run.timers.get(place) !== timer) return
     ;(run.timers as Map<Place, Timer>).delete(place)
     // it is due, even if somebody has set the clock back since it woke
-    const at = Math.max(this.now(), timer.dueAt)
+    const at = Math.max(this.now(), Math.ceil(timer.dueAt))
+    place.firedAt = at
     this.writer.offer(new Delivery(run, { type: "timer.fired", at, task: place.path }, place, undefined))
   }
 

@@ -156,3 +156,12 @@ test("G16 a run that somebody has decided about, and that has failed before it i
   const outcome = { status: "failed", task: "b", failure: { tag: "Error", message: "down", retryable: false } } as const
   expect(refuted(flow, 1, messages, outcome)).toBeUndefined()
 })
+
+test("G10 an answer that comes while the end of its task's time is being written is late, and no result", async () => {
+  const { workflow, options } = scenes.hurried
+  const plan: Plan = { v: 1, seed: 44805, faults: [{ on: "owners", write: 0, how: "freeze", ms: 10_000 }] }
+  const { violations, messages } = await replay(workflow, plan, options)
+  expect(violations).toEqual([])
+  expect(messages).toContainEqual(expect.objectContaining({ type: "timer.fired", task: "a" }))
+  expect(messages).toContainEqual(expect.objectContaining({ type: "attempt.late", task: "a", outcome: "succeeded" }))
+})

@@ -108,8 +108,8 @@ export const defects: ReadonlyArray<Defect> = [
     edits: [
       {
         file: "actors/freeze.ts",
-        find: "(failure === undefined ? [attempt] : [attempt, failure])",
-        put: "(failure === undefined ? [attempt] : [0, failure])"
+        find: "failure === undefined ? [attempt] : [attempt, failure]",
+        put: "failure === undefined ? [attempt] : [0, failure]"
       }
     ]
   },
@@ -688,9 +688,9 @@ export const defects: ReadonlyArray<Defect> = [
     scene: "timed",
     edits: [
       {
-        file: "machines/task.ts",
-        find: "context.attempt < context.retry.attempts",
-        put: "context.attempt <= context.retry.attempts"
+        file: "model/retrying.ts",
+        find: "attempt < attempts",
+        put: "attempt <= attempts"
       }
     ]
   },
@@ -699,7 +699,7 @@ export const defects: ReadonlyArray<Defect> = [
     like: classic,
     breaks: "G09",
     scene: "narrow",
-    edits: [{ file: "machines/task.ts", find: "failure.retryable && ", put: "" }]
+    edits: [{ file: "model/retrying.ts", find: "failure.retryable &&", put: "" }]
   },
   {
     name: "pause between attempts is skipped",
@@ -709,8 +709,8 @@ export const defects: ReadonlyArray<Defect> = [
     edits: [
       {
         file: "machines/task.ts",
-        find: "dueAt: event.at + pauseAfter(context.retry, context.attempt, context.path)",
-        put: "dueAt: event.at"
+        find: "at + pauseAfter(retry, attempt, seed, failure.retryAfterMs)",
+        put: "at"
       }
     ]
   },
