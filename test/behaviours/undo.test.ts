@@ -1,0 +1,261 @@
+import { CompensationFailed, Orchestrator, RunCancelled, RunFailed, task, type, workflow } from "troupe"
+import { beforeEach, describe, expect, test } from "vitest"
+
+const done: Array<string> = []
+const undone: Array<string> = []
+const broken = { undo: 0, body: false }
+beforeEach(() => {
+  done.length = 0
+  undone.length = 0
+  broken.undo = 0
+})
+
+const reserve = (name: string) =>
+  task(name, {
+    in: type<string>(),
+    out: type<string>(),
+    run: async (what) => {
+      done.push(name)
+      return `${name} of ${what}`
+    },
+    undo: {
+      run: (result, { attempt }, { request, key }) => {
+        if (broken.undo-- > 0) throw new Error("the bank does not answer")
+        undone.push(`${result} (${request}, ${key.replace(/^.*\//, "")}, ${attempt})`)
+      },
+      retry: { attempts: 2, base: 1, jitter: 0 }
+    }
+  })
+const fail = task("fail", {
+  in: type<unknown>(),
+  out: type<string>(),
+  run: () => {
+    throw new Error("no seats")
+  }
+})
+const trip = workflow("trip", type<string>())
+  .task("hotel", reserve("hotel"), ($) => $.input)
+  .task("flight", reserve("flight"), ($) => $.hotel)
+  .task("seats", fail, ($) => $.flight)
+  .returns(($) => $.seats)
+
+const typesOf = (history: ReadonlyArray<{ readonly type: string; readonly task?: string }>) =>
+  history.map(({ type, task }) => `${type}${task === undefined ? "" : ` ${task}`}`)
+
+describe("Undo", () => {
+  describe("G14 what a run has done is undone when it fails or is cancelled", () => {
+    test("from the newest to the oldest, each with what it gave, what it was given, and the key under which it was done", async () => {
+      await using orchestrator = await Orchestrator.open()
+      const run = await orchestrator.submit(trip, "Oslo")
+      await expect(run.result()).rejects.toThrow("no seats")
+      expect(undone).toEqual(["flight of hotel of Oslo (hotel of Oslo, flight, 1)", "hotel of Oslo (Oslo, hotel, 1)"])
+      expect(typesOf(await run.history())).toEqual([
+        "run.submitted",
+        "attempt.succeeded hotel",
+        "attempt.succeeded flight",
+        "attempt.failed seats",
+        "attempt.succeeded flight~undo",
+        "attempt.succeeded hotel~undo"
+      ])
+      expect(await run.status()).toMatchObject({
+        status: "failed",
+        error: { task: "seats" },
+        tasks: { completed: 2, failed: 1, compensated: 2 },
+        undo: { done: ["hotel", "flight"], left: [] }
+      })
+    })
+    test("nothing is when it succeeds", async () => {
+      await using orchestrator = await Orchestrator.open()
+      const fine = workflow("fine", type<string>())
+        .task("hotel", reserve("hotel"), ($) => $.input)
+        .returns(($) => $.hotel)
+      expect(await orchestrator.execute(fine, "Oslo")).toBe("hotel of Oslo")
+      expect(undone).toEqual([])
+    })
+    test("also where other tasks go on after a failure: then once they are done", async () => {
+      await using orchestrator = await Orchestrator.open()
+      const flow = workflow("flow", type<string>(), { onFailure: "continue" })
+        .task("seats", fail, ($) => $.input)
+        .task("hotel", reserve("hotel"), ($) => $.input)
+        .task("flight", reserve("flight"), ($) => $.hotel)
+        .returns(($) => [$.seats, $.flight])
+      await expect(orchestrator.execute(flow, "Oslo")).rejects.toBeInstanceOf(RunFailed)
+      expect(undone.map((one) => one.slice(0, 6))).toEqual(["flight", "hotel "])
+    })
+    test("items of a fan-out, sub-workflows and rounds of a loop too, in the order of their results", async () => {
+      await using orchestrator = await Orchestrator.open()
+      const one = workflow("one", type<string>())
+        .task("hotel", reserve("hotel"), ($) => $.input)
+        .returns(($) => $.hotel)
+      const flow = workflow("flow", type<string>())
+        .map("flights", reserve("flight"), ($) => [$.input, $.input] as never, { concurrency: 1 })
+        .use("stay", one, ($) => $.input, { after: ["flights"] })
+        .repeat("again", one, ($) => $.stay, { until: (_, round) => ({ gte: [round, 2] }) as never, max: 3 })
+        .task("seats", fail, ($) => $.again)
+        .returns(($) => $.seats)
+      const run = await orchestrator.submit(flow, "Oslo")
+      await run.outcome()
+      expect((await run.status()).undo.done).toEqual([
+        "flights[0]",
+        "flights[1]",
+        "stay/hotel",
+        "again#1/hotel",
+        "again#2/hotel"
+      ])
+      expect(undone.map((text) => /, ([^,]*), 1\)$/.exec(text)![1])).toEqual([
+        "hotel",
+        "hotel",
+        "hotel",
+        "flights[1]",
+        "flights[0]"
+      ])
+    })
+    test("a task that is at work when its run is cancelled comes to its end, so that it is known what to undo", async () => {
+      await using orchestrator = await Orchestrator.open({ graceMs: 0 })
+      const gate = Promise.withResolvers<void>()
+      const begun = Promise.withResolvers<void>()
+      const aborted: Array<string> = []
+      const charge = task("charge", {
+        in: type<string>(),
+        out: type<number>(),
+        run: async (_, { signal }) => {
+          signal.addEventListener("abort", () => aborted.push("charge"))
+          begun.resolve()
+          await gate.promise
+          return 7
+        },
+        undo: (amount) => {
+          undone.push(`${amount}`)
+        }
+      })
+      const flow = workflow("flow", type<string>())
+        .task("charge", charge, ($) => $.input)
+        .returns(($) => $.charge)
+      const run = await orchestrator.submit(flow, "Oslo")
+      await begun.promise
+      await run.cancel()
+      expect((await run.status()).status).toBe("running")
+      gate.resolve()
+      await expect(run.result()).rejects.toBeInstanceOf(RunCancelled)
+      expect([undone, aborted]).toEqual([["7"], []])
+    })
+    test("whoever forces the end of a run forgoes it, and sees what is left", async () => {
+      await using orchestrator = await Orchestrator.open()
+      broken.undo = 100
+      const run = await orchestrator.submit(trip, "Oslo")
+      await expect(run.result()).rejects.toBeInstanceOf(CompensationFailed)
+      await run.cancel({ force: true })
+      expect(await run.status()).toMatchObject({ status: "cancelled", undo: { done: [], left: ["flight", "hotel"] } })
+    })
+  })
+
+  describe("an undo that fails", () => {
+    test("is tried again", async () => {
+      await using orchestrator = await Orchestrator.open()
+      broken.undo = 1
+      await orchestrator.submit(trip, "Oslo").then((run) => run.outcome())
+      expect(undone[0]).toBe("flight of hotel of Oslo (hotel of Oslo, flight, 2)")
+    })
+    test("for good parks the run with what is left; a person lets it try again", async () => {
+      await using orchestrator = await Orchestrator.open()
+      broken.undo = 2
+      const run = await orchestrator.submit(trip, "Oslo")
+      const error = await run.result().catch((one) => one)
+      expect(error).toMatchObject({ code: "COMPENSATION_FAILED", task: "flight~undo", left: ["flight", "hotel"] })
+      expect(await run.status()).toMatchObject({ status: "parked", error: { task: "flight~undo" } })
+      await expect(run.retry("seats")).rejects.toMatchObject({ code: "AMENDMENT_REFUSED" })
+      await run.retry("flight~undo", { who: "ann", why: "the bank is back" })
+      expect(await run.outcome()).toMatchObject({ status: "failed", error: { task: "seats" } })
+      expect(undone.map((one) => one.slice(0, 6))).toEqual(["flight", "hotel "])
+    })
+    test("or takes it back by hand and says so", async () => {
+      await using orchestrator = await Orchestrator.open()
+      broken.undo = 2
+      const run = await orchestrator.submit(trip, "Oslo")
+      await run.result().catch(() => {})
+      await run.skip("flight~undo", null, { who: "ann" })
+      expect(await run.outcome()).toMatchObject({ status: "failed", error: { task: "seats" } })
+      expect(undone.map((one) => one.slice(0, 6))).toEqual(["hotel "])
+      await expect(run.retry("seats")).rejects.toThrow("it undoes what it has done")
+      await expect(run.rollback(2)).rejects.toThrow("has been undone since")
+    })
+  })
+
+  describe("G14 an attempt of which nobody knows whether it did its work", () => {
+    const flowWith = (undo: any, more: object = {}) => {
+      const charge = task("charge", {
+        in: type<string>(),
+        out: type<number>(),
+        timeout: "20ms",
+        run: () => new Promise<number>(() => {}),
+        undo,
+        ...more
+      })
+      return workflow("flow", type<string>())
+        .task("hotel", reserve("hotel"), ($) => $.input)
+        .task("charge", charge, ($) => $.hotel)
+        .returns(($) => $.charge)
+    }
+    const undo = (result: unknown) => {
+      undone.push(`charge: ${JSON.stringify(result)}`)
+    }
+    const gateOf = async (run: { status(): Promise<{ gates: ReadonlyArray<{ gate: string; show: unknown }> }> }) => {
+      for (;;) {
+        const { gates } = await run.status()
+        if (gates[0] !== undefined) return gates[0]
+        await new Promise((resolve) => setTimeout(resolve, 5))
+      }
+    }
+    test("is asked about at a gate: it was done", async () => {
+      await using orchestrator = await Orchestrator.open()
+      const run = await orchestrator.submit(flowWith(undo), "Oslo")
+      const { gate, show } = await gateOf(run)
+      expect([gate, show]).toEqual([
+        "charge~verify",
+        { task: "charge", request: "hotel of Oslo", key: `${run.id}/charge` }
+      ])
+      await expect(run.answer(gate as never, "yes" as never)).rejects.toMatchObject({ code: "SCHEMA_MISMATCH" })
+      await run.answer(gate as never, { result: 7 } as never, { who: "ann" })
+      expect((await run.outcome()).status).toBe("failed")
+      expect(undone.map((one) => one.slice(0, 9))).toEqual(["charge: 7", "hotel of "])
+    })
+    test("is asked about at a gate: it was not done", async () => {
+      await using orchestrator = await Orchestrator.open()
+      const run = await orchestrator.submit(flowWith(undo), "Oslo")
+      await run.answer((await gateOf(run)).gate as never, null as never)
+      expect((await run.outcome()).status).toBe("failed")
+      expect(undone.map((one) => one.slice(0, 9))).toEqual(["hotel of "])
+      expect((await run.status()).undo).toEqual({ done: ["hotel"], left: [] })
+    })
+    test("is found out by the task's own verify", async () => {
+      await using orchestrator = await Orchestrator.open()
+      for (const found of [undefined, { result: 9 }]) {
+        const run = await orchestrator.submit(flowWith({ run: undo, verify: async () => found }), "Oslo")
+        expect((await run.outcome()).status).toBe("failed")
+      }
+      expect(undone.map((one) => one.slice(0, 9))).toEqual(["hotel of ", "charge: 9", "hotel of "])
+    })
+    test("is undone without a result where the task says so", async () => {
+      await using orchestrator = await Orchestrator.open()
+      const run = await orchestrator.submit(flowWith({ run: undo, onUnknown: "undo" }), "Oslo")
+      expect((await run.outcome()).status).toBe("failed")
+      expect(undone[0]).toBe("charge: undefined")
+    })
+  })
+
+  describe("a pivot", () => {
+    const pay = task("pay", { in: type<string>(), out: type<string>(), run: (of) => of, pivot: true })
+    test("makes final what was done before it", async () => {
+      await using orchestrator = await Orchestrator.open()
+      const flow = workflow("flow", type<string>())
+        .task("hotel", reserve("hotel"), ($) => $.input)
+        .task("pay", pay, ($) => $.hotel)
+        .task("flight", reserve("flight"), ($) => $.pay)
+        .task("seats", fail, ($) => $.flight)
+        .returns(($) => $.seats)
+      const run = await orchestrator.submit(flow, "Oslo")
+      await run.outcome()
+      expect((await run.status()).undo).toEqual({ done: ["flight"], left: [] })
+    })
+  })
+})
