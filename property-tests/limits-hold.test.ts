@@ -1,6 +1,7 @@
 // Bulkheads and rates under whatever is asked of them: never more than allowed, nobody starves, nothing is lost, all places come back.
 import { fc, test } from "@fast-check/vitest"
 import { type Run, task, type, workflow } from "troupe"
+import { type Fault, replay } from "troupe/chaos"
 import { memoryJournal } from "troupe/storage"
 import { describe, expect } from "vitest"
 import { bulkheadRule } from "../src/model/bulkhead.ts"
@@ -41,112 +42,118 @@ describe(`bulkheads (seed ${seed})`, () => {
       fc.array(asks, { maxLength: 150 })
     ],
     { numRuns: 2_000, seed }
-  )("J06 never hold more than allowed, count what is there, and let in whoever can be let in", (given, per, steps) => {
-    const perKey =
-      per === undefined
-        ? {}
-        : { perKey: { concurrent: Math.min(1 + per[0], given.concurrent), queue: Math.min(per[1], given.queue) } }
-    const rule = bulkheadRule({ ...given, ...perKey })
-    const places = new Places("bank", rule)
-    const seats: Array<{ readonly seat: Seat; readonly somebody: Somebody }> = []
-    let refused = 0
-    const look = () => {
-      const inside = seats.filter(({ seat }) => seat.state === "inside")
-      const waiting = seats.filter(({ seat }) => seat.state === "waiting")
-      expect(places.metrics).toMatchObject({ running: inside.length, queued: waiting.length, refused })
-      expect(inside.length).toBeLessThanOrEqual(rule.concurrent)
-      expect(waiting.length).toBeLessThanOrEqual(rule.queue)
-      for (const lane of lanes) {
-        const running = inside.filter(({ seat }) => seat.lane === lane).length
-        expect(running).toBeLessThanOrEqual(rule.perKey.concurrent)
-        const couldEnter = inside.length < rule.concurrent && running < rule.perKey.concurrent
-        // who was held back asks again when it is told that it may
-        if (couldEnter)
-          expect(
-            waiting.filter(({ seat, somebody }) => seat.lane === lane && !somebody.isHeld && !wasHeld.has(somebody))
-          ).toEqual([])
-      }
-    }
-    const wasHeld = new Set<Somebody>()
-    for (const { does, who, nth = 0 } of steps) {
-      const open = seats.filter(({ seat }) => seat.state !== "gone")
-      const one = open[nth % Math.max(1, open.length)]
-      if (does === "come") {
-        const somebody = new Somebody(who!)
-        try {
-          seats.push({ seat: places.take(somebody, () => {}), somebody })
-        } catch (error) {
-          expect(error).toMatchObject({ code: "BULKHEAD_FULL" })
-          refused++
+  )(
+    "J06 G34 never hold more than allowed, count what is there, and let in whoever can be let in",
+    (given, per, steps) => {
+      const perKey =
+        per === undefined
+          ? {}
+          : { perKey: { concurrent: Math.min(1 + per[0], given.concurrent), queue: Math.min(per[1], given.queue) } }
+      const rule = bulkheadRule({ ...given, ...perKey })
+      const places = new Places("bank", rule)
+      const seats: Array<{ readonly seat: Seat; readonly somebody: Somebody }> = []
+      let refused = 0
+      const look = () => {
+        const inside = seats.filter(({ seat }) => seat.state === "inside")
+        const waiting = seats.filter(({ seat }) => seat.state === "waiting")
+        expect(places.metrics).toMatchObject({ running: inside.length, queued: waiting.length, refused })
+        expect(inside.length).toBeLessThanOrEqual(rule.concurrent)
+        expect(waiting.length).toBeLessThanOrEqual(rule.queue)
+        for (const lane of lanes) {
+          const running = inside.filter(({ seat }) => seat.lane === lane).length
+          expect(running).toBeLessThanOrEqual(rule.perKey.concurrent)
+          const couldEnter = inside.length < rule.concurrent && running < rule.perKey.concurrent
+          // who was held back asks again when it is told that it may
+          if (couldEnter)
+            expect(
+              waiting.filter(({ seat, somebody }) => seat.lane === lane && !somebody.isHeld && !wasHeld.has(somebody))
+            ).toEqual([])
         }
-      } else if (does === "hold" && one !== undefined) {
-        one.somebody.isHeld = true
-        wasHeld.add(one.somebody)
-      } else if (does === "resume") {
-        for (const { somebody } of seats) somebody.isHeld = false
-        wasHeld.clear()
-        places.resume()
-      } else if (one !== undefined && does.startsWith("leave")) {
-        one.seat.leave()
-        if (does === "leave twice") one.seat.leave()
       }
-      look()
+      const wasHeld = new Set<Somebody>()
+      for (const { does, who, nth = 0 } of steps) {
+        const open = seats.filter(({ seat }) => seat.state !== "gone")
+        const one = open[nth % Math.max(1, open.length)]
+        if (does === "come") {
+          const somebody = new Somebody(who!)
+          try {
+            seats.push({ seat: places.take(somebody, () => {}), somebody })
+          } catch (error) {
+            expect(error).toMatchObject({ code: "BULKHEAD_FULL" })
+            refused++
+          }
+        } else if (does === "hold" && one !== undefined) {
+          one.somebody.isHeld = true
+          wasHeld.add(one.somebody)
+        } else if (does === "resume") {
+          for (const { somebody } of seats) somebody.isHeld = false
+          wasHeld.clear()
+          places.resume()
+        } else if (one !== undefined && does.startsWith("leave")) {
+          one.seat.leave()
+          if (does === "leave twice") one.seat.leave()
+        }
+        look()
+      }
+      for (const { somebody } of seats) somebody.isHeld = false
+      wasHeld.clear()
+      places.resume()
+      for (const { seat } of seats) seat.leave()
+      expect(places.metrics).toMatchObject({ running: 0, queued: 0 })
     }
-    for (const { somebody } of seats) somebody.isHeld = false
-    wasHeld.clear()
-    places.resume()
-    for (const { seat } of seats) seat.leave()
-    expect(places.metrics).toMatchObject({ running: 0, queued: 0 })
-  })
+  )
 
   test.prop([fc.integer({ min: 1, max: 4 }), fc.array(fc.oneof(who, fc.nat(20)), { maxLength: 200 })], {
     numRuns: 1_000,
     seed
-  })("J06 starve nobody: the first of a key lets at most one of each other key go before it", (concurrent, steps) => {
-    const places = new Places("bank", bulkheadRule({ concurrent }))
-    /** Who waits, by key, in the order in which they must come; and whom the first has let go before. */
-    const lines = new Map<string, Array<Somebody>>(lanes.map((lane) => [lane, []]))
-    const passedBy = new Map<Somebody, Array<string>>()
-    const inside: Array<Seat> = []
-    const enters = (somebody: Somebody) => {
-      const line = lines.get(somebody.lane)!
-      if (line.includes(somebody)) {
-        expect(line.findIndex(({ priority }) => priority > somebody.priority)).toBe(-1)
-        expect(line.filter(({ priority }) => priority === somebody.priority)[0]).toBe(somebody)
-        line.splice(line.indexOf(somebody), 1)
+  })(
+    "J06 G34 starve nobody: the first of a key lets at most one of each other key go before it",
+    (concurrent, steps) => {
+      const places = new Places("bank", bulkheadRule({ concurrent }))
+      /** Who waits, by key, in the order in which they must come; and whom the first has let go before. */
+      const lines = new Map<string, Array<Somebody>>(lanes.map((lane) => [lane, []]))
+      const passedBy = new Map<Somebody, Array<string>>()
+      const inside: Array<Seat> = []
+      const enters = (somebody: Somebody) => {
+        const line = lines.get(somebody.lane)!
+        if (line.includes(somebody)) {
+          expect(line.findIndex(({ priority }) => priority > somebody.priority)).toBe(-1)
+          expect(line.filter(({ priority }) => priority === somebody.priority)[0]).toBe(somebody)
+          line.splice(line.indexOf(somebody), 1)
+        }
+        for (const [lane, [first]] of lines) {
+          if (lane === somebody.lane || first === undefined) continue
+          // whoever is the first of its key by now was not always
+          for (const other of lines.get(lane)!) passedBy.set(other, [...(passedBy.get(other) ?? []), somebody.lane])
+        }
+        for (const other of lines.get(somebody.lane)!) passedBy.set(other, [])
+        for (const [lane, line] of lines) {
+          if (line.length === 0) continue
+          const counted = passedBy.get([...line].sort((a, b) => b.priority - a.priority)[0]!) ?? []
+          for (const other of lanes)
+            if (other !== lane) expect(counted.filter((one) => one === other).length).toBeLessThanOrEqual(1)
+        }
       }
-      for (const [lane, [first]] of lines) {
-        if (lane === somebody.lane || first === undefined) continue
-        // whoever is the first of its key by now was not always
-        for (const other of lines.get(lane)!) passedBy.set(other, [...(passedBy.get(other) ?? []), somebody.lane])
+      for (const step of steps) {
+        if (typeof step === "number") {
+          inside.splice(step % Math.max(1, inside.length), 1)[0]?.leave()
+          continue
+        }
+        const somebody = new Somebody(step)
+        const seat: Seat = places.take(somebody, () => {
+          inside.push(seat)
+          enters(somebody)
+        })
+        if (seat.isGranted) inside.push(seat)
+        else {
+          lines.get(somebody.lane)!.push(somebody)
+          passedBy.set(somebody, [])
+        }
       }
-      for (const other of lines.get(somebody.lane)!) passedBy.set(other, [])
-      for (const [lane, line] of lines) {
-        if (line.length === 0) continue
-        const counted = passedBy.get([...line].sort((a, b) => b.priority - a.priority)[0]!) ?? []
-        for (const other of lanes)
-          if (other !== lane) expect(counted.filter((one) => one === other).length).toBeLessThanOrEqual(1)
-      }
+      while (inside.length > 0) inside.shift()!.leave()
+      expect([...lines.values()].flat()).toEqual([])
     }
-    for (const step of steps) {
-      if (typeof step === "number") {
-        inside.splice(step % Math.max(1, inside.length), 1)[0]?.leave()
-        continue
-      }
-      const somebody = new Somebody(step)
-      const seat: Seat = places.take(somebody, () => {
-        inside.push(seat)
-        enters(somebody)
-      })
-      if (seat.isGranted) inside.push(seat)
-      else {
-        lines.get(somebody.lane)!.push(somebody)
-        passedBy.set(somebody, [])
-      }
-    }
-    while (inside.length > 0) inside.shift()!.leave()
-    expect([...lines.values()].flat()).toEqual([])
-  })
+  )
 })
 
 const rates: fc.Arbitrary<RatePolicy> = fc.oneof(
@@ -164,7 +171,7 @@ describe(`rates (seed ${seed})`, () => {
     ],
     { numRuns: 2_000, seed }
   )(
-    "J06 let through no more than allowed in any time of the trace, and everybody in the end",
+    "J06 G34 let through no more than allowed in any time of the trace, and everybody in the end",
     (policy, isEmpty, origin, steps) => {
       const rule = rateRule(policy)
       let now = 20_000
@@ -243,7 +250,7 @@ describe(`an orchestrator with limits (seed ${seed})`, () => {
     ],
     { numRuns: 100, seed }
   )(
-    "J06 G12 G13 whatever is asked for, ends or dies: never more than allowed, and all places come back",
+    "J06 G12 G13 G34 whatever is asked for, ends or dies: never more than allowed, and all places come back",
     async (bank, perSecond, steps) => {
       const clock = new StandingClock()
       const store = memoryJournal({ isDurable: true })
@@ -337,6 +344,61 @@ describe(`an orchestrator with limits (seed ${seed})`, () => {
           for (let to = from; to < begun.length; to++)
             expect(to - from + 1).toBeLessThanOrEqual(2 + ((begun[to]! - begun[from]! + 1) * perSecond) / 1_000)
       await owner.orchestrator.close()
+    }
+  )
+})
+
+describe(`agents (seed ${seed})`, () => {
+  const ask = (policy: object) =>
+    workflow("ask", type<number>())
+      .task(
+        "a",
+        task("a", { in: type<number>(), out: type<number>(), needs: "read", timeout: "100ms", ...policy }),
+        ($) => $.input
+      )
+      .returns(($) => $.a)
+  const agents = ["anna", "bert", "carl"].map((id) => ({ id, can: ["read"], run: (n: number) => n + 1 }))
+  const policy = fc.record({
+    retry: fc.record({ attempts: fc.integer({ min: 2, max: 5 }), base: fc.constant(20), jitter: fc.constant(0) }),
+    hedge: fc.option(fc.record({ after: fc.integer({ min: 1, max: 20 }), most: fc.integer({ min: 2, max: 3 }) }), {
+      nil: undefined
+    })
+  })
+  const faults: fc.Arbitrary<ReadonlyArray<Fault>> = fc.array(
+    fc.oneof(
+      fc.record({
+        on: fc.constant("task"),
+        task: fc.constant("a"),
+        attempt: fc.integer({ min: 1, max: 3 }),
+        how: fc.constantFrom("throw", "hang", "slow", "late", "exit")
+      }),
+      fc.record({
+        on: fc.constant("agent"),
+        agent: fc.constantFrom("anna", "bert", "carl"),
+        how: fc.constantFrom("errors", "slow", "down"),
+        from: fc.nat(2),
+        to: fc.integer({ min: 2, max: 5 }),
+        ms: fc.nat(50)
+      }),
+      fc.record({
+        on: fc.constant("crash"),
+        write: fc.nat(10),
+        when: fc.constantFrom("before", "synced", "written"),
+        downMs: fc.nat(50)
+      })
+    ) as fc.Arbitrary<Fault>,
+    { maxLength: 4 }
+  )
+  // what is broken is told by the kit, which holds calls against messages
+  test.prop([policy, faults, fc.nat(1_000), fc.constantFrom(1, 1_000)], { numRuns: 300, seed })(
+    "G33 G34 the next agent, and the second one, are others, whoever fails or dies",
+    async ({ retry, hedge }, planned, chance, snapshotEvery) => {
+      const { violations } = await replay(
+        ask({ retry, ...(hedge === undefined ? {} : { hedge }) }),
+        { v: 1, seed: chance, faults: planned },
+        { input: 1, agents, snapshotEvery, bulkheads: { "needs:read": { concurrent: 2 } } }
+      )
+      expect(violations).toEqual([])
     }
   )
 })

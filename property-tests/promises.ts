@@ -56,7 +56,12 @@ export const promises = {
   G29: { words: "power-cut images without the syncs of the log, or of the file", by: "L" },
   G30: { words: "kills while creating and migrating; hashes of the folder", by: "KV" },
   G31: { words: "a thousand sleeping runs, looked at and killed; 100,000 in the bench", by: "KOR" },
-  G33: { words: "kills, crashes at every change, storage errors, second owners, cancelled trials", by: "KEXZAO" },
+  G33: {
+    words:
+      "kills, crashes at every change, storage errors, second owners, cancelled trials; agents that fail, hang or are late",
+    by: "KEXZAO"
+  },
+  G34: { words: "whatever is asked for, ends, hangs or dies; any trace of times", by: "KAOR" },
   G36: { words: "tasks, observers and listeners that throw whatever they like", by: "A" },
   G37: { words: "looks at every moment while disks fail and owners die; kills", by: "KEXZO" }
 } as const satisfies { readonly [number: string]: Promised }
@@ -126,6 +131,11 @@ export const attacks: ReadonlyArray<Attack> = [
   of("limits-refuse", "what a limit allows is taken", "R", ["G23"]),
   of("one-owner-writes", "of many owners", "ZO", ["G04", "G24"]),
   of("one-owner-writes", "frozen, woken and replaced", "KEXZ", ["G05"]),
+  of("limits-hold", "whatever is asked for, ends or dies", "KOR", ["G12", "G13", "G34"]),
+  of("limits-hold", "never hold more than allowed", "R", ["G34"]),
+  of("limits-hold", "starve nobody", "R", ["G34"]),
+  of("limits-hold", "let through no more than allowed", "R", ["G34"]),
+  of("limits-hold", "the next agent, and the second", "KA", ["G33", "G34"]),
   of("what-waits-leaves-memory", "runs that only wait", "KOR", ["G31"]),
   of("open-breakers-are-spared", "while it is open no body is called", "KAO", ["G33"]),
   of("open-breakers-are-spared", "crashes, storage errors, second owners", "KEXZTAO", ["G33"]),

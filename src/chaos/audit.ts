@@ -11,6 +11,7 @@ import type { AttemptFailed, Degraded, Message, Outcome } from "../model/message
 import { definition } from "../model/nested.ts"
 import { isOfUndo } from "../model/saga.ts"
 import type { Incarnation, Setup } from "./execution.ts"
+import { LimitsAudit } from "./limits.ts"
 import { degradedBy, isForgiving, isPlain, mayBegin, mayFollow, refuted, type Spot, spotOf } from "./model.ts"
 import type { Plan } from "./plan.ts"
 import type { Call } from "./story.ts"
@@ -19,6 +20,8 @@ import type { Call } from "./story.ts"
 const killsMost = 4
 /** How long after it is due a timer may fire where somebody is there. */
 const slackMs = 1_000
+
+const nothing = (): void => {}
 
 type Broken = (promise: string, what: string) => void
 
@@ -29,6 +32,7 @@ export class Audit {
   readonly #plan: Plan
   readonly #broken: Broken
   readonly #compiled: CompiledWorkflow
+  readonly #limits: LimitsAudit
   #isDecided = false
   #submittedAt = 0
   #input: Frame["input"]
@@ -59,6 +63,8 @@ export class Audit {
     this.#plan = plan
     this.#broken = broken
     this.#compiled = compileWorkflow(definition(setup.workflow.ir))
+    this.#limits = new LimitsAudit(setup, broken)
+    this.#limits.isBent = this.#has("owners")
   }
 
   /** A life has read what there is, and goes on with it. */
@@ -70,6 +76,7 @@ export class Audit {
   /** A person has decided about the past. */
   decided(): void {
     this.#isDecided = true
+    this.#limits.decided()
     this.#isLeftAlone = false
     this.#said.clear()
     this.#cancelledIn = undefined
@@ -130,6 +137,7 @@ export class Audit {
   #failed(message: AttemptFailed, epoch: number): void {
     const { task, attempt, failure, at } = message
     this.#failures.set(`${task}#${attempt}`, message)
+    this.#limits.failed(message)
     this.#inTime(task, attempt, at, epoch, "ends")
     if (failure.tag === "HeartbeatMissed") this.#silent(message, epoch)
     if (failure.tag !== "AttemptTimedOut" || this.#isDecided || this.#has("clock")) return
@@ -255,8 +263,20 @@ export class Audit {
 
   // ── what is called ───────────────────────────────────────────────────────────────────────────────
 
-  called(call: Call, life: Incarnation): void {
-    if (life.isStale) return
+  /** What is counted once the run is over. */
+  counts(life: Incarnation): void {
+    if (life.engine !== undefined && !life.isDead) this.#limits.ended(life.number, life.engine.bulkheads.metrics)
+  }
+
+  /** Whether several agents may be called for one attempt. */
+  isHedged(task: string): boolean {
+    return spotOf(this.#compiled, task)?.task.work?.ir.hedge !== undefined
+  }
+
+  /** Gives what to do when the body has come to its end. */
+  called(call: Call, life: Incarnation): () => void {
+    if (life.isStale) return nothing
+    let ended = nothing
     const { task, attempt, delivery, key, agent } = call
     const id = `${task}#${attempt}`
     if (this.#cancelledIn !== undefined && life.epoch > this.#cancelledIn && !isOfUndo(task))
@@ -271,6 +291,7 @@ export class Audit {
       if (attempt > work.retry.attempts)
         this.#broken("G09", `${id} is called, and ${work.retry.attempts} attempts are allowed`)
       if (agent !== undefined) this.#mayDo(id, agent, work.needs)
+      ended = this.#limits.called(call, work, life, this.#isDecided)
       if (!this.#isDecided) this.#mayStart(call, spot, life)
       this.#inTime(task, attempt, life.now, life.epoch, "is called")
     }
@@ -282,6 +303,7 @@ export class Audit {
     // an attempt that comes again was asked for before, and its time has run since then
     if (!this.#called.has(id)) this.#called.set(id, delivery === 1 ? life.now : Number.NEGATIVE_INFINITY)
     this.#counts(id, life)
+    return ended
   }
 
   #mayDo(id: string, agent: string, needs: ReadonlyArray<string>): void {

@@ -6,10 +6,12 @@ import type * as Context from "effect/Context"
 import * as fc from "fast-check"
 import { loadShapes } from "../engine/attempts.ts"
 import type { Agent } from "../engine/router.ts"
+import type { BulkheadOptions } from "../model/bulkhead.ts"
 import { compileWorkflow } from "../model/compile.ts"
 import { suggest } from "../model/ids.ts"
 import { canonical, type Json, toJson } from "../model/json.ts"
 import { definition } from "../model/nested.ts"
+import type { RateOptions } from "../model/rate.ts"
 import type { Workflow } from "../model/workflow.ts"
 import type { JournalService } from "../storage/journal.ts"
 import { simulated, simulatedAgent } from "./bodies.ts"
@@ -22,6 +24,7 @@ import { planOf, type RawPlan, rawPlan, type Survey, survey } from "./generate.t
 import { requireSound } from "./given.ts"
 import { replaceGlobals } from "./globals.ts"
 import { type Capability, requireAllowed } from "./guard.ts"
+import { standInLimits } from "./limits.ts"
 import { compared } from "./oracles.ts"
 import { calm, type Family, families as known, type Plan } from "./plan.ts"
 import { planFrom } from "./plan-file.ts"
@@ -35,6 +38,9 @@ export interface WorldOptions<I = any, O = any> {
   readonly input?: I | fc.Arbitrary<I>
   /** Who does the tasks with `needs`; by default somebody who answers with an example of what each gives. */
   readonly agents?: ReadonlyArray<Agent>
+  /** What limits calls, as the orchestrator is given it; by default tight ones for the names that tasks use. */
+  readonly bulkheads?: { readonly [name: string]: BulkheadOptions }
+  readonly rates?: { readonly [name: string]: RateOptions }
   /** What people answer: by path of the gate, or a function of it; gates without an answer wait for their deadline. By default something that fits the gate. */
   readonly answers?: { readonly [gate: string]: unknown } | ((gate: string) => unknown)
   /** What outside systems tell the run, and how many milliseconds after its program has begun; told again until it is acknowledged. */
@@ -319,8 +325,11 @@ export class Theatre {
       answers = standInAnswers(ir),
       snapshotEvery = 1_000,
       keepMessages,
-      stepsMax = 100_000
+      stepsMax = 100_000,
+      bulkheads,
+      rates
     } = options
+    const limits = standInLimits(ir)
     this.inputs = isArbitrary(input) ? input : fc.constant(input ?? null)
     this.families = ["task", "storage", "crash", "owners", "clock", "operator", "code", "observer"]
     if (agents.length > 0) this.families = [...this.families, "agent"]
@@ -331,6 +340,8 @@ export class Theatre {
       answerTo: answerer(answers),
       signals: (options.signals ?? []).map(({ name, value = null, ms = 0 }) => ({ name, value: toJson(value), ms })),
       fetch,
+      bulkheads: { ...limits.bulkheads, ...bulkheads },
+      rates: { ...limits.rates, ...rates },
       snapshotEvery,
       keepMessages,
       journal: options.journal,

@@ -28,6 +28,7 @@ import { ChaosMisused } from "./errors.ts"
 import { isAssertion, messageOf } from "./given.ts"
 import { type Scope, within } from "./globals.ts"
 import { inTime, Kernel, Life } from "./kernel.ts"
+import type { Bulkheads, Rates } from "./limits.ts"
 import { gatesOf, operate } from "./operator.ts"
 import type { Crash, Fault, Plan, StorageFault, TaskFault } from "./plan.ts"
 import { truthOf, undoes } from "./sagas.ts"
@@ -47,6 +48,9 @@ export interface Setup {
   /** What outside systems tell the run. */
   readonly signals: ReadonlyArray<Telling>
   readonly fetch: ((url: string, init: unknown) => unknown) | undefined
+  /** What limits calls, by name. */
+  readonly bulkheads: Bulkheads
+  readonly rates: Rates
   readonly snapshotEvery: number
   readonly keepMessages: number | undefined
   /** What task code asks for. */
@@ -213,6 +217,8 @@ export class Running implements Caller {
     if (this.misuse === undefined) {
       if (this.outcome === undefined) this.watch.stuck(stop)
       else {
+        // what agents have just answered is on its way through promises
+        if ((this.life.engine?.bulkheads.names.length ?? 0) > 0) await turns()
         this.watch.ended()
         this.#holds("finally", this.setup.finally)
       }
@@ -286,12 +292,14 @@ export class Running implements Caller {
     const code = this.plan.faults.find((fault) => fault.on === "code" && fault.life === life.number) as
       | { ms: number }
       | undefined
-    const { workflow, agents, snapshotEvery, keepMessages } = this.setup
+    const { workflow, agents, bulkheads, rates, snapshotEvery, keepMessages } = this.setup
     const opening = openEngine(
       {
         store: this.disk.face(life),
         workflows: code === undefined ? [workflow] : [],
         agents,
+        bulkheads,
+        rates,
         snapshotEvery,
         ...(keepMessages === undefined ? {} : { keepMessages }),
         retention: { olderThan: "3650d" },
@@ -584,7 +592,8 @@ export class Running implements Caller {
     }
     this.calls.push(call)
     this.tell(life, "calls", `${task}#${attempt}${delivery > 1 ? ` (delivery ${delivery})` : ""}`)
-    this.watch.called(call, life)
+    const ended = this.watch.called(call, life)
+    reply.then(ended, ended)
     this.changed()
     // an answer takes its time, whatever the code is: that is what makes orders
     const tookMs = draw(this.plan.seed, key) % 8
@@ -745,6 +754,8 @@ const servicesOf = (life: Incarnation, scope: Scope): Context.Context<never> => 
     random
   ) as Context.Context<never>
 }
+
+const turns = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 const none: ReadonlyArray<Fault> = []
 const isOfDisk = (fault: Fault): fault is StorageFault | Crash => fault.on === "storage" || fault.on === "crash"

@@ -19,6 +19,8 @@ export const promises: { readonly [number: string]: string } = {
   G23: "limits hold",
   G24: "one owner at a time",
   G33: "an open breaker lets nobody through, over restarts too; one trial at a time",
+  "G33 next": "a further attempt goes to the agent that has failed it least often",
+  G34: "never more calls at once, or in a time, than allowed",
   G36: "a task or an observer that throws reaches nobody else",
   G37: "what was told stays true",
   always: "your invariant",

@@ -127,10 +127,11 @@ export class Watch {
 
   // ── what is done ─────────────────────────────────────────────────────────────────────────────────
 
-  called(call: Call, life: Incarnation): void {
+  /** Gives what to do when the body has come to its end. */
+  called(call: Call, life: Incarnation): () => void {
     const { task, attempt, delivery, key } = call
     const id = `${task}#${attempt}`
-    this.audit.called(call, life)
+    const ended = this.audit.called(call, life)
     this.breakers.called(call, life)
     if (this.#length === 0) this.broken("G06", `${id} is called before the run is written`)
     if (this.#isPaused && !life.isStale) this.broken("G13", `${id} is called while the run is paused`)
@@ -142,12 +143,13 @@ export class Watch {
     if (attempt > 1 && !this.isDecided && !this.#ended.has(`${task}#${attempt - 1}`) && !life.isStale)
       this.broken("G06", `${id} is called before the end of the attempt before it is written`)
     const before = this.#delivered.get(`${key}#${attempt}`)
-    if (before !== undefined && life.epoch <= before.epoch && !life.isStale)
+    if (before !== undefined && life.epoch <= before.epoch && !life.isStale && !this.audit.isHedged(task))
       this.broken("G03", `${id} is called twice in one life`)
     if (before !== undefined && delivery <= before.delivery && life.epoch > before.epoch)
       this.broken("G03", `${id} is called as delivery ${delivery}, after ${before.delivery}`)
     if (before === undefined || life.epoch > before.epoch)
       this.#delivered.set(`${key}#${attempt}`, { delivery, epoch: life.epoch })
+    return ended
   }
 
   /** Pause is asked for; gives what to do once it is acknowledged. */
@@ -238,7 +240,8 @@ export class Watch {
 
   /** The run has come to its end: what is written says the same to whoever reads it afresh. */
   ended(): void {
-    const { disk } = this.#world
+    const { disk, life } = this.#world
+    this.audit.counts(life)
     const found = Effect.runSyncExit(look(disk.store, runId))
     if (found._tag === "Failure") {
       this.broken("G07", `what is written cannot be read: ${String(found.cause)}`)

@@ -123,6 +123,7 @@ class Delegation {
         ])
       )
         this.#calls.pop()
+      else if (call.isWaiting) attempt.withdraw = () => this.#withdraw()
     }
     if (!this.#isSettled && this.#calls.length < most) this.#wait()
   }
@@ -168,6 +169,7 @@ class Delegation {
     if (this.#timer !== undefined) this.tools.guards.stop(this.#timer)
     this.#timer = undefined
     for (const call of this.#calls) call.givenUp(reason)
+    for (const call of this.#calls) call.withdraw()
   }
 
   /** Takes back what has not begun. */

@@ -88,7 +88,7 @@ export interface EngineOptions {
   readonly rates?: ReadonlyMap<string, RateRule>
   /** Policies of breakers, by name. */
   readonly breakers?: BreakerPolicies
-  /** No breaker is asked: everything passes. */
+  /** Nothing limits calls and no breaker is asked: everything passes. */
   readonly isUnguarded?: boolean
   /** How many retries there may be, by capability, or by name of the code. */
   readonly retryBudgets?: ReturnType<typeof retryBudgets>
@@ -200,11 +200,7 @@ export class Engine {
       lost: (error) => this.#lost(error)
     })
     // in the order in which they are passed
-    this.admission = new Admission([
-      this.bulkheads,
-      this.rates,
-      ...(options.isUnguarded === true ? [] : [this.breakers])
-    ])
+    this.admission = new Admission(options.isUnguarded === true ? [] : [this.bulkheads, this.rates, this.breakers])
     this.attempts = new Attempts({
       context: options.context,
       guards: this.#guards,

@@ -286,6 +286,28 @@ describe("Agents", () => {
       expect(await run.result()).toBe("carl")
       expect(called.slice(0, 2)).toEqual(["anna", "bert"])
     })
+    test("one that still waits in a mailbox when the attempt ends does not begin", async () => {
+      const flow = flowOf({ hedge: { after: "200ms" }, timeout: "500ms" })
+      const { open, clock, called } = house({ anna: never })
+      const { orchestrator } = await open()
+      const ends: Array<() => void> = []
+      orchestrator.addAgent({
+        id: "bert",
+        can: ["price"],
+        run: (given) =>
+          new Promise<string>((resolve) => {
+            called.push(`bert ${given}`)
+            ends.push(() => resolve("fine"))
+          })
+      })
+      orchestrator.send({ sender: "me", recipient: "bert", action: "price", payload: "first" }).catch(() => {})
+      const run = await orchestrator.submit(flow, "x")
+      await clock.advance(1_000)
+      expect((await run.outcome()).status).toBe("failed")
+      ends[0]!()
+      await settle()
+      expect(called).toEqual(["bert first", "anna"])
+    })
     test("cancelling tells them all", async () => {
       const log: Array<string> = []
       const { open, clock } = house({

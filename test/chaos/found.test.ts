@@ -165,3 +165,17 @@ test("G10 an answer that comes while the end of its task's time is being written
   expect(messages).toContainEqual(expect.objectContaining({ type: "timer.fired", task: "a" }))
   expect(messages).toContainEqual(expect.objectContaining({ type: "attempt.late", task: "a", outcome: "succeeded" }))
 })
+
+test("G04 a second agent that has not begun when its attempt ends does not begin any more", async () => {
+  for (const seed of [0, 1, 2, 3])
+    expect(
+      await broken(
+        "othersKept",
+        [
+          { on: "task", task: "b", attempt: 1, how: "hang" },
+          { on: "task", task: "c", attempt: 1, how: "late" }
+        ],
+        seed
+      )
+    ).toEqual([])
+})

@@ -13,7 +13,8 @@ import * as fc from "fast-check"
 import { failsAt, fates, flowOfFates } from "../../property-tests/fates.ts"
 import { flowOf, shapes, valueOf } from "../../property-tests/shapes.ts"
 import { type ChaosFailure, chaos } from "../../src/chaos/index.ts"
-import { load, task, type, type WorkflowIR } from "../../src/index.ts"
+import { type Agent, load, task, type, type WorkflowIR } from "../../src/index.ts"
+import type { TaskIR } from "../../src/model/ir.ts"
 
 export interface WorldsReport {
   readonly seed: number
@@ -47,6 +48,36 @@ const plan = task("plan", {
   })
 })
 
+/** Whoever can do a step: the next one where one fails, a second one where one takes long. */
+const agents: ReadonlyArray<Agent> = ["anna", "bert"].map((id) => ({
+  id,
+  can: ["step"],
+  capacity: 2,
+  run: async (input) => valueOf(input)
+}))
+
+/** The same workflow with limits around its calls, and some of them made by agents; the kit brings tight limits for all names. */
+const limited = (ir: WorkflowIR, nth: number): WorkflowIR => ({
+  ...ir,
+  tasks: ir.tasks.map((one, i): TaskIR => {
+    const work = "each" in one ? one.each : one
+    if (!("task" in work) || work.task !== "step" || "kind" in work) return one
+    const { task: _, ...rest } = work
+    const retry = { attempts: 3, baseMs: 2_000, backoff: "fixed" } as const
+    const policies = [
+      { bulkhead: "bank" },
+      { bulkhead: "bank", bulkheadKey: i % 2, rate: "bank" },
+      { rate: "bank" },
+      { needs: "step", retry },
+      { needs: "step", retry, bulkhead: "bank", hedge: { afterMs: 3 } },
+      {}
+    ]
+    const policy = policies[(nth + i) % policies.length]!
+    const made = "needs" in policy ? { ...rest, ...policy } : { ...work, ...policy }
+    return ("each" in one ? { ...one, each: made } : made) as TaskIR
+  })
+})
+
 /** The same with breakers on the way of its code, two or one, which open soon. */
 const guarded = (ir: WorkflowIR, nth: number): WorkflowIR => ({
   ...ir,
@@ -63,7 +94,10 @@ const guarded = (ir: WorkflowIR, nth: number): WorkflowIR => ({
 const soundFlow = async (seed: number) => {
   const [shape] = fc.sample(shapes(tasksMost), { numRuns: 1, seed })
   const ir = flowOf(shape!)
-  return { shape, flow: await load(seed % 4 === 2 ? guarded(ir, seed) : ir, { step, plan }) }
+  return {
+    shape,
+    flow: await load(seed % 4 === 2 ? guarded(ir, seed) : seed % 8 === 0 ? limited(ir, seed >> 3) : ir, { step, plan })
+  }
 }
 
 /** Tasks that fail, and may, or have something that stands in for them. */
@@ -103,6 +137,7 @@ export const worlds = async ({
         input: 1,
         seed: nth,
         runs: runsOfOne,
+        ...(nth % 8 === 0 ? { agents } : {}),
         snapshotEvery: nth % 3 === 0 ? 1 : 1_000
       })
       for (const key of ["executions", "lives", "crashes", "faults"] as const) counts[key] += report[key]

@@ -6,6 +6,7 @@
 import type { Family } from "troupe/chaos"
 import { breakerDefects } from "./breaker-defects.ts"
 import type { scenes } from "./flows.ts"
+import { limitDefects } from "./limit-defects.ts"
 import { sagaDefects } from "./saga-defects.ts"
 
 export interface Edit {
@@ -923,5 +924,6 @@ export const defects: ReadonlyArray<Defect> = [
     ]
   },
   ...breakerDefects,
-  ...sagaDefects
+  ...sagaDefects,
+  ...limitDefects
 ]

@@ -165,6 +165,32 @@ const crew = workflow("crew", type<number>())
   .task("d", asked("write"), ($) => [$.b])
   .returns(($) => [$.c, $.d])
 
+/** So many calls at once, so many in a time: side by side, in a fan-out, and for each of two keys. */
+const limited = workflow("limited", type<number>())
+  .map("items", brief, () => [1, 2, 3], { bulkhead: "bank", bulkheadKey: ($) => $.index as never })
+  .task("a", brief, ($) => $.input, { bulkhead: "bank" })
+  .task("b", brief, ($) => $.input, { bulkhead: "bank", rate: "often" })
+  .task("c", brief, ($) => [$.input], { rate: "often" })
+  .task("d", brief, ($) => [$.input], { rate: "often" })
+  .returns(($) => [$.items, $.a, $.b, $.c, $.d])
+
+const tried = (options: object) =>
+  task("tried", {
+    in: type<Json>(),
+    out: type<number>(),
+    needs: "read",
+    timeout: "100ms",
+    retry: { attempts: 4, backoff: "fixed", base: "20ms", jitter: 0 },
+    ...options
+  })
+/** Work that several agents can do: the next one after a failure, and a second one where the first takes long. */
+const others = workflow("others", type<number>())
+  .task("a", tried({}), ($) => $.input)
+  .task("b", tried({ hedge: { after: "5ms", most: 3 } }), ($) => [$.input])
+  .task("c", tried({ hedge: { after: "2ms" } }), ($) => [$.a])
+  .returns(($) => [$.b, $.c])
+const readers = ["anna", "bert", "carl"].map((id) => agent(id, ["read"]))
+
 const held = task("held", {
   in: type<Json>(),
   out: type<number>(),
@@ -253,6 +279,15 @@ export const scenes = {
   crew: scene(crew, {
     agents: [agent("reader", ["read"]), agent("writer", ["write"])]
   }),
+  limited: scene(limited, {
+    bulkheads: { bank: { concurrent: 2, queue: 3 } },
+    rates: { often: { perSecond: 50, burst: 2 } }
+  }),
+  others: scene(others, {
+    agents: readers,
+    bulkheads: { "needs:read": { concurrent: 2 }, "agent:anna": { concurrent: 1 } }
+  }),
+  othersKept: scene(others, { agents: readers, snapshotEvery: 1, keepMessages: 0 }),
   trip: scene(trip, { input: true }),
   tripFine: scene(trip, { input: false }),
   paid: scene(paid, { input: true }),
