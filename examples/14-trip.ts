@@ -3,21 +3,11 @@
 import { setTimeout } from "node:timers/promises"
 import { Orchestrator, task, type, workflow } from "troupe"
 
+const say = (text: string) => setTimeout(200, text).then((it) => console.log(it) ?? it)
+const facts = { in: type<unknown>(), out: type<string>() }
 const book = (what: string) =>
-  task(what, {
-    in: type<unknown>(),
-    out: type<string>(),
-    run: () => {
-      console.log(`book ${what}`)
-      return `${what} 7`
-    },
-    undo: (booking) => setTimeout(300).then(() => console.log(`cancel ${booking}`))
-  })
-const seats = task("seats", {
-  in: type<unknown>(),
-  out: type<string>(),
-  run: () => Promise.reject(new Error("none left"))
-})
+  task(what, { ...facts, run: () => say(`book ${what}`), undo: () => say(`cancel ${what}`) })
+const seats = task("seats", { ...facts, run: () => Promise.reject(new Error("none left")) })
 const trip = workflow("trip", type<string>())
   .task("hotel", book("hotel"), ($) => $.input)
   .task("car", book("car"), ($) => $.hotel)

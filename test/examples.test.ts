@@ -57,12 +57,10 @@ describe("examples", () => {
         })
         child.on("close", () => resolve(stdout))
       })
-    expect(await life(/cancel car/)).toBe("book hotel\nbook car\nbook flight\ncancel flight 7\ncancel car 7\n")
+    expect(await life(/cancel car/)).toBe("book hotel\nbook car\nbook flight\ncancel flight\ncancel car\n")
     const rest = await life(undefined)
     // the answer of the one that was under way may not have been written
-    expect(rest.replace("cancel car 7\n", "")).toMatch(
-      /^cancel hotel 7\n.*none left.*\nhotel, car, flight taken back\n$/
-    )
+    expect(rest.replace("cancel car\n", "")).toMatch(/^cancel hotel\n.*none left.*\nhotel, car, flight taken back\n$/)
   })
 
   test("11-order.ts: killed twice, it goes on where it was, and what was done is not done again", async () => {
