@@ -502,8 +502,10 @@ export class Engine {
       case "attempt.succeeded":
       case "attempt.failed":
       case "attempt.aborted":
+        // one that a person has given a result hears no more
+        if (place!.actor?.getSnapshot().status !== "active") break
         noteAttempt(place!, message)
-        place!.actor?.send(message)
+        place!.actor.send(message)
         break
       case "gate.answered":
       case "gate.rejected":

@@ -28,6 +28,9 @@ export class Shelf {
         if (place instanceof GatePlace) place.hearEarly()
       }
     }
-    for (const [path, value] of Object.entries(give)) owed.find(path)?.actor?.send({ type: "complete", value } as never)
+    for (const [path, value] of Object.entries(give)) {
+      const actor = owed.find(path)?.actor
+      if (actor?.getSnapshot().status === "active") actor.send({ type: "complete", value } as never)
+    }
   }
 }
