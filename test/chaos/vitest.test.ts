@@ -53,6 +53,38 @@ describe("toSurvive", () => {
   })
 })
 
+describe("toCompensate", () => {
+  const held = (undo: () => unknown) =>
+    task("held", { in: type<unknown>(), out: type<number>(), timeout: "1s", run: async () => 1, undo })
+  const refused = task("refused", {
+    in: type<unknown>(),
+    out: type<number>(),
+    run: () => Promise.reject(Object.assign(new Error("no"), { retryable: false }))
+  })
+  const one = held(() => {})
+  const trip = workflow("trip", type<null>())
+    .task("hotel", one, ($) => $.input)
+    .task("car", one, ($) => $.hotel)
+    .task("seats", refused, ($) => $.car)
+    .returns(($) => $.seats)
+  test("passes for a workflow that takes back what it has done", async () => {
+    await expect(trip).toCompensate({ input: null, runs: 400, seed: 1 })
+  })
+  test("fails where one is left, and names it", async () => {
+    const text = await messageOf(expect(ten).toCompensate({ input: 1, runs: 20, seed: 1, tasks: ["a"] }))
+    expect(text).toContain("no run had anything to undo")
+    const partly = workflow("partly", type<null>())
+      .task("hotel", one, ($) => $.input)
+      .task("paid", task("paid", { in: type<unknown>(), out: type<number>(), run: () => 1 }), ($) => $.hotel)
+      .task("seats", refused, ($) => $.paid)
+      .returns(($) => $.seats)
+    const named = await messageOf(
+      expect(partly).toCompensate({ input: null, runs: 20, seed: 1, tasks: ["hotel", "paid"] })
+    )
+    expect(named).toContain("'paid' was done 1 times and undone 0 times")
+  })
+})
+
 describe("toFinish", () => {
   const fails = workflow("fails", type<null>())
     .task(
