@@ -14,6 +14,9 @@
  * called. Of a call that was made it hears `ended(end)` before, once: how it ended for the run. A body that goes on after its attempt
  * was given up leaves when it ends, not when it is given up: what is limited is what is really at work.
  *
+ * Whoever was let through after a wait finds its run paused, perhaps: then it gives back all that it has, and asks anew when the run
+ * goes on. A pass that has a queue asks `isHeld` before it gives somebody a turn, so that others have it.
+ *
  * A pass never calls a body, never touches the journal and never decides about retries. What it knows is of this process, unless it
  * says otherwise.
  */
@@ -64,6 +67,8 @@ export class Admission {
   readonly #kinds: ReadonlyArray<Passes>
   readonly #isEmpty: boolean
   readonly #known = new WeakMap<CompiledWork, ReadonlyArray<Pass>>()
+  /** Those whose run was paused when their turn came. */
+  readonly #held = new Set<Entry>()
 
   /** Kinds in the order in which they are passed. */
   constructor(kinds: ReadonlyArray<Passes>) {
@@ -89,9 +94,15 @@ export class Admission {
     return passes.length === 0 ? undefined : passes
   }
 
+  /** The way of a call. */
+  enter(passes: ReadonlyArray<Pass>, caller: Caller, through: (error?: unknown) => void): Entry {
+    return new Entry(passes, caller, through, this.#held)
+  }
+
   /** A run goes on. */
   resume(): void {
     for (const kind of this.#kinds) kind.resume?.()
+    for (const entry of [...this.#held]) if (!entry.isHeld) entry.begin()
   }
 
   /** One order for all calls (its own name, then capabilities by name): so nobody holds what another one waits for, in a circle. */
@@ -114,7 +125,9 @@ export class Entry {
   readonly #caller: Caller
   readonly #through: (error?: unknown) => void
   readonly #tickets: Array<Ticket> = []
+  readonly #held: Set<Entry>
   #waitsFor: Pass | undefined = undefined
+  #hasWaited = false
   #hasLeft = false
   #isMade = false
   #hasEnded = false
@@ -122,7 +135,13 @@ export class Entry {
   /** Whoever makes the call says when its body is `done`; else it leaves with the attempt. */
   isOut = false
 
-  constructor(passes: ReadonlyArray<Pass>, caller: Caller, through: (error?: unknown) => void) {
+  constructor(
+    passes: ReadonlyArray<Pass>,
+    caller: Caller,
+    through: (error?: unknown) => void,
+    held: Set<Entry> = new Set()
+  ) {
+    this.#held = held
     this.#passes = passes
     this.#caller = caller
     this.#through = through
@@ -133,8 +152,14 @@ export class Entry {
     return this.#waitsFor
   }
 
+  get isHeld(): boolean {
+    return this.#caller.isHeld
+  }
+
   /** Asks one pass after the other; what `through` hears may come before this returns. */
   begin(): void {
+    this.#held.delete(this)
+    this.#waitsFor = undefined
     this.#ask(0)
   }
 
@@ -162,7 +187,12 @@ export class Entry {
     if (this.#hasLeft) return
     this.#hasLeft = true
     this.#waitsFor = undefined
-    // what was taken last goes back first
+    this.#held.delete(this)
+    this.#giveBack()
+  }
+
+  /** What was taken last goes back first. */
+  #giveBack(): void {
     for (const ticket of this.#tickets.splice(0).reverse()) ticket.leave()
   }
 
@@ -179,10 +209,15 @@ export class Entry {
       this.#tickets.push(ticket)
       if (!ticket.isGranted) {
         this.#waitsFor = pass
+        this.#hasWaited = true
         return
       }
     }
-    this.#through()
+    if (!this.#hasWaited || !this.#caller.isHeld) return this.#through()
+    // the run was paused meanwhile: nothing of it begins
+    this.#waitsFor = this.#passes.at(-1)
+    this.#held.add(this)
+    this.#giveBack()
   }
 
   #told(at: number, error: unknown): void {

@@ -34,7 +34,7 @@ import { standardCheck } from "../model/schemas.ts"
 import type { TaskContext, TaskDef } from "../model/task.ts"
 import { InTransaction, type Transaction } from "../model/transaction.ts"
 import type { Code, PureFunction } from "../model/workflow.ts"
-import { type Admission, type Caller, Entry, type Pass } from "./admission.ts"
+import type { Admission, Caller, Entry, Pass } from "./admission.ts"
 import { atOnce, isThenable } from "./at-once.ts"
 import { type Allow, builtins } from "./builtin.ts"
 import { cacheKeyOf } from "./caching.ts"
@@ -171,6 +171,10 @@ export class Attempt extends Timer implements TaskContext, Caller {
   }
   get tx(): TaskContext["tx"] {
     return (work) => new InTransaction(this, work)
+  }
+  /** Nothing of it is at work: it waits to be let through, or in a mailbox. */
+  get isWaiting(): boolean {
+    return this.entry?.waitsFor !== undefined || this.withdraw !== undefined
   }
   get lane(): string {
     const { lane } = this.place.task!.work!
@@ -390,7 +394,7 @@ export class Attempts {
     return Effect.callback((resume) => {
       const { guards, monotonic, now } = this.#options
       const { timeoutMs } = attempt.place.task!.work!
-      const entry = new Entry(passes, attempt, (error) => {
+      const entry = this.#options.admission.enter(passes, attempt, (error) => {
         if (error !== undefined) return resume(Effect.die(error))
         if (attempt.position === -1) {
           attempt.dueAt = monotonic() + timeoutMs

@@ -386,5 +386,13 @@ class Call implements Waiting {
 const namesOf = ({ tag, code }: Failure): ReadonlyArray<string> => (code === undefined ? [tag] : [tag, code])
 
 /** Failures of those who did not come to call anybody say nothing about whoever would have been called. */
-const nobodyCalled: ReadonlySet<string> = new Set(["NoAgent", "MailboxFull", "StartTimedOut"])
+const nobodyCalled: ReadonlySet<string> = new Set([
+  "NoAgent",
+  "MailboxFull",
+  "StartTimedOut",
+  "BulkheadFull",
+  "RateLimited",
+  "CircuitOpen",
+  "NotBegun"
+])
 const isOfTheCall = ({ tag }: Failure): boolean => !nobodyCalled.has(tag)

@@ -9,7 +9,7 @@ import type { CompiledWork } from "../model/compile.ts"
 import { TroupeError, toFailure } from "../model/errors.ts"
 import type { Json } from "../model/json.ts"
 import type { TaskContext } from "../model/task.ts"
-import { type Admission, Entry, type Pass } from "./admission.ts"
+import type { Admission, Entry, Pass } from "./admission.ts"
 import type { Attempt, AttemptEnd } from "./attempts.ts"
 import type { Agent, Router } from "./router.ts"
 import type { Timer, Timers } from "./timers.ts"
@@ -46,6 +46,8 @@ class Delegation {
   readonly #work: CompiledWork
   readonly #calls: Array<Call> = []
   #timer: Timer | undefined = undefined
+  /** How long until a further one may begin. */
+  #afterMs: number
   #hasBegun = false
   #isSettled = false
   #resolve!: (value: unknown) => void
@@ -56,6 +58,7 @@ class Delegation {
     this.payload = payload
     this.tools = tools
     this.#work = work
+    this.#afterMs = work.ir.hedge?.afterMs ?? 0
     this.answer = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -95,14 +98,14 @@ class Delegation {
   /** The next one begins in a while, if nobody has answered by then. */
   #wait(): void {
     const { guards, monotonic } = this.tools
-    const { afterMs } = this.#work.ir.hedge!
-    this.#timer = guards.start(monotonic() + afterMs, () => this.#another())
+    this.#timer = guards.start(monotonic() + this.#afterMs, () => this.#another())
   }
 
   #another(): void {
     const { attempt, tools } = this
     if (attempt.isFinishing) return
     const { most = 2 } = this.#work.ir.hedge!
+    const known = this.#calls.length
     // who paused the run does not expect anything to begin
     const agent = attempt.isHeld
       ? undefined
@@ -125,6 +128,8 @@ class Delegation {
         this.#calls.pop()
       else if (call.isWaiting) attempt.withdraw = () => this.#withdraw()
     }
+    // who cannot begin is tried again more and more seldom
+    if (this.#calls.length === known) this.#afterMs *= 2
     if (!this.#isSettled && this.#calls.length < most) this.#wait()
   }
 
@@ -233,7 +238,7 @@ class Call implements TaskContext {
   /** Goes through what is in the agent's way, and into its mailbox. */
   begin(passes: ReadonlyArray<Pass> | undefined): void {
     if (passes === undefined) return this.#post()
-    const entry = new Entry(passes, this.#of.attempt, (error) =>
+    const entry = this.#of.tools.admission.enter(passes, this.#of.attempt, (error) =>
       error === undefined ? this.#post() : this.#refused(error)
     )
     this.#entries.unshift(entry)
@@ -243,7 +248,7 @@ class Call implements TaskContext {
   /** The same, if nothing has to be waited for and nothing refuses; false otherwise. */
   beginAtOnce(passes: ReadonlyArray<Pass>): boolean {
     let isThrough = false
-    const entry = new Entry(passes, this.#of.attempt, (error) => {
+    const entry = this.#of.tools.admission.enter(passes, this.#of.attempt, (error) => {
       isThrough = error === undefined
     })
     this.#entries.unshift(entry)

@@ -6,7 +6,13 @@ import type { LiveRun } from "./run.ts"
 const moves = (run: LiveRun): boolean =>
   run.outcome === undefined &&
   (run.pending > 0 ||
-    (run.parked === undefined && (run.out !== undefined || (!run.room.isHeld && run.timers.size > 0))))
+    (run.parked === undefined && (run.room.isHeld ? isAtWork(run) : run.out !== undefined || run.timers.size > 0)))
+
+/** Of a paused run: whether something is out that is not only waiting for its turn, which it does not get. */
+const isAtWork = (run: LiveRun): boolean => {
+  for (let attempt = run.out; attempt !== undefined; attempt = attempt.next) if (!attempt.isWaiting) return true
+  return false
+}
 
 /** Whether a run that an engine drives goes on by itself, in memory or waiting in the journal. */
 export const goesOn = (engine: Engine, id: string): boolean => {

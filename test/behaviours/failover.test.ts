@@ -350,7 +350,7 @@ describe("Agents", () => {
       await clock.advance(1_000)
       expect(called).toEqual(["anna"])
       await run.resume()
-      await clock.advance(200)
+      await clock.advance(400)
       expect([await run.result(), called]).toEqual(["bert", ["anna", "bert"]])
     })
     test("after a crash the attempt comes again as a whole", async () => {

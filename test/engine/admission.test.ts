@@ -75,6 +75,29 @@ describe("what an attempt has to pass", () => {
     ])
   })
 
+  test("G13 is given back when the run was paused meanwhile, and asked for anew when it goes on", () => {
+    const log: Array<string> = []
+    let isHeld = false
+    const held = new Set<Entry>()
+    const second = pass("b", log, "waits")
+    const paused = {
+      ...caller,
+      get isHeld() {
+        return isHeld
+      }
+    }
+    const entry = new Entry([pass("a", log).pass, second.pass], paused, () => log.push("through"), held)
+    entry.begin()
+    isHeld = true
+    second.tell()
+    expect([log.join(), held.has(entry), entry.waitsFor?.name]).toEqual(["a asked,b asked,b left,a left", true, "b"])
+    isHeld = false
+    entry.begin()
+    second.tell()
+    expect(log.slice(4).join()).toBe("a asked,b asked,through")
+    expect(held.size).toBe(0)
+  })
+
   test("hears nothing of the end of a call that was never made, and nobody is let through who has left", () => {
     const log: Array<string> = []
     const second = pass("b", log, "waits")
