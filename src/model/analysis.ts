@@ -9,6 +9,7 @@ import { failingProblems, fallbackPlaces, neverTriggered } from "./failing.ts"
 import { gateProblems, notAwaited } from "./gates.ts"
 import { isId, segments, suggest } from "./ids.ts"
 import type { Each, Fallback, Reference, TaskIR, WorkflowIR } from "./ir.ts"
+import { lint } from "./lint.ts"
 import {
   type DataPart,
   escapePointer,
@@ -74,7 +75,9 @@ const read = (ir: WorkflowIR): Analysis => {
   })
   if (ir.tasks.some((task) => "undo" in task || "each" in task)) problems.push(...undoProblems(ir))
   problems.push(...recoveryProblems(ir))
-  if (problems.length === 0) problems.push(...notAwaited(ir, graph), ...neverTriggered(ir, index))
+  // a warning hides no other
+  if (problems.every(({ severity }) => severity === "warning"))
+    problems.push(...notAwaited(ir, graph), ...neverTriggered(ir, index), ...lint(ir, graph))
   return { ir, graph, problems, lookupFor: (special) => (parts) => find(parts, special)! }
 }
 

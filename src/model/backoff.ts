@@ -52,6 +52,15 @@ const spread = ({ backoff, baseMs, capMs, jitter, factor = 2 }: Retry, attempt: 
   }
 }
 
+/** The shortest that a pause after attempt n can be, whatever chance says. */
+export const shortestPause = (retry: Retry, attempt: number): number => {
+  const { backoff, baseMs, capMs, jitter, factor = 2 } = retry
+  if (backoff === "decorrelated") return Math.min(capMs, baseMs)
+  const middle = Math.min(backoff === "fixed" || baseMs === 0 ? baseMs : baseMs * factor ** (attempt - 1), capMs)
+  const part = { none: 1, full: 0, equal: 0.5 }
+  return middle * (typeof jitter === "number" ? 1 - jitter : part[jitter])
+}
+
 /** Each pause depends on the one before. All are worked out anew from the first, so there is nothing that a restart could forget. */
 const wander = ({ baseMs, capMs, factor = 3 }: Retry, attempt: number, key: string): number => {
   let pause = baseMs

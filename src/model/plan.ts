@@ -6,6 +6,7 @@ import { neededOf, triggersOf } from "./failing.ts"
 import { type Inventory, kindOf, type TaskIR, type WorkflowIR } from "./ir.ts"
 import { joinRules } from "./joins.ts"
 import { type Definition, definition, nestedOf, resolveNested } from "./nested.ts"
+import { policiesOf } from "./policy-order.ts"
 import { aggregate, requirementProblems } from "./resources.ts"
 import { listSchedule, type ScheduledTask, type SchedulingPolicy, schedulingPolicies, seats } from "./schedule.ts"
 import { validate } from "./validate.ts"
@@ -101,11 +102,16 @@ export const plan = (ir: WorkflowIR, options: PlanOptions = {}): ExecutionPlan =
     estimatedMs: makespanMs,
     parallelism: makespanMs === 0 ? Math.min(1, graph.size) : work / makespanMs,
     resources: aggregate(requirements),
-    schedule,
+    schedule: schedule.map((one, i) => withPolicies(one, ir.tasks[i]!)),
     makespanMs,
     lowerBoundMs,
     problems
   }
+}
+
+const withPolicies = (one: ScheduledTask, task: TaskIR): ScheduledTask => {
+  const policies = policiesOf(task)
+  return policies.length === 0 ? one : { ...one, policies }
 }
 
 /** Tasks that start only when another has failed, and those that only follow from them: a plan does not count on failures. */

@@ -2,6 +2,7 @@
  * What can be wrong with how a task is tried again and how long it may take: said once, for the builder, which refuses while a
  * workflow is built, and for documents, which list everything. Durations are in milliseconds here.
  */
+import { retryOf, shortestPause } from "./backoff.ts"
 import { type BreakerPolicy, breakerRule, requireBreakerName } from "./breaker.ts"
 import { InvalidId, InvalidOption, type Problem } from "./errors.ts"
 import { isId } from "./ids.ts"
@@ -194,8 +195,14 @@ const lengthProblems = (
 ): ReadonlyArray<Problem> => {
   if (timeoutMs === undefined) return []
   const { attempts = 1 } = retry ?? {}
+  const all = retryOf(retry)
+  let pausesMs = 0
+  for (let n = 1; n < attempts; n++) pausesMs += shortestPause(all, n)
   const deadlineMs = Math.min(withinMs ?? Number.POSITIVE_INFINITY, runMs ?? Number.POSITIVE_INFINITY)
-  const neededMs = attempts * timeoutMs
+  // with a time of their own the last attempt begins at its end
+  const neededMs = Math.round(
+    Math.min(attempts * timeoutMs + pausesMs, (retry?.withinMs ?? Number.POSITIVE_INFINITY) + timeoutMs)
+  )
   if (neededMs <= deadlineMs) return []
   const deadline = deadlineMs === withinMs ? "its 'withinMs'" : "the timeout of the workflow"
   return [
@@ -203,7 +210,7 @@ const lengthProblems = (
       code: "POLICY_TOO_LONG",
       severity: "warning",
       path: attempts === 1 ? `${path}/timeoutMs` : `${path}/retry`,
-      message: `${attempts === 1 ? "one attempt" : `${attempts} attempts`} of task '${id}' may take ${neededMs} ms, and ${deadline} is ${deadlineMs} ms`,
+      message: `${attempts === 1 ? "one attempt" : `${attempts} attempts${pausesMs > 0 ? " with their pauses" : ""}`} of task '${id}' may take ${neededMs} ms, and ${deadline} is ${deadlineMs} ms`,
       hint: "allow less, or more time for the whole: attempts that do not fit are cut short or never made"
     }
   ]

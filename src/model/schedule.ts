@@ -6,6 +6,7 @@
 import { criticalPath, type DependencyGraph, indegrees } from "./dependencies.ts"
 import { Heap } from "./heap.ts"
 import type { Inventory, Resources, Worker } from "./ir.ts"
+import type { PolicyName } from "./policy-order.ts"
 import { type Amounts, amountsOf } from "./resources.ts"
 
 /** Which of several ready tasks goes first. */
@@ -25,6 +26,8 @@ export interface ScheduledTask {
   readonly endMs: number
   readonly worker?: string
   readonly allocation?: { readonly [resource: string]: number }
+  /** The policies that it declares, in the order in which they apply; absent where there are none. */
+  readonly policies?: ReadonlyArray<PolicyName>
 }
 
 export interface SchedulingProblem {

@@ -385,6 +385,32 @@ describe.concurrent("troupe check, plan, schema, doctor", () => {
     expect((await troupe(["plan", hello, "--resources", '{"cpu": -1}'])).code).toBe(2)
     expect((await troupe(["plan", hello, "--policy", "magic"])).stderr).toContain("critical-path")
   })
+  test("plan shows the policies of each task in the order in which they apply, and check says which make no sense", async () => {
+    const undo = { kind: "noop" }
+    const guarded = file("guarded.json", {
+      ir: 1,
+      name: "guarded",
+      tasks: [
+        { id: "a", kind: "fail", undo, retry: { attempts: 3 }, timeoutMs: 50, bulkhead: "bank" },
+        { id: "b", kind: "http", method: "POST", url: "https://bank.example", after: ["a"] },
+        { id: "c", kind: "fail", after: ["b"] }
+      ]
+    })
+    const { code, stdout } = await troupe(["plan", guarded])
+    expect(code).toBe(0)
+    expect(stdout).toContain("policies, in the order in which they apply:\n  a: bulkhead → timeout → retry → undo\n")
+    const { schedule } = (await troupe(["plan", guarded, "--json"])).json()
+    expect(schedule.map(({ policies }: any) => policies)).toEqual([
+      ["bulkhead", "timeout", "retry", "undo"],
+      undefined,
+      undefined
+    ])
+    const checked = await troupe(["check", guarded, "--json", "--allow", "http:bank.example"])
+    expect([checked.code, checked.json().problems.map(({ code, path }: any) => `${code} ${path}`)]).toEqual([
+      0,
+      ["UNDO_MISSING /tasks/1"]
+    ])
+  })
   test("schema is a JSON Schema that the smallest file keeps", async () => {
     const { json } = await troupe(["schema"])
     const { Validator } = await import("@cfworker/json-schema")

@@ -37,6 +37,38 @@ describe("the plan of a workflow", () => {
     })
     expect(made.parallelism).toBeCloseTo(135 / 115)
   })
+  test("the policies of each task, in the order in which they apply, whatever the order in which they are written", () => {
+    const everything = {
+      pivot: true,
+      onFailed: "continue",
+      fallback: { value: 0 },
+      withinMs: 60_000,
+      retry: { attempts: 3 },
+      hedge: { afterMs: 10 },
+      heartbeatMs: 100,
+      timeoutMs: 1_000,
+      breaker: "bank",
+      rate: "bank",
+      bulkhead: "bank",
+      cache: { ttlMs: 1 },
+      startWithinMs: 5_000
+    }
+    const undo = { task: "free" }
+    const { schedule, problems } = plan(
+      ir([
+        { id: "all", needs: "x", ...everything },
+        { id: "items", kind: "map", over: 2, each: { task: "x", undo, retry: { attempts: 2 } }, onFailed: "wait" },
+        { id: "nothing", task: "x", retry: { attempts: 1 }, onFailed: "fail" }
+      ])
+    )
+
+    expect(problems).toEqual([])
+    expect(schedule.map(({ policies }) => policies?.join(" → "))).toEqual([
+      "startWithin → cache → bulkhead → rate → breaker → timeout → heartbeat → hedge → retry → within → fallback → onFailed → pivot",
+      "retry → onFailed → undo",
+      undefined
+    ])
+  })
   test("workers: one task at a time each, the longest path first", () => {
     const made = plan(ir([t("x", 30), t("y", 30), t("long", 10), t("tail", 50, ["long"])]), {
       resources: { workers: [{ id: "w1" }, { id: "w2" }] }

@@ -193,20 +193,41 @@ describe("what is possible and makes no sense is warned of", () => {
       ({ severity }) => severity === "warning"
     )
   test("attempts that cannot all be made before the deadline of the task, or of the workflow", () => {
-    expect(warnings({ timeoutMs: 1_000, withinMs: 2_500, retry: { attempts: 3 } })).toMatchObject([
+    const atOnce = { attempts: 3, baseMs: 0 }
+    expect(warnings({ timeoutMs: 1_000, withinMs: 2_500, retry: atOnce })).toMatchObject([
       {
         code: "POLICY_TOO_LONG",
         path: "/tasks/0/retry",
         message: "3 attempts of task 't' may take 3000 ms, and its 'withinMs' is 2500 ms"
       }
     ])
-    expect(warnings({ timeoutMs: 1_000, retry: { attempts: 3 } }, { timeoutMs: 2_999 })).toMatchObject([
+    expect(warnings({ timeoutMs: 1_000, retry: atOnce }, { timeoutMs: 2_999 })).toMatchObject([
       { message: "3 attempts of task 't' may take 3000 ms, and the timeout of the workflow is 2999 ms" }
     ])
     expect(warnings({ timeoutMs: 3_000 }, { timeoutMs: 2_999 })).toMatchObject([{ path: "/tasks/0/timeoutMs" }])
   })
+  test("the shortest pauses between them count, and the time that they have together", () => {
+    const taking = (retry: object, withinMs: number) => warnings({ timeoutMs: 1_000, withinMs, retry })
+    const message = (ms: number, of: number) =>
+      `3 attempts with their pauses of task 't' may take ${ms} ms, and its 'withinMs' is ${of} ms`
+    const three = { attempts: 3, baseMs: 1_000 }
+    for (const [jitter, ms] of [
+      ["none", 6_000],
+      ["equal", 4_500],
+      [0.1, 5_700]
+    ] as const) {
+      expect(taking({ ...three, jitter }, ms - 1)).toMatchObject([{ message: message(ms, ms - 1) }])
+      expect(taking({ ...three, jitter }, ms)).toEqual([])
+    }
+    expect(taking({ ...three, jitter: "full" }, 3_000)).toEqual([])
+    expect(taking({ ...three, backoff: "decorrelated" }, 4_999)).toMatchObject([{ message: message(5_000, 4_999) }])
+    expect(taking({ ...three, jitter: "none", withinMs: 1_500 }, 2_499)).toMatchObject([
+      { message: message(2_500, 2_499) }
+    ])
+    expect(taking({ ...three, jitter: "none", withinMs: 1_500 }, 2_500)).toEqual([])
+  })
   test("and nothing is said of those that fit, or that have only the timeout that is there for all", () => {
-    expect(warnings({ timeoutMs: 1_000, withinMs: 3_000, retry: { attempts: 3 } })).toEqual([])
+    expect(warnings({ timeoutMs: 1_000, withinMs: 3_000, retry: { attempts: 3, baseMs: 0 } })).toEqual([])
     expect(warnings({ withinMs: 3_000, retry: { attempts: 3 } }, { timeoutMs: 5 })).toEqual([])
   })
 })

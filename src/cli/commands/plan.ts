@@ -71,6 +71,10 @@ const show = (made: ExecutionPlan): void => {
     )
   }
   if (made.stages.length > 20) tell(dim(`  … and ${made.stages.length - 20} more stages; --json prints all`))
+  const guarded = made.schedule.filter(({ policies }) => policies !== undefined)
+  if (guarded.length > 0) tell("policies, in the order in which they apply:")
+  for (const { task, policies } of guarded.slice(0, 20)) tell(`  ${oneLine(task)}: ${policies!.join(" → ")}`)
+  if (guarded.length > 20) tell(dim(`  … and of ${guarded.length - 20} more tasks; --json prints all`))
   const resources = Object.entries(made.resources.total)
   if (resources.length > 0)
     tell(`resources asked for in all: ${resources.map(([name, amount]) => `${name} ${amount}`).join(", ")}`)
