@@ -82,10 +82,7 @@ const limited = (ir: WorkflowIR, nth: number): WorkflowIR => ({
 const guarded = (ir: WorkflowIR, nth: number): WorkflowIR => ({
   ...ir,
   breakers: Object.fromEntries(
-    [0, 1].map((i) => [
-      `b${i}`,
-      { failures: 1 + ((nth >> 2) % 2), resetMs: [20, 200, 3_000][(nth >> 3) % 3]!, factor: 1 }
-    ])
+    [0, 1].map((i) => [`b${i}`, { failures: 1 + (nth % 2), resetMs: [20, 200, 3_000][nth % 3]!, factor: 1 }])
   ),
   tasks: ir.tasks.map((task, i) => ("task" in task && !("kind" in task) ? { ...task, breaker: `b${i % 2}` } : task))
 })
@@ -96,7 +93,10 @@ const soundFlow = async (seed: number) => {
   const ir = flowOf(shape!)
   return {
     shape,
-    flow: await load(seed % 4 === 2 ? guarded(ir, seed) : seed % 8 === 0 ? limited(ir, seed >> 3) : ir, { step, plan })
+    flow: await load(
+      seed % 4 === 2 ? guarded(ir, Math.floor(seed / 4)) : seed % 8 === 0 ? limited(ir, Math.floor(seed / 8)) : ir,
+      { step, plan }
+    )
   }
 }
 
