@@ -109,8 +109,8 @@ export const defects: ReadonlyArray<Defect> = [
     edits: [
       {
         file: "actors/freeze.ts",
-        find: "failure === undefined ? [attempt] : [attempt, failure]",
-        put: "failure === undefined ? [attempt] : [0, failure]"
+        find: ": [attempt, failure],",
+        put: ": [0, failure],"
       }
     ]
   },
@@ -638,7 +638,7 @@ export const defects: ReadonlyArray<Defect> = [
     breaks: "G11",
     scene: "hurriedKept",
     faults: ["task", "crash"],
-    edits: [{ file: "actors/freeze.ts", find: "times: kept[2],", put: "times: undefined," }]
+    edits: [{ file: "actors/freeze.ts", find: "times: kept[2] ?? undefined,", put: "times: undefined," }]
   },
   {
     name: "a pause goes on beyond the time of its task",

@@ -9,7 +9,13 @@ export const sagaDefects: ReadonlyArray<Defect> = [
     like: classic,
     breaks: "G14",
     scene: "trip",
-    edits: [{ file: "model/saga.ts", find: 'this.#status.lastIndexOf("open")', put: 'this.#status.indexOf("open")' }]
+    edits: [
+      {
+        file: "model/saga.ts",
+        find: "for (let i = this.#status.length - 1; i >= 0 && this.#effects[i]!.seq > floor; i--)",
+        put: "for (let i = 0; i < this.#status.length; i++)"
+      }
+    ]
   },
   {
     name: "no drain before compensation",
@@ -131,8 +137,8 @@ export const sagaDefects: ReadonlyArray<Defect> = [
     edits: [
       {
         file: "machines/workflow.ts",
-        find: 'pause: { target: "undoPaused", actions: "notePause" },\n        cancel: { guard: "isForced", target',
-        put: 'pause: { target: "undoPaused", actions: "notePause" },\n        cancel: { target'
+        find: 'pause: { target: "undoPaused", actions: "notePause" },\n        cancel: [\n          { guard: "isForced", target',
+        put: 'pause: { target: "undoPaused", actions: "notePause" },\n        cancel: [\n          { target'
       }
     ]
   },
