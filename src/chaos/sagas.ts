@@ -2,20 +2,22 @@
  * What was undone, held against what was done: worked out from the bodies that came to their end and from the messages, never from
  * what the engine believes (G14).
  */
-import { compileWorkflow } from "../model/compile.ts"
+import { fragmentIR } from "../actors/directors.ts"
+import { type CompiledWork, type CompiledWorkflow, compileWorkflow } from "../model/compile.ts"
+import type { Fragment } from "../model/ir.ts"
 import type { Json } from "../model/json.ts"
-import type { Message, Outcome, RunAmended } from "../model/messages.ts"
+import type { AttemptSucceeded, Message, Outcome, RunAmended } from "../model/messages.ts"
 import { definition } from "../model/nested.ts"
 import { isOfUndo, undoing, verifying } from "../model/saga.ts"
 import type { Workflow } from "../model/workflow.ts"
 import { counting, spotOf } from "./model.ts"
 import type { Call } from "./story.ts"
 
-/** Whether anything in a workflow can be undone. */
+/** Whether anything in a workflow can be undone; what a planner gives may. */
 export const undoes = (workflow: Workflow): boolean => {
   let known = undoable.get(workflow)
   if (known === undefined) {
-    known = /"(?:undo|pivot)":/.test(JSON.stringify(workflow.ir))
+    known = /"(?:undo|pivot)":|"expand":true/.test(JSON.stringify(workflow.ir))
     undoable.set(workflow, known)
   }
   return known
@@ -47,7 +49,8 @@ export const undoneWrongly = (
   const undone = keysUndone(calls)
   if (outcome.status === "succeeded")
     return undone.length === 0 ? undefined : `the run succeeded, and the effect under ${undone[0]} was undone`
-  const known = knownEffects(workflow, messages)
+  const workAt = worksIn(workflow, messages)
+  const known = knownEffects(messages, workAt)
   // somebody may have done it by hand
   const byHand = new Set(messages.flatMap((message) => (message.type === "run.amended" ? givenTo(message) : [])))
   const order = messages.flatMap((message) =>
@@ -65,7 +68,11 @@ export const undoneWrongly = (
   if (final !== undefined) return `'${final}' was undone, and a pivot had made it final`
   const left = calls.find(
     ({ task, isDone, key }) =>
-      isDone && isUndoable(workflow, task) && !known.final.includes(task) && !undone.includes(key) && !byHand.has(task)
+      isDone &&
+      workAt(task)?.undo !== undefined &&
+      !known.final.includes(task) &&
+      !undone.includes(key) &&
+      !byHand.has(task)
   )
   return left === undefined ? undefined : `'${left.task}' was done under ${left.key}, and was not undone`
 }
@@ -79,20 +86,47 @@ const isDecision = (message: Message): boolean =>
   (message.type === "run.amended" && Object.keys(message.give).some((task) => !isOfUndo(task))) ||
   (message.type === "run.amended" && message.forget.length > 0)
 
+/** The work at each path, of what planners gave too. */
+const worksIn = (
+  workflow: Workflow,
+  messages: ReadonlyArray<Message>
+): ((path: string) => CompiledWork | undefined) => {
+  const root = compileWorkflow(definition(workflow.ir))
+  const planned = new Map<string, CompiledWorkflow>()
+  const within = (compiled: CompiledWorkflow, prefix: string, path: string): CompiledWork | undefined => {
+    const at = path.indexOf(injected)
+    if (at === -1) return spotOf(compiled, path)?.task.work
+    const planner = path.slice(0, at)
+    const given = prefix + planner
+    let inner = planned.get(given)
+    if (inner === undefined) {
+      const spot = spotOf(compiled, planner)
+      const fragment = messages.find((one) => one.type === "attempt.succeeded" && one.task === `${given}@plan`)
+      if (spot === undefined || fragment === undefined) return undefined
+      const { ir, definition: around } = spot.scope
+      const nested = fragmentIR((fragment as AttemptSucceeded).value as unknown as Fragment, spot.task.id, ir)
+      inner = compileWorkflow(definition(nested, around.table))
+      planned.set(given, inner)
+    }
+    return within(inner, given + injected, path.slice(at + injected.length))
+  }
+  return (path) => within(root, "", path)
+}
+const injected = "@tasks/"
+
 /** Effects that are known by their messages, in order; and those that a pivot has made final. */
-const knownEffects = (workflow: Workflow, messages: ReadonlyArray<Message>) => {
-  const compiled = compileWorkflow(definition(workflow.ir))
+const knownEffects = (messages: ReadonlyArray<Message>, workAt: ReturnType<typeof worksIn>) => {
   let done: Array<string> = []
   const final: Array<string> = []
   for (const message of counting(messages)) {
     if (message.type === "gate.answered" && message.value !== null && message.task.endsWith(verifying)) {
       const asked = message.task.slice(0, -verifying.length)
-      if (spotOf(compiled, asked)?.task.work?.isPivot !== true) continue
+      if (workAt(asked)?.isPivot !== true) continue
       final.push(...done)
       done = []
     }
     if (message.type !== "attempt.succeeded" || message.cached === true) continue
-    const work = spotOf(compiled, message.task)?.task.work
+    const work = workAt(message.task)
     if (work?.isPivot === true) {
       final.push(...done)
       done = []
@@ -100,6 +134,3 @@ const knownEffects = (workflow: Workflow, messages: ReadonlyArray<Message>) => {
   }
   return { done, final }
 }
-
-const isUndoable = (workflow: Workflow, task: string): boolean =>
-  spotOf(compileWorkflow(definition(workflow.ir)), task)?.task.work?.undo !== undefined
