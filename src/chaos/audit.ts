@@ -106,7 +106,8 @@ export class Audit {
         this.#out.delete(`${message.task}#${message.attempt}`)
         break
       case "timer.fired":
-        this.#firedAt(message.task, message.at, epoch)
+        // whatever the message says: it is there when it is written
+        this.#firedAt(message.task, this.#has("clock") ? message.at : Math.min(message.at, now), epoch)
         // it may be the time of the whole task that is over: what was at work counts no more
         if (this.#limitsOf(message.task) !== undefined)
           for (const id of this.#out) if (id.startsWith(`${message.task}#`)) this.#out.delete(id)
