@@ -213,6 +213,7 @@ export const thaw = (
   if (frozen.ledger !== undefined) room.knownLedger = Ledger.thaw(deepFreeze(frozen.ledger))
   room.mark = frozen.mark
   room.recoveries = frozen.recoveries ?? 0
+  room.isGoingBack = (frozen.root.context as { readonly rewindTo?: number }).rewindTo !== undefined
   if (frozen.root.state === "rewound") room.rewound = rewoundOf(frozen.root.context as unknown as WorkflowContext)
   const isUndoing = undoStates.has(frozen.root.state)
   spawn(scopeLogic, thawing.scope(frozen.root, place, isUndoing ? new SagaDirector(director, room.ledger) : director))

@@ -169,6 +169,8 @@ export class Room {
   #ledger: Ledger | undefined = undefined
   /** What happens instead of the end when the run fails. */
   recovery: Recovery | undefined = undefined
+  /** It goes back, and has not arrived: what it goes back to must stay. */
+  isGoingBack = false
   /** It has come to rest, and goes back to after this message; undefined otherwise. */
   rewound: { readonly to: number; readonly isRecovery: boolean } | undefined = undefined
   /** How often that has happened. */

@@ -348,7 +348,10 @@ const direct = (
 const stepScope = (before: Snapshot, scope: Scope, event: WorkflowEvent, actor: XScope): Snapshot => {
   const after = stepChart(scopeChart, before, event, actor.self) as Snapshot
   scope.isDraining = after.hasTag("draining")
-  if (scope.place.path === "") scope.room.rewound = after.value === "rewound" ? rewoundOf(after.context) : undefined
+  if (scope.place.path === "") {
+    scope.room.rewound = after.value === "rewound" ? rewoundOf(after.context) : undefined
+    scope.room.isGoingBack = after.context.rewindTo !== undefined
+  }
   // who goes back and is cancelled goes all the way
   if (before.context.rewindTo !== undefined && after.context.rewindTo === undefined) scope.room.ledger.begin(-1)
   if (scope.isDraining && !before.hasTag("draining"))

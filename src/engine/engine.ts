@@ -560,7 +560,7 @@ export class Engine {
       if (room.knownLedger !== undefined) this.#lookAtUndo(run)
       if (room.rewound !== undefined) this.#goBack(run)
       // what is on its way may be meant for somebody who is not in a snapshot any more
-      if (this.#told.seq >= run.snapshotAt && !run.isFolding && run.pending === 0)
+      if (this.#told.seq >= run.snapshotAt && !run.isFolding && run.pending === 0 && !room.isGoingBack)
         this.snapshots.keep(run, this.#told.seq + 1)
       if (run.timers !== noTimers || room.hasOpenGates) this.mayLeave(run)
     }

@@ -1,6 +1,6 @@
 // Found by the chaos kit in this engine; each stays, with its plan.
 import { task, type, workflow } from "troupe"
-import { type Plan, replay } from "troupe/chaos"
+import { type Plan, replay, without } from "troupe/chaos"
 import { expect, test } from "vitest"
 import { refuted } from "../../src/chaos/model.ts"
 import type { Message } from "../../src/model/messages.ts"
@@ -178,4 +178,15 @@ test("G04 a second agent that has not begun when its attempt ends does not begin
         seed
       )
     ).toEqual([])
+})
+
+test("G17 what a run goes back to is kept until it is there, also where snapshots take the place of messages", async () => {
+  const { workflow: trip, options } = scenes.tripKept
+  const short = without(trip, { flights: [1, 1], car: null, train: 1 })
+  const faults: Plan["faults"] = [
+    { on: "operator", write: 0, how: "rollback", ms: 0 },
+    { on: "storage", write: 1, how: "io", ms: 0 }
+  ]
+  const { violations } = await replay(short, { v: 1, seed: 2511, faults }, { ...options, stepsMax: 3_000 })
+  expect(violations).toEqual([])
 })
