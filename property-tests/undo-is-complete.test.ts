@@ -3,44 +3,17 @@
  * ledgers; what was undone stands in the same journal.
  */
 import * as fc from "fast-check"
-import { load, type Workflow } from "troupe"
+import { load } from "troupe"
 import { type Fault, type Plan, replay, simulate } from "troupe/chaos"
 import { describe, expect, test } from "vitest"
 import type { Each, TaskIR, Undo, WorkflowIR, WorkPolicy } from "../src/model/ir.ts"
 import type { Message, Outcome } from "../src/model/messages.ts"
-import { fragmentOf, type Mark, marks, sagaCode, undoable } from "./sagas.ts"
+import { flowOfSaga, fragmentOf, type Mark, type Saga, sagaCode, sagas } from "./sagas.ts"
 import { seed } from "./seed.ts"
-import { flowOf, type Shape, shapes } from "./shapes.ts"
 
-interface Given {
-  readonly shape: ReadonlyArray<Shape>
-  readonly marks: ReadonlyArray<Mark>
-  /** Waits for these tasks and fails; nothing fails by itself without. */
-  readonly doom: ReadonlyArray<number> | undefined
-  readonly onFailure: "stop" | "continue"
-}
-
-const given = (most: number): fc.Arbitrary<Given> =>
-  fc.record({
-    shape: shapes(most),
-    marks,
-    doom: fc.oneof(
-      { weight: 3, arbitrary: fc.array(fc.nat(most), { maxLength: 3 }) },
-      { weight: 1, arbitrary: fc.constant(undefined) }
-    ),
-    onFailure: fc.constantFrom("stop" as const, "stop" as const, "continue" as const)
-  })
-
-const irOf = ({ shape, marks: all, doom, onFailure }: Given): WorkflowIR => {
-  const ir = undoable(flowOf(shape, { config: { onFailure } }), all)
-  if (doom === undefined) return ir
-  const after = [...new Set(doom.map((at) => `t${at % shape.length}`))]
-  return { ...ir, tasks: [...ir.tasks, { id: "doom", task: "step", input: null, after }] }
-}
-
-const prepare = async (one: Given) => {
-  const { code, reset } = sagaCode(one.marks, (path) => path === "doom")
-  const flow: Workflow = await load(irOf(one), code)
+const prepared = async (one: Saga) => {
+  const { code, reset } = sagaCode(one)
+  const flow = await load(flowOfSaga(one), code)
   return { flow, options: { input: 1, reset } }
 }
 
@@ -172,8 +145,8 @@ interface Seen {
   kinds: Set<string>
 }
 
-const check = (one: Given, messages: ReadonlyArray<Message>, outcome: Outcome | undefined, seen: Seen): void => {
-  const ir = irOf(one)
+const check = (one: Saga, messages: ReadonlyArray<Message>, outcome: Outcome | undefined, seen: Seen): void => {
+  const ir = flowOfSaga(one)
   const undone = wereUndone(messages)
   seen.executions++
   seen.undone += undone.length
@@ -246,8 +219,8 @@ describe("what a run has done", () => {
   test("G14 whatever fails, is cancelled, hangs or dies: what must be undone is what was undone, newest first, each once; nothing on success", async () => {
     const seen = nothing()
     await fc.assert(
-      fc.asyncProperty(given(5), fc.array(drafts, { maxLength: 5 }), fc.nat(1_000), async (one, faults, order) => {
-        const { flow, options } = await prepare(one)
+      fc.asyncProperty(sagas(5), fc.array(drafts, { maxLength: 5 }), fc.nat(1_000), async (one, faults, order) => {
+        const { flow, options } = await prepared(one)
         const control = await simulate(flow, options)
         check(one, control.messages, control.outcome, seen)
         const paths = [...new Set(control.calls.map(({ task: path }) => path.replace(/~.*$/, "")))]
@@ -269,8 +242,8 @@ describe("what a run has done", () => {
   test("G14 cancelled at every message, with a crash at every message after it: the same", async () => {
     const seen = nothing()
     await fc.assert(
-      fc.asyncProperty(given(3), async (one) => {
-        const { flow, options } = await prepare(one)
+      fc.asyncProperty(sagas(3), async (one) => {
+        const { flow, options } = await prepared(one)
         const { writes } = await simulate(flow, options)
         for (let write = 0; write < writes; write++)
           for (let later = write; later <= writes; later++) {
