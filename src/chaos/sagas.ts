@@ -51,8 +51,12 @@ export const undoneWrongly = (
     return undone.length === 0 ? undefined : `the run succeeded, and the effect under ${undone[0]} was undone`
   const workAt = worksIn(workflow, messages)
   const known = knownEffects(messages, workAt)
-  // somebody may have done it by hand
-  const byHand = new Set(messages.flatMap((message) => (message.type === "run.amended" ? givenTo(message) : [])))
+  // somebody may have done it by hand, or have said, rightly or not, that there is nothing to undo
+  const byHand = new Set(
+    messages.flatMap((message) =>
+      message.type === "run.amended" ? [...givenTo(message), ...givenTo(message, verifying)] : []
+    )
+  )
   const order = messages.flatMap((message) =>
     message.type === "attempt.succeeded" && message.task.endsWith(undoing)
       ? [message.task.slice(0, -undoing.length)]
@@ -78,8 +82,8 @@ export const undoneWrongly = (
   return left === undefined ? undefined : `'${left.task}' was done under ${left.key}, and was not undone`
 }
 
-const givenTo = ({ give }: RunAmended): ReadonlyArray<string> =>
-  Object.keys(give).flatMap((task) => (task.endsWith(undoing) ? [task.slice(0, -undoing.length)] : []))
+const givenTo = ({ give }: RunAmended, what = undoing): ReadonlyArray<string> =>
+  Object.keys(give).flatMap((task) => (task.endsWith(what) ? [task.slice(0, -what.length)] : []))
 
 const isDecision = (message: Message): boolean =>
   message.type === "run.rolledBack" ||

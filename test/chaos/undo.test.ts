@@ -68,8 +68,9 @@ describe("what the kit once took for a defect", () => {
   const fragment = (more: object) => ({ tasks: [{ id: "p", task: "step", timeoutMs: 1_000, ...more }] })
   const pivotal = task("pivotal", { in: type<unknown>(), out: type<any>(), run: () => fragment({ pivot: true }) })
   const careful = task("careful", { in: type<unknown>(), out: type<any>(), run: () => fragment({ undo }) })
+  const never = task("never", { in: type<unknown>(), out: type<null>(), run: async () => null })
   const undoneAfter = async (tasks: ReadonlyArray<object>, faults: ReadonlyArray<Fault>) => {
-    const flow = await load({ ir: 1, name: "w", tasks } as WorkflowIR, { step, doom, pivotal, careful })
+    const flow = await load({ ir: 1, name: "w", tasks } as WorkflowIR, { step, doom, pivotal, careful, never })
     const { violations, messages, outcome } = await replay(flow, { v: 1, seed: 0, faults }, { input: null })
     expect(violations).toEqual([])
     expect(outcome!.status).not.toBe("succeeded")
@@ -116,5 +117,18 @@ describe("what the kit once took for a defect", () => {
       { on: "operator", write: 1, how: "cancel", ms: 60 }
     ]
     expect(await undoneAfter(tasks, faults)).toEqual(["a~undo"])
+  })
+  test("somebody who says by hand, and wrongly, that there is nothing to undo", async () => {
+    const verify = { task: "never" }
+    const tasks = [
+      { id: "a", ...timed, undo: { ...undo, onUnknown: "verify", verify } },
+      { id: "doom", task: "doom" }
+    ]
+    const faults: ReadonlyArray<Fault> = [
+      { on: "task", task: "a", attempt: 1, how: "lost" },
+      { on: "task", task: "a~verify", attempt: 1, how: "slow", ms: 900 },
+      { on: "operator", write: 2, how: "skip", ms: 200 }
+    ]
+    expect(await undoneAfter(tasks, faults)).toEqual([])
   })
 })
