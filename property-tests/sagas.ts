@@ -6,7 +6,7 @@ import * as fc from "fast-check"
 import { task, type, type WorkflowIR } from "troupe"
 import type { Each, TaskIR, Undo, Work } from "../src/model/ir.ts"
 import { deepFreeze, type Json } from "../src/model/json.ts"
-import { valueOf } from "./shapes.ts"
+import { flowOf, type Shape, shapes, valueOf } from "./shapes.ts"
 
 /** What a step says about taking it back. */
 export type Mark = "none" | "ask" | "verify" | "undo" | "pivot"
@@ -31,7 +31,7 @@ const undoOf = (mark: Exclude<Mark, "none" | "pivot">): Undo => ({
 const marked = <W extends object>(work: W, mark: Mark): W =>
   mark === "none"
     ? work
-    : { ...work, timeoutMs: 1_000, ...(mark === "pivot" ? { pivot: true } : { undo: undoOf(mark) }) }
+    : { ...work, timeoutMs: 60_000, ...(mark === "pivot" ? { pivot: true } : { undo: undoOf(mark) }) }
 
 const isStep = (work: object): boolean => !("kind" in work) && (work as { readonly task?: string }).task === "step"
 
@@ -63,14 +63,40 @@ export const fragmentOf = (
   output: { $: "q" }
 })
 
-/** The code, and what it has done outside; `reset` forgets it. `fails` says which steps fail for good, by path. */
-export const sagaCode = (given: ReadonlyArray<Mark>, fails: (path: string) => boolean = () => false) => {
+export interface Saga {
+  readonly shape: ReadonlyArray<Shape>
+  readonly marks: ReadonlyArray<Mark>
+  /** A last task waits for these and fails; without, nothing fails by itself. */
+  readonly doom: ReadonlyArray<number> | undefined
+  readonly onFailure: "stop" | "continue"
+}
+
+export const sagas = (most: number): fc.Arbitrary<Saga> =>
+  fc.record({
+    shape: shapes(most),
+    marks,
+    doom: fc.oneof(
+      { weight: 3, arbitrary: fc.array(fc.nat(most), { maxLength: 3 }) },
+      { weight: 1, arbitrary: fc.constant(undefined) }
+    ),
+    onFailure: fc.constantFrom("stop" as const, "stop" as const, "continue" as const)
+  })
+
+export const flowOfSaga = ({ shape, marks: given, doom, onFailure }: Saga): WorkflowIR => {
+  const ir = undoable(flowOf(shape, { config: { onFailure } }), given)
+  if (doom === undefined) return ir
+  const after = [...new Set(doom.map((at) => `t${at % shape.length}`))]
+  return deepFreeze({ ...ir, tasks: [...ir.tasks, { id: "doom", task: "step", input: null, after }] })
+}
+
+/** The code, and what it has done outside; `reset` forgets it. */
+export const sagaCode = ({ marks: given }: Pick<Saga, "marks">) => {
   const outside = new Map<string, number>()
   const step = task("step", {
     in: type<any>(),
     out: type<number>(),
     run: async (input, { key, task: path }) => {
-      if (fails(path)) throw Object.assign(new TypeError(`${path} is down`), { retryable: false })
+      if (path === "doom") throw Object.assign(new TypeError(`${path} is down`), { retryable: false })
       const value = valueOf(input)
       outside.set(key, value)
       return value

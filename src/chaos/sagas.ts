@@ -51,8 +51,12 @@ export const undoneWrongly = (
     return undone.length === 0 ? undefined : `the run succeeded, and the effect under ${undone[0]} was undone`
   const workAt = worksIn(workflow, messages)
   const known = knownEffects(messages, workAt)
-  // somebody may have done it by hand
-  const byHand = new Set(messages.flatMap((message) => (message.type === "run.amended" ? givenTo(message) : [])))
+  // somebody may have done it by hand, or have said, rightly or not, that there is nothing to undo
+  const byHand = new Set(
+    messages.flatMap((message) =>
+      message.type === "run.amended" ? [...givenTo(message), ...givenTo(message, verifying)] : []
+    )
+  )
   const order = messages.flatMap((message) =>
     message.type === "attempt.succeeded" && message.task.endsWith(undoing)
       ? [message.task.slice(0, -undoing.length)]
@@ -71,14 +75,15 @@ export const undoneWrongly = (
       isDone &&
       workAt(task)?.undo !== undefined &&
       !known.final.includes(task) &&
+      !known.mayBeFinal(task) &&
       !undone.includes(key) &&
       !byHand.has(task)
   )
   return left === undefined ? undefined : `'${left.task}' was done under ${left.key}, and was not undone`
 }
 
-const givenTo = ({ give }: RunAmended): ReadonlyArray<string> =>
-  Object.keys(give).flatMap((task) => (task.endsWith(undoing) ? [task.slice(0, -undoing.length)] : []))
+const givenTo = ({ give }: RunAmended, what = undoing): ReadonlyArray<string> =>
+  Object.keys(give).flatMap((task) => (task.endsWith(what) ? [task.slice(0, -what.length)] : []))
 
 const isDecision = (message: Message): boolean =>
   message.type === "run.rolledBack" ||
@@ -114,23 +119,35 @@ const worksIn = (
 }
 const injected = "@tasks/"
 
-/** Effects that are known by their messages, in order; and those that a pivot has made final. */
+/**
+ * Effects that are known by their messages, in order; those that a pivot has made final; and of those of which nobody knew, whether a
+ * pivot may have made them final, which came after all that is written of them.
+ */
 const knownEffects = (messages: ReadonlyArray<Message>, workAt: ReturnType<typeof worksIn>) => {
   let done: Array<string> = []
   const final: Array<string> = []
-  for (const message of counting(messages)) {
+  const undone = new Set<string>()
+  const lastOf = new Map<string, number>()
+  let passedAt = -1
+  counting(messages).forEach((message, seq) => {
     if (message.type === "gate.answered" && message.value !== null && message.task.endsWith(verifying)) {
       const asked = message.task.slice(0, -verifying.length)
-      if (workAt(asked)?.isPivot !== true) continue
-      final.push(...done)
-      done = []
+      if (workAt(asked)?.isPivot !== true) return
+      // what came after it is undone by now
+      final.push(...done.filter((task) => !undone.has(task)))
+      done = done.filter((task) => undone.has(task))
+      passedAt = seq
     }
-    if (message.type !== "attempt.succeeded" || message.cached === true) continue
+    if (message.type === "attempt.failed" || message.type === "attempt.aborted") lastOf.set(message.task, seq)
+    if (message.type !== "attempt.succeeded" || message.cached === true) return
+    if (message.task.endsWith(undoing)) undone.add(message.task.slice(0, -undoing.length))
     const work = workAt(message.task)
     if (work?.isPivot === true) {
       final.push(...done)
       done = []
+      passedAt = seq
     } else if (work?.undo !== undefined) done.push(message.task)
-  }
-  return { done, final }
+  })
+  const mayBeFinal = (task: string) => !done.includes(task) && (lastOf.get(task) ?? passedAt) < passedAt
+  return { done, final, mayBeFinal }
 }

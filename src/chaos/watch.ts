@@ -90,8 +90,8 @@ export class Watch {
         this.decided()
         break
       case "run.cancelled":
-        // what is undone then is not held up
-        this.#isPaused = false
+        // what is undone then is not held up, also by a pause of which somebody hears only now
+        this.resuming()
         break
       case "run.resumed":
         // it may have been on its way for long

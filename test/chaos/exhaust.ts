@@ -1,8 +1,9 @@
 /**
  * All there is in a small scope: every graph of up to four tasks, every crash, every storage error, every failing attempt, every
- * command and every change of owners at every write; and pairs of families on graphs of up to three tasks.
+ * command and every change of owners at every write; and pairs of families on graphs of up to three tasks. The same of graphs of up to
+ * three tasks that can all be undone, and of which the last fails; of their pairs, crashes with commands and with failing attempts.
  *
- *   npm run exhaust -- [--tasks 4] [--pairs 3] [--report FILE]
+ *   npm run exhaust -- [--tasks 4] [--pairs 3] [--undo 3] [--undo-pairs 3] [--report FILE]
  *
  * Nothing is left to chance but the order of what happens at the same time, for which each seed stands.
  */
@@ -13,7 +14,7 @@ import { parseArgs } from "node:util"
 import { Theatre } from "../../src/chaos/chaos.ts"
 import type { Execution } from "../../src/chaos/execution.ts"
 import { crashMoments, type Fault, operations, storageFaults, taskFaults } from "../../src/chaos/plan.ts"
-import { task, type, type Workflow, workflow } from "../../src/index.ts"
+import { type TaskDef, task, type, type Workflow, workflow } from "../../src/index.ts"
 
 /** Pairs of task numbers: the second waits for the first. */
 export type Graph = ReadonlyArray<readonly [before: number, after: number]>
@@ -51,15 +52,42 @@ const step = task("step", {
   run: async (input) => `(${JSON.stringify(input)})`
 })
 
-const flowOf = (tasks: number, graph: Graph): Workflow => {
+const flowOf = (tasks: number, graph: Graph, work: (at: number) => TaskDef = () => step): Workflow => {
   const id = (at: number) => `t${at}`
   let flow: any = workflow(`g${tasks}`, type<null>())
   for (let at = 0; at < tasks; at++) {
     const before = graph.filter(([, after]) => after === at).map(([one]) => one)
-    flow = flow.task(id(at), step, ($: any) => [at, ...before.map((one) => $[id(one)])])
+    flow = flow.task(id(at), work(at), ($: any) => [at, ...before.map((one) => $[id(one)])])
   }
   return flow.returns(($: any) => Array.from({ length: tasks }, (_, at) => $[id(at)]))
 }
+
+/** What it has done is found out in all the ways there are, one a task. */
+const outside = new Map<string, string>()
+const reserve = (at: number, isLast: boolean) =>
+  task(`reserve${at}`, {
+    in: type<unknown>(),
+    out: type<string>(),
+    timeout: "1h",
+    run: async (input, { key }) => {
+      if (isLast) throw Object.assign(new Error("no seats"), { retryable: false })
+      const value = `(${JSON.stringify(input)})`
+      outside.set(key, value)
+      return value
+    },
+    undo: [
+      { run: async () => {} },
+      {
+        run: async () => {},
+        verify: async (_: unknown, __: unknown, { key }: { readonly key: string }) =>
+          outside.has(key) ? { result: outside.get(key)! } : null
+      },
+      { run: async () => {}, onUnknown: "undo" as const }
+    ][at % 3] as { run: () => Promise<void> }
+  })
+
+/** The last one waits for those before it, or for none of them: then they are at work when it fails. */
+const sagaOf = (tasks: number, graph: Graph): Workflow => flowOf(tasks, graph, (at) => reserve(at, at === tasks - 1))
 
 /** Every fault of every family that can happen in an execution like this one. */
 const everything = ({ calls, writes, reads }: Execution) => {
@@ -109,6 +137,8 @@ const pairs: ReadonlyArray<readonly [keyof Families, keyof Families]> = [
   ["operator", "operator"]
 ]
 
+const undoPairs = pairs.filter(([one, other]) => one === "crash" && (other === "operator" || other === "attempt"))
+
 export interface ExhaustReport {
   readonly graphs: number
   readonly executions: number
@@ -128,15 +158,15 @@ export interface ExhaustReport {
 const seeds = [0, 1] as const
 const violationsMost = 20
 
-export const exhaust = async ({
-  tasks,
-  pairsUpTo
-}: {
+export interface Scope {
   /** Most tasks of a graph. */
   readonly tasks: number
   /** Most tasks of a graph on which families are paired. */
   readonly pairsUpTo: number
-}): Promise<ExhaustReport> => {
+}
+
+/** Graphs of plain tasks, and of those that can be undone. */
+export const exhaust = async (plain: Scope, undone: Scope): Promise<ExhaustReport> => {
   const since = performance.now()
   const before = process.cpuUsage()
   const load = loadavg()[0]!
@@ -144,29 +174,38 @@ export const exhaust = async ({
   const violations: Array<ExhaustReport["violations"][number]> = []
   let executions = 0
   let count = 0
-  for (let size = 1; size <= tasks; size++)
-    for (const graph of graphs(size)) {
-      count++
-      const world = new Theatre(flowOf(size, graph), { input: null })
-      const { control } = await world.control(null)
-      const families = everything(control)
-      const attempt = async (family: string, seed: number, faults: ReadonlyArray<Fault>): Promise<void> => {
-        if (violations.length >= violationsMost) return
-        const found = await world.judged(null, { v: 1, seed, faults }, control, false)
-        byFamily[family] = (byFamily[family] ?? 0) + 1
-        executions++
-        for (const { promise, what } of found.violations)
-          violations.push({ graph: `${size}: ${keyOf(graph)}`, seed, faults, what: `${promise}: ${what}` })
+  const all = async (
+    name: string,
+    { tasks, pairsUpTo }: Scope,
+    make: (tasks: number, graph: Graph) => Workflow,
+    paired: typeof pairs
+  ) => {
+    for (let size = 1; size <= tasks; size++)
+      for (const graph of graphs(size)) {
+        count++
+        const world = new Theatre(make(size, graph), { input: null, reset: () => outside.clear() })
+        const { control } = await world.control(null)
+        const families = everything(control)
+        const attempt = async (family: string, seed: number, faults: ReadonlyArray<Fault>): Promise<void> => {
+          if (violations.length >= violationsMost) return
+          const found = await world.judged(null, { v: 1, seed, faults }, control, false)
+          byFamily[name + family] = (byFamily[name + family] ?? 0) + 1
+          executions++
+          for (const { promise, what } of found.violations)
+            violations.push({ graph: `${name}${size}: ${keyOf(graph)}`, seed, faults, what: `${promise}: ${what}` })
+        }
+        for (const seed of seeds) {
+          for (const [family, faults] of Object.entries(families))
+            for (const fault of faults) await attempt(family, seed, [fault])
+          if (size > pairsUpTo) continue
+          for (const [one, other] of paired)
+            for (const first of families[one])
+              for (const second of families[other]) await attempt(`${one} × ${other}`, seed, [first, second])
+        }
       }
-      for (const seed of seeds) {
-        for (const [family, faults] of Object.entries(families))
-          for (const fault of faults) await attempt(family, seed, [fault])
-        if (size > pairsUpTo) continue
-        for (const [one, other] of pairs)
-          for (const first of families[one])
-            for (const second of families[other]) await attempt(`${one} × ${other}`, seed, [first, second])
-      }
-    }
+  }
+  await all("", plain, flowOf, pairs)
+  await all("undo: ", undone, sagaOf, undoPairs)
   const spent = process.cpuUsage(before)
   return {
     graphs: count,
@@ -184,10 +223,15 @@ const main = async (): Promise<void> => {
     options: {
       tasks: { type: "string", default: "4" },
       pairs: { type: "string", default: "3" },
+      undo: { type: "string", default: "3" },
+      "undo-pairs": { type: "string", default: "3" },
       report: { type: "string" }
     }
   })
-  const report = await exhaust({ tasks: Number(values.tasks), pairsUpTo: Number(values.pairs) })
+  const report = await exhaust(
+    { tasks: Number(values.tasks), pairsUpTo: Number(values.pairs) },
+    { tasks: Number(values.undo), pairsUpTo: Number(values["undo-pairs"]) }
+  )
   const text = JSON.stringify(report, undefined, 2)
   console.log(text)
   if (values.report !== undefined) writeFileSync(values.report, `${text}\n`)

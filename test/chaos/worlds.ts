@@ -11,9 +11,10 @@ import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import * as fc from "fast-check"
 import { failsAt, fates, flowOfFates } from "../../property-tests/fates.ts"
+import { flowOfSaga, sagaCode, sagas } from "../../property-tests/sagas.ts"
 import { flowOf, shapes, valueOf } from "../../property-tests/shapes.ts"
 import { type ChaosFailure, chaos } from "../../src/chaos/index.ts"
-import { type Agent, load, task, type, type WorkflowIR } from "../../src/index.ts"
+import { type Agent, load, task, type, type Workflow, type WorkflowIR } from "../../src/index.ts"
 import type { TaskIR } from "../../src/model/ir.ts"
 
 export interface WorldsReport {
@@ -114,6 +115,17 @@ const failingFlow = async (seed: number) => {
   return { shape, flow: await load(flowOfFates(shape!, false), { step: failing }) }
 }
 
+/** Tasks that can be undone, and pivots; most of these workflows fail. */
+const sagaFlow = async (seed: number) => {
+  const [shape] = fc.sample(sagas(tasksMost), { numRuns: 1, seed })
+  const { code, reset } = sagaCode(shape!)
+  return { shape, flow: await load(flowOfSaga(shape!), code), reset }
+}
+
+const nothing = () => {}
+const drawn = async (nth: number): Promise<{ shape: unknown; flow: Workflow; reset: () => void }> =>
+  nth % 4 === 1 ? sagaFlow(nth) : { reset: nothing, ...(await (nth % 2 === 0 ? soundFlow(nth) : failingFlow(nth))) }
+
 export const worlds = async ({
   executions,
   seed,
@@ -129,7 +141,7 @@ export const worlds = async ({
   const { user, system } = process.cpuUsage()
   const load0 = loadavg()[0]!
   for (let nth = seed * 1_000_000; counts.executions < executions && broken.length < brokenMost; nth++) {
-    const { shape, flow } = await (nth % 2 === 0 ? soundFlow(nth) : failingFlow(nth))
+    const { shape, flow, reset } = await drawn(nth)
     counts.workflows++
     try {
       // some come back from snapshots after every message, most from all their messages
@@ -137,6 +149,7 @@ export const worlds = async ({
         input: 1,
         seed: nth,
         runs: runsOfOne,
+        reset,
         ...(nth % 8 === 0 ? { agents } : {}),
         snapshotEvery: nth % 3 === 0 ? 1 : 1_000
       })

@@ -86,6 +86,12 @@ describe("a task that is not undone where others are", () => {
     ]
     expect(warnings(flow({ kind: "noop" }))).toEqual([])
     expect(warnings(flow({ task: "pay" }))).toEqual(["UNDO_MISSING /tasks/1"])
+    // far behind it too
+    const late = [
+      { id: "rest", task: "x", after: ["file"] },
+      { id: "end", task: "x", after: ["rest"] }
+    ]
+    expect(warnings([...flow({ kind: "noop" }), ...late])).toEqual([])
   })
 })
 
@@ -105,6 +111,17 @@ describe("a second pivot", () => {
     expect(
       warnings([pay("one", { onFailed: "continue" }), pay("two", { after: [{ task: "one", on: "done" }] })])
     ).toEqual([])
+    expect(warnings([pay("one", { fallback: { value: 0 } }), pay("two", { after: ["one"] })])).toEqual([])
+    expect(warnings([pay("one", {}), pay("two", { after: [{ task: "one", on: "done" }] })])).toEqual([])
+    // what stands inside another task may be undone
+    const inside = { ir: 1, name: "inner", tasks: [hotel] }
+    for (const whole of [
+      { kind: "use", workflow: inside },
+      { task: "plan", expand: true }
+    ])
+      expect(
+        warnings([pay("one", {}), { id: "stay", ...whole, after: ["one"] }, pay("two", { after: ["stay"] })])
+      ).toEqual([])
     expect(warnings([pay("one", {}), pay("two", {})])).toEqual([])
   })
 })
