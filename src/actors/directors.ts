@@ -9,7 +9,8 @@ import { type CompiledTask, type CompiledWorkflow, compileWorkflow, type Structu
 import { isTimedFromReady } from "../model/deadlines.ts"
 import { type Failure, FragmentRefused, InvalidOption, LimitExceeded, TooFewItems, toFailure } from "../model/errors.ts"
 import { acceptedOf, standIn, waitPath } from "../model/failing.ts"
-import type { Fragment, WorkflowIR } from "../model/ir.ts"
+import { fragmentIR } from "../model/fragment.ts"
+import type { Fragment } from "../model/ir.ts"
 import { deepFreeze, isPlainRecord, type Json } from "../model/json.ts"
 import { limits } from "../model/limits.ts"
 import type { Frame } from "../model/mapping.ts"
@@ -720,13 +721,3 @@ export class ExpandDirector implements Director {
 }
 const plannerId = "@plan"
 const injectedId = "@tasks"
-
-/** A fragment as a workflow of its own, inside the one that planned it. */
-export const fragmentIR = ({ tasks, output }: Fragment, id: string, { config }: WorkflowIR): WorkflowIR =>
-  deepFreeze({
-    ir: 1,
-    name: id,
-    ...(config?.missing === undefined ? {} : { config: { missing: config.missing } }),
-    tasks,
-    ...(output === undefined ? {} : { output })
-  })

@@ -2,8 +2,8 @@
  * What was undone, held against what was done: worked out from the bodies that came to their end and from the messages, never from
  * what the engine believes (G14).
  */
-import { fragmentIR } from "../actors/directors.ts"
 import { type CompiledWork, type CompiledWorkflow, compileWorkflow } from "../model/compile.ts"
+import { fragmentIR } from "../model/fragment.ts"
 import type { Fragment } from "../model/ir.ts"
 import type { Json } from "../model/json.ts"
 import type { AttemptSucceeded, Message, Outcome, RunAmended } from "../model/messages.ts"
