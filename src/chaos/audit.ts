@@ -49,6 +49,7 @@ export class Audit {
   #outIn = 0
   /** Gates that were told something, and whoever told it was told that it counts. */
   readonly #said = new Set<string>()
+  readonly #signalled = new Set<string>()
   /** When the last message about a path was on the disk: what it asks for begins then, however long ago it happened. */
   readonly #wroteAt = new Map<string, number>()
   readonly #openedAt = new Map<number, number>()
@@ -79,6 +80,7 @@ export class Audit {
     this.#limits.decided()
     this.#isLeftAlone = false
     this.#said.clear()
+    this.#signalled.clear()
     this.#cancelledIn = undefined
   }
 
@@ -393,12 +395,14 @@ export class Audit {
 
   /** Whoever sent a signal was told that it counts: where one gate listens to it, that gate has heard it. */
   signalled(gate: string): void {
-    this.#said.add(gate)
+    // what was said to the gate itself before it opened may come first: then the signal is for the next one
+    this.#signalled.add(gate)
   }
 
   /** Somebody sees that a gate is open. */
   sees(gate: string): void {
-    if (this.#said.has(gate)) this.#broken("G04", `gate '${gate}' waits for an answer, and one was acknowledged`)
+    if (this.#said.has(gate) || this.#signalled.has(gate))
+      this.#broken("G04", `gate '${gate}' waits for an answer, and one was acknowledged`)
   }
 
   // ── the end ──────────────────────────────────────────────────────────────────────────────────────

@@ -190,3 +190,11 @@ test("G17 what a run goes back to is kept until it is there, also where snapshot
   const { violations } = await replay(short, { v: 1, seed: 2511, faults }, { ...options, stepsMax: 3_000 })
   expect(violations).toEqual([])
 })
+
+test("an answer and a signal that come before their gate opens are no two answers", async () => {
+  const faults: Plan["faults"] = [
+    { on: "operator", write: 0, how: "signal", ms: 0 },
+    { on: "operator", write: 0, how: "answer", ms: 0 }
+  ]
+  for (const seed of [48459, 0, 1, 2]) expect(await broken("people", faults, seed)).toEqual([])
+})
