@@ -713,7 +713,7 @@ export class CompensationFailed extends TroupeError {
     left: ReadonlyArray<string>
   }) {
     super(
-      `run '${run}' could not undo what it has done: '${task}' failed for good (${failure.message}), and ${left.length === 1 ? "nothing else is" : `${left.length - 1} more ${left.length === 2 ? "is" : "are"}`} left to undo after it; mend the cause and let it try again with run.retry('${task}') or "troupe retry ${run} --task ${task}", or take it back by hand and say so with run.skip('${task}', null)`
+      `run '${run}' could not undo what it has done: '${task}' failed for good (${failure.message}), and ${left.length === 1 ? "nothing else is" : `${left.length - 1} more ${left.length === 2 ? "is" : "are"}`} left to undo after it; mend the cause and let it try again with run.retry('${task}') or "troupe retry ${run} ${task}", or take it back by hand and say so with run.skip('${task}', null)`
     )
     this.run = run
     this.task = task
