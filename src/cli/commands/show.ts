@@ -58,6 +58,7 @@ const valueOf = ({ state, input, tasks, waits, criticalPath, criticalPathMs, at 
         : { task: error.task, code: error.failure.code ?? error.failure.tag, message: error.failure.message },
     reason: rest.reason ?? null,
     degraded: rest.degraded,
+    undo: rest.undo,
     owner: owner.isAlive ? { pid: owner.pid, epoch: owner.epoch } : null
   }
 }
@@ -77,6 +78,8 @@ const print = (seen: Look, isPast: boolean, owner: StoreOwner): void => {
     row("error", `${error.task === "" ? "" : `${bold(oneLine(error.task))}: `}${red(oneLine(error.failure.message))}`)
   if (reason !== undefined && reason !== "") row("reason", oneLine(reason))
   for (const line of degradedLines(state.degraded)) tell(`  ${line}`)
+  if (state.undo.done.length > 0) row("undone", list(state.undo.done))
+  if (state.undo.left.length > 0) row("to undo", list(state.undo.left))
   if (current.length > 0) row("at work", list(current))
   for (const [i, wait] of waits.slice(0, listedMost).entries()) row(i === 0 ? "waiting" : "", waitLine(wait))
   if (waits.length > listedMost) row("", dim(`and ${waits.length - listedMost} more; --json lists them`))
