@@ -183,9 +183,11 @@ describe("YAML", () => {
     ["syntax", "a: [1,\nb: }", "YAML_SYNTAX", 100]
   ])("%s", async (_, text, code, withinMs) => {
     await fromYaml("ir: 1\nname: warm\ntasks: []\n")
-    const start = performance.now()
+    const since = process.cpuUsage()
     await expect(fromYaml(text)).rejects.toMatchObject({ problems: [{ code }] })
-    expect(performance.now() - start).toBeLessThan(withinMs)
+    // of the processor: what else the machine does is not the text's fault
+    const { user, system } = process.cpuUsage(since)
+    expect((user + system) / 1_000).toBeLessThan(withinMs)
   })
   test("comments, anchors in moderation and core types are fine", async () => {
     const { ir } = await fromYaml(
