@@ -71,6 +71,16 @@ const limitFaults = (work: WorkPolicy): ReadonlyArray<Fault> => {
 export const breakerProblems = (breakers: { readonly [name: string]: BreakerPolicy }): ReadonlyArray<Problem> =>
   Object.entries(breakers).flatMap(([name, policy]): ReadonlyArray<Problem> => {
     const path = `/breakers/${escapePointer(name)}`
+    if (/^(?:needs|agent):/.test(name))
+      return [
+        {
+          code: "POLICY_INVALID",
+          severity: "error",
+          path,
+          message: `'${name}' is for all work of a kind, whatever workflow it comes from: only the orchestrator gives it a policy`,
+          hint: "put it into Orchestrator.open({ breakers }), or give the tasks a breaker by name"
+        }
+      ]
     try {
       requireBreakerName(name)
       breakerRule(policy, `breaker '${name}'`)

@@ -231,3 +231,10 @@ describe("what is possible and makes no sense is warned of", () => {
     expect(warnings({ withinMs: 3_000, retry: { attempts: 3 } }, { timeoutMs: 5 })).toEqual([])
   })
 })
+
+test("a document has no breaker for all work of a kind: that is the orchestrator's to say", () => {
+  for (const name of ["needs:pricing", "agent:anna"])
+    expect(
+      validate({ ir: 1, name: "w", breakers: { [name]: { failures: 3 } }, tasks: [{ id: "a", kind: "noop" }] })
+    ).toMatchObject([{ code: "POLICY_INVALID", path: `/breakers/${name}` }])
+})
