@@ -35,7 +35,7 @@ import type { PlacesMetrics } from "../model/places.ts"
 import type { RateOptions } from "../model/rate.ts"
 import type { RunExport } from "../model/run-export.ts"
 import { standardCheck } from "../model/schemas.ts"
-import { type TaskDef, workPolicy } from "../model/task.ts"
+import { boundUndo, type TaskDef, undoIR, workPolicy } from "../model/task.ts"
 import type { RateMetrics } from "../model/turnstile.ts"
 import { requireValid } from "../model/validate.ts"
 import { isWorkflow, makeWorkflow, type Workflow } from "../model/workflow.ts"
@@ -732,6 +732,7 @@ const asWorkflow = (given: Workflow | TaskDef): Workflow => {
         ...work,
         ...workPolicy(given.options, `task '${given.name}'`),
         ...failingFields(given),
+        ...(given.undo === undefined ? {} : { undo: undoIR(given.undo) }),
         input: { $: "input" }
       } as TaskIR
     ],
@@ -739,7 +740,10 @@ const asWorkflow = (given: Workflow | TaskDef): Workflow => {
   })
   const made = makeWorkflow(
     requireValid(ir),
-    new Map([given, ...fallbackTasks(fallback)].map((def) => [def.name, def])),
+    new Map([
+      ...[given, ...fallbackTasks(fallback)].map((def) => [def.name, def] as const),
+      ...(given.undo === undefined ? [] : boundUndo(given.undo))
+    ]),
     given.in
   )
   single.set(given, made)

@@ -72,6 +72,23 @@ describe("Undo", () => {
       expect(await orchestrator.execute(fine, "Oslo")).toBe("hotel of Oslo")
       expect(undone).toEqual([])
     })
+    test("a task that is submitted alone is undone when it is cancelled too late to stop it", async () => {
+      await using orchestrator = await Orchestrator.open({ graceMs: 0 })
+      const gate = Promise.withResolvers<void>()
+      const alone = task("alone", {
+        in: type<string>(),
+        out: type<number>(),
+        run: () => gate.promise.then(() => 7),
+        undo: (amount) => {
+          undone.push(`${amount}`)
+        }
+      })
+      const run = await orchestrator.submit(alone, "Oslo")
+      await run.cancel()
+      gate.resolve()
+      expect((await run.outcome()).status).toBe("cancelled")
+      expect(undone).toEqual(["7"])
+    })
     test("also where other tasks go on after a failure: then once they are done", async () => {
       await using orchestrator = await Orchestrator.open()
       const flow = workflow("flow", type<string>(), { onFailure: "continue" })

@@ -518,8 +518,8 @@ export const defects: ReadonlyArray<Defect> = [
     name: "a decision is made on a run that has left memory",
     like: "found here by this kit",
     breaks: "G36",
-    scene: "people",
-    faults: ["operator", "storage"],
+    scene: "sleeper",
+    faults: ["operator"],
     edits: [{ file: "engine/decide.ts", find: "if (!engine.remember(run)) return false", put: "" }]
   },
   {
