@@ -3,7 +3,7 @@
  * that does it remembers what it has done outside, under which key, for whoever asks.
  */
 import * as fc from "fast-check"
-import { task, type, type WorkflowIR } from "troupe"
+import { task, type, type WorkflowIR } from "../src/index.ts"
 import type { Each, TaskIR, Undo, Work } from "../src/model/ir.ts"
 import { deepFreeze, type Json } from "../src/model/json.ts"
 import { flowOf, type Shape, shapes, valueOf } from "./shapes.ts"
