@@ -389,6 +389,8 @@ export class Audit {
 
   /** Whoever answered a gate was told that it counts. */
   answered(gate: string): void {
+    // whether there is anything to undo may be asked again, once a run has gone back
+    if (isOfUndo(gate)) return
     if (this.#said.has(gate)) this.#broken("G04", `gate '${gate}' has taken a second answer`)
     this.#said.add(gate)
   }

@@ -561,9 +561,10 @@ export class Running implements Caller {
     const isPoisoned = run?.parked?._tag === "RunPoisoned"
     const isStuck = run?.stuck !== undefined && this.#retries < retriesMost
     if (!isPaused && !isPoisoned && !isStuck) return false
-    if (isStuck) this.#retries++
     this.#isAsking = true
-    this.kernel.soon(undefined, () => {
+    // whoever is refused by a disk asks again a little later
+    const ms = isStuck ? 1_000 * 2 ** this.#retries++ : 0
+    this.kernel.after(ms, undefined, () => {
       this.#isAsking = false
       operate(this, isStuck ? "retry" : "resume")
     })

@@ -198,3 +198,15 @@ test("an answer and a signal that come before their gate opens are no two answer
   ]
   for (const seed of [48459, 0, 1, 2]) expect(await broken("people", faults, seed)).toEqual([])
 })
+
+test("who lets an undo try again and is refused by the disk asks again", async () => {
+  const { workflow: trip, options } = scenes.trip
+  const short = without(trip, { flights: [1, 1], car: null, train: 1 })
+  const faults: Plan["faults"] = [
+    { on: "storage", write: 0, how: "io", ms: 0 },
+    { on: "storage", write: 5, how: "io", ms: 1 },
+    { on: "task", task: "hotel~undo", attempt: 1, how: "permanent" }
+  ]
+  const { violations } = await replay(short, { v: 1, seed: 0, faults }, options)
+  expect(violations).toEqual([])
+})
