@@ -44,13 +44,14 @@ export interface Written {
 
 /** The messages that count: what people took back is left out. */
 export const counting = (messages: ReadonlyArray<Message>): ReadonlyArray<Message> => {
-  let kept = messages.map((message, seq) => ({ message, seq }))
-  for (const { message, seq } of [...kept]) {
-    if (message.type === "run.rolledBack")
-      kept = kept.filter((one) => one.seq <= message.to || one.seq >= seq || isSteering(one.message))
-    if (message.type === "run.amended") kept = kept.filter((one) => one.seq >= seq || !message.forget.includes(one.seq))
+  let kept: Array<{ readonly message: Message; readonly seq: number }> = []
+  for (const [seq, message] of messages.entries()) {
+    if (message.type === "run.rolledBack") kept = kept.filter((one) => one.seq <= message.to || isSteering(one.message))
+    kept.push({ message, seq })
   }
-  return kept.map(({ message }) => message)
+  // a decision that was taken back itself takes nothing back
+  const forgotten = new Set(kept.flatMap(({ message }) => (message.type === "run.amended" ? message.forget : [])))
+  return kept.filter(({ seq }) => !forgotten.has(seq)).map(({ message }) => message)
 }
 const isSteering = ({ type }: Message) => type === "run.paused" || type === "run.resumed"
 

@@ -210,3 +210,20 @@ test("who lets an undo try again and is refused by the disk asks again", async (
   const { violations } = await replay(short, { v: 1, seed: 0, faults }, options)
   expect(violations).toEqual([])
 })
+
+test("G15, G17 a retry that is taken back by a rollback takes no failure back: the model of outcomes knows it", () => {
+  const down = task("down", { in: type<number>(), out: type<number>(), run: () => 1 })
+  const flow = workflow("one", type<number>(), { onFailure: "continue" })
+    .task("a", down, ($) => $.input)
+    .task("b", down, ($) => $.input)
+    .returns(($) => [$.a, $.b])
+  const failure = { tag: "Error", message: "down", retryable: false }
+  const messages: ReadonlyArray<Message> = [
+    { type: "run.submitted", at: 0, workflow: "one", input: 1 },
+    { type: "attempt.failed", at: 1, task: "a", attempt: 1, failure },
+    { type: "run.amended", at: 2, forget: [1], give: {} },
+    { type: "run.rolledBack", at: 3, to: 1 },
+    { type: "attempt.succeeded", at: 4, task: "b", attempt: 1, value: 1 }
+  ]
+  expect(refuted(flow, 1, messages, { status: "failed", task: "a", failure })).toBeUndefined()
+})
