@@ -65,6 +65,9 @@ type TaskFailed = Extract<WorkflowEvent, { type: "task.failed" }>
 type Idle = Extract<WorkflowEvent, { type: "idle" }>
 type Cancel = Extract<WorkflowEvent, { type: "cancel" }>
 
+/** Something is left that has to be undone first. */
+const undoes = (event: WorkflowEvent): boolean => (event as Idle).undoes === true
+
 export const workflowMachine = setup({
   types: {
     context: {} as WorkflowContext,
@@ -76,16 +79,10 @@ export const workflowMachine = setup({
   guards: {
     stopsAtFailure: ({ context }) => context.onFailure === "stop",
     hasFailed: ({ context }) => context.failure !== undefined,
-    hasFailedAndUndoes: ({ context, event }) =>
-      context.failure !== undefined && (event as { undoes?: boolean }).undoes === true,
-    undoes: ({ event }) => (event as { undoes?: boolean }).undoes === true,
-    undoesLater: ({ context, event }) => context.isPaused && (event as { undoes?: boolean }).undoes === true,
-    hasFailedAndUndoesLater: ({ context, event }) =>
-      context.isPaused && context.failure !== undefined && (event as { undoes?: boolean }).undoes === true,
+    undoes: ({ event }) => undoes(event),
+    hasFailedAndUndoes: ({ context, event }) => context.failure !== undefined && undoes(event),
     recovers: ({ event }) => (event as Idle).recoverTo !== undefined,
-    recoversAndUndoes: ({ event }) => (event as Idle).recoverTo !== undefined && (event as Idle).undoes === true,
-    recoversAndUndoesLater: ({ context, event }) =>
-      context.isPaused && (event as Idle).recoverTo !== undefined && (event as Idle).undoes === true,
+    recoversAndUndoes: ({ event }) => (event as Idle).recoverTo !== undefined && undoes(event),
     isRewinding: ({ context }) => context.rewindTo !== undefined,
     isCancelled: ({ context }) => context.isCancelled,
     isPaused: ({ context }) => context.isPaused,
@@ -160,7 +157,6 @@ export const workflowMachine = setup({
           { actions: "noteFailure" }
         ],
         settled: [
-          { guard: "hasFailedAndUndoesLater", target: "undoPaused" },
           { guard: "hasFailedAndUndoes", target: "undoing" },
           { guard: "hasFailed", target: "failed", actions: "fail" },
           { target: "succeeded", actions: "succeed" }
@@ -183,7 +179,6 @@ export const workflowMachine = setup({
           { actions: "noteFailure" }
         ],
         settled: [
-          { guard: "hasFailedAndUndoesLater", target: "undoPaused" },
           { guard: "hasFailedAndUndoes", target: "undoing" },
           { guard: "hasFailed", target: "failed", actions: "fail" },
           { target: "succeeded", actions: "succeed" }
@@ -204,10 +199,8 @@ export const workflowMachine = setup({
         pause: { actions: "notePause" },
         resume: { actions: "noteResume" },
         idle: [
-          { guard: "recoversAndUndoesLater", target: "undoPaused", actions: "noteRecovery" },
           { guard: "recoversAndUndoes", target: "undoing", actions: "noteRecovery" },
           { guard: "recovers", target: "rewound", actions: "noteRecovery" },
-          { guard: "undoesLater", target: "undoPaused" },
           { guard: "undoes", target: "undoing" },
           { target: "failed", actions: "fail" }
         ],
@@ -224,7 +217,6 @@ export const workflowMachine = setup({
         pause: { actions: "notePause" },
         resume: { actions: "noteResume" },
         idle: [
-          { guard: "undoesLater", target: "undoPaused" },
           { guard: "undoes", target: "undoing" },
           { target: "cancelled", actions: "giveUp" }
         ],
@@ -237,11 +229,7 @@ export const workflowMachine = setup({
       on: {
         pause: { actions: "notePause" },
         resume: { actions: "noteResume" },
-        idle: [
-          { guard: "undoesLater", target: "undoPaused" },
-          { guard: "undoes", target: "undoing" },
-          { target: "rewound" }
-        ],
+        idle: [{ guard: "undoes", target: "undoing" }, { target: "rewound" }],
         cancel: [
           { guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] },
           { target: "cancelling", actions: "noteReason" }
@@ -261,6 +249,7 @@ export const workflowMachine = setup({
     },
     undoing: {
       tags: "undoing",
+      always: { guard: "isPaused", target: "undoPaused" },
       on: {
         settled: [
           { guard: "isRewinding", target: "rewound" },
@@ -299,7 +288,7 @@ export const workflowMachine = setup({
       on: {
         pause: { actions: "notePause" },
         resume: { actions: "noteResume" },
-        again: [{ guard: "isPaused", target: "undoPaused" }, { target: "undoing" }],
+        again: "undoing",
         cancel: [
           { guard: "isForced", target: "cancelled", actions: ["noteReason", "giveUp"] },
           { guard: "isRewinding", actions: "noteReason" }

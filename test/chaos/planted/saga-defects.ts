@@ -124,8 +124,8 @@ export const sagaDefects: ReadonlyArray<Defect> = [
     edits: [
       {
         file: "machines/workflow.ts",
-        find: "undoesLater: ({ context, event }) => context.isPaused && ",
-        put: "undoesLater: ({ context, event }) => context.isPaused && context.reason === '-' && "
+        find: '      always: { guard: "isPaused", target: "undoPaused" },\n',
+        put: ""
       }
     ]
   },
