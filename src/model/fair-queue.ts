@@ -17,6 +17,25 @@ export interface Waiter {
   readonly isHeld: boolean
 }
 
+/** Stands in a line for a call. */
+export abstract class InLine implements Waiter {
+  readonly #who: Waiter
+  /** Read once: what it is worked out from may change. */
+  readonly lane: string
+  readonly granted: () => void
+  constructor(who: Waiter, granted: () => void) {
+    this.#who = who
+    this.lane = who.lane
+    this.granted = granted
+  }
+  get priority(): number {
+    return this.#who.priority
+  }
+  get isHeld(): boolean {
+    return this.#who.isHeld
+  }
+}
+
 interface Slip<T> {
   readonly waiter: T
   /** It has had its turn, or was withdrawn. */

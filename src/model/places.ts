@@ -5,7 +5,7 @@
  */
 import type { BulkheadRule } from "./bulkhead.ts"
 import { BulkheadFull } from "./errors.ts"
-import { FairQueue, type Waiter } from "./fair-queue.ts"
+import { FairQueue, InLine, type Waiter } from "./fair-queue.ts"
 
 export interface PlacesMetrics {
   readonly name: string
@@ -19,24 +19,12 @@ export interface PlacesMetrics {
 }
 
 /** The place of one call: inside, in the queue, or neither any more. */
-export class Seat implements Waiter {
+export class Seat extends InLine {
   readonly #places: Places
-  readonly #who: Waiter
-  /** Read once: what it is worked out from may change. */
-  readonly lane: string
-  readonly granted: () => void
   state: "waiting" | "inside" | "gone" = "waiting"
   constructor(places: Places, who: Waiter, granted: () => void) {
+    super(who, granted)
     this.#places = places
-    this.#who = who
-    this.lane = who.lane
-    this.granted = granted
-  }
-  get priority(): number {
-    return this.#who.priority
-  }
-  get isHeld(): boolean {
-    return this.#who.isHeld
   }
   get isGranted(): boolean {
     return this.state === "inside"

@@ -3,7 +3,7 @@
  * has a clock asks `grant(now)` when `nextMs(now)` has passed.
  */
 import { RateLimited } from "./errors.ts"
-import { FairQueue, type Waiter } from "./fair-queue.ts"
+import { FairQueue, InLine, type Waiter } from "./fair-queue.ts"
 import type { Meter, RateRule } from "./rate.ts"
 
 export interface RateMetrics {
@@ -16,23 +16,12 @@ export interface RateMetrics {
 }
 
 /** The turn of one call. */
-export class Turn implements Waiter {
+export class Turn extends InLine {
   readonly #turnstile: Turnstile
-  readonly #who: Waiter
-  readonly lane: string
-  readonly granted: () => void
   isGranted = false
   constructor(turnstile: Turnstile, who: Waiter, granted: () => void) {
+    super(who, granted)
     this.#turnstile = turnstile
-    this.#who = who
-    this.lane = who.lane
-    this.granted = granted
-  }
-  get priority(): number {
-    return this.#who.priority
-  }
-  get isHeld(): boolean {
-    return this.#who.isHeld
   }
   /** It waits no longer; a token that it had is spent. */
   leave(): void {
