@@ -530,6 +530,8 @@ describe.concurrent("doctor", () => {
   test("a lost log is said, and opened as it is only when somebody accepts the loss", async () => {
     const here = place()
     const owner = await withOwner(here)
+    // `show` was reading until now, and while somebody reads the file itself does not say that it is open
+    await sleep(500)
     owner.child.kill("SIGKILL")
     await owner.done
     for (const suffix of ["-wal", "-shm"]) rmSync(here.store + suffix, { force: true })

@@ -148,6 +148,22 @@ test("a process that ends without closing its store leaves one that opens again,
   }
 })
 
+test("a log that is lost is missed, although somebody was reading when the store was opened", async () => {
+  const path = newPath()
+  await (await child(`${opening(path)}; process.exit(0)`)).ended
+  await (await Orchestrator.open({ store: `sqlite:${path}` })).close()
+  const reader = new DatabaseSync(path, { readOnly: true })
+  reader.exec("BEGIN")
+  reader.prepare("SELECT epoch FROM troupe_owner").get()
+  const owner = await child(`${opening(path)}; setInterval(() => {}, 1_000)`)
+  reader.close()
+  // the file says that it is open soon after nobody reads any more
+  await sleep(1_000)
+  await owner.kill()
+  for (const suffix of ["-wal", "-shm"]) rmSync(path + suffix, { force: true })
+  await expect(Orchestrator.open({ store: `sqlite:${path}` })).rejects.toMatchObject({ code: "STORE_NO_WAL" })
+})
+
 test("a store that is only read cannot be claimed, and one that is not there is not made", async () => {
   const path = newPath()
   await expect(openReader(path)).rejects.toMatchObject({ _tag: "StoreUnusable", reason: "missing" })

@@ -155,6 +155,8 @@ class FileJournal implements SqliteJournal {
   #mustSettle = false
   /** Says now and then that the owner is alive; real time, whatever clock the runs are on. */
   #heartbeat: NodeJS.Timeout | undefined = undefined
+  /** Set while the file itself does not say yet that it is open. */
+  #saying: NodeJS.Timeout | undefined = undefined
   readonly inbox: InboxService = new FileInbox((work) => this.#attempt(work))
 
   constructor(sqlite: Sqlite, path: string, options: SqliteOptions) {
@@ -208,8 +210,7 @@ class FileJournal implements SqliteJournal {
       const ownership = take(database, this.#leaseMs, () => this.#requireKey(database))
       this.#disown()
       this.#ownership = ownership
-      // the file itself must say that it is open, so that a log that is lost later is missed
-      database.exec("PRAGMA wal_checkpoint(PASSIVE)")
+      this.#sayOpen(database)
       // the log was made just now, and SQLite does not mind if its name could not be synced
       syncFolder(dirname(this.path))
       this.#forgetRuns()
@@ -283,6 +284,27 @@ class FileJournal implements SqliteJournal {
     this.#attempt((database) => database.transaction(() => renew(database, epoch, this.#leaseMs)))
 
   /** Says that the owner is alive, as long as it is the owner: later it would only stand in the way of the next one. */
+  /**
+   * The file itself must say that it is open, so that a log that is lost later is missed. Whoever reads at this moment keeps SQLite
+   * from moving the log into the file: it is tried again, more and more seldom, until that has been moved which stands in it now.
+   */
+  #sayOpen(database: Database): void {
+    const [, frames, moved] = checkpoint(database)
+    if (moved < frames) this.#sayOpenLater(frames, 25)
+  }
+
+  #sayOpenLater(frames: number, waitMs: number): void {
+    this.#saying = setTimeout(() => {
+      if (!this.#isOpen && !this.#isDown && this.#database !== undefined) {
+        const [isBusy, inLog, moved] = checkpoint(this.#database)
+        // a log with less in it than there was has begun anew, and does so only when all of it has been moved
+        if (isBusy === 0 && (moved >= frames || inLog < frames)) return
+      }
+      this.#sayOpenLater(frames, Math.min(waitMs * 2, this.#leaseMs))
+    }, waitMs)
+    this.#saying.unref()
+  }
+
   #beat(epoch: number): void {
     const renewed = this.renew(epoch)
     if (Exit.isExit(renewed) && Exit.isFailure(renewed) && Cause.squash(renewed.cause) instanceof StaleOwner)
@@ -331,6 +353,7 @@ class FileJournal implements SqliteJournal {
   /** Whoever owned the file through this journal does so no more. */
   #disown(): void {
     clearInterval(this.#heartbeat)
+    clearTimeout(this.#saying)
     if (this.#ownership !== undefined) forget(this.#ownership.token)
     this.#ownership = undefined
   }
@@ -844,6 +867,16 @@ class FileJournal implements SqliteJournal {
       if (known._tag === "JournalBroken" && this.#database !== undefined) this.#isDown = true
       return Exit.fail(known)
     }
+  }
+}
+
+/** Moves of the log into the file what nobody reads in the meantime: whether it was not possible at all, frames there, frames moved. */
+const checkpoint = (database: Database): readonly [isBusy: number, frames: number, moved: number] => {
+  try {
+    const [isBusy, frames, moved] = database.row("PRAGMA wal_checkpoint(PASSIVE)") as [number, number, number]
+    return [isBusy, frames, moved]
+  } catch {
+    return [1, 0, 0]
   }
 }
 
