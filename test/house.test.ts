@@ -28,7 +28,8 @@ const arrows: Record<string, ReadonlyArray<string>> = {
   engine: ["engine", "actors", "machines", "storage", "model"],
   resilience: ["resilience", "actors", "machines", "model"],
   chaos: ["chaos", "engine", "storage", "model"],
-  cli: ["cli", "chaos", "engine", "storage", "model"],
+  inspect: ["inspect", "engine", "actors", "machines", "storage", "model"],
+  cli: ["cli", "chaos", "inspect", "engine", "storage", "model"],
   "(top)": ["engine", "resilience", "actors", "machines", "storage", "model"]
 }
 
