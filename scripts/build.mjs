@@ -1,4 +1,4 @@
-// Builds dist/: JavaScript and types by tsc, then the published JSON Schema of the workflow document.
+// Builds dist/: JavaScript and types by tsc, the published JSON Schema of the workflow document, and the page of the inspector.
 import { spawnSync } from "node:child_process"
 import { rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
@@ -12,3 +12,5 @@ const compiled = spawnSync(process.execPath, [tsc, "-p", join(root, "tsconfig.bu
 if (compiled.status !== 0) process.exit(compiled.status ?? 1)
 const { jsonSchema } = await import(pathToFileURL(join(root, "dist/model/document.js")).href)
 writeFileSync(join(root, "dist/schema.json"), JSON.stringify(jsonSchema(), null, 2) + "\n")
+const { build } = await import("vite")
+await build({ configFile: join(root, "inspector/vite.config.ts"), logLevel: "warn" })

@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process"
 const steps = [
   ["format and lint", "biome", ["check", "."]],
   ["types", "tsc", ["-p", "tsconfig.json"]],
+  ["types of the page", "tsc", ["--noEmit", "-p", "inspector"]],
   ["build", process.execPath, ["scripts/build.mjs"]],
   ["tests", "vitest", ["run"]]
 ]

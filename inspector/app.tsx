@@ -1,0 +1,2 @@
+/** The frame of the page. */
+export const App = () => <main>Troupe</main>
