@@ -83,6 +83,9 @@ export const restoreChild = (
     ...(src === undefined ? {} : { src })
   })
 
+/** Who has created an actor and gets its end; undefined for a root. */
+export const parentOf = (actor: AnyActorRef): AnyActorRef | undefined => actor._parent
+
 /** Whether anybody inspects the system of an actor. */
 export const isWatched = (actor: AnyActorRef): boolean => (watchers.get(actor.system)?.count ?? 0) > 0
 

@@ -698,6 +698,19 @@ export class Engine {
     return { run: dry, ends, heard, problem: parked, owed, ledger: dry.room.knownLedger, stuck: dry.stuck, rewound }
   }
 
+  /** One more message of a run that was folded and is only looked at. A decision about the past takes a fold of all there is. */
+  goOn(run: LiveRun, seq: number, message: Message, epoch: number): void {
+    run.isFolding = true
+    try {
+      Object.assign(this.#told, { at: message.at, seq, epoch })
+      if (message.type === "run.imported") run.owed?.arrive(message.deliveries)
+      this.#deliver(run, message, undefined)
+      run.restored(seq + 1)
+    } finally {
+      run.isFolding = false
+    }
+  }
+
   /** The walk with nothing performed, over the messages that count. */
   #fold(run: LiveRun, { messages, epochs }: History, snapshot?: Snapshot): void {
     const owed = new Owed()

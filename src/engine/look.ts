@@ -23,7 +23,8 @@ export interface Look {
   readonly at: number
 }
 
-type Readable = Pick<JournalService, "find" | "read" | "definition" | "snapshot">
+/** What it takes to look at a run. */
+export type Readable = Pick<JournalService, "find" | "read" | "definition" | "snapshot">
 
 /** A run as it is, or as it was after message `at` (counted from 0). */
 export const look = (
@@ -88,7 +89,8 @@ const asNoted = (state: RunState, record: RunRecord): RunState => {
   }
 }
 
-const idleEngine = (journal: JournalService): Engine =>
+/** An engine that performs nothing. */
+export const idleEngine = (journal: JournalService): Engine =>
   new Engine({
     journal,
     claim: { epoch: 0, wasClean: true, crashes: 0, memo: "" },

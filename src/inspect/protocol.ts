@@ -120,8 +120,6 @@ export interface JournalSeen {
   /** Its number in the run. */
   readonly n: number
   readonly message: Message
-  /** Somebody decided later that it does not count. */
-  readonly isForgotten?: true
 }
 
 /** The state of a task as people see it has changed. */

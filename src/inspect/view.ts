@@ -33,6 +33,8 @@ export interface ActorView {
 
 export interface AttemptView {
   readonly attempt: number
+  /** Number of the message with which it ended. */
+  readonly endedBy: number | undefined
   readonly startedAt: number
   readonly endedAt: number | undefined
   readonly outcome: "succeeded" | "failed" | "aborted" | "late" | undefined
@@ -205,6 +207,7 @@ export class View {
         if (found === undefined) return
         const begun: AttemptView = {
           attempt,
+          endedBy: undefined,
           startedAt: t,
           endedAt: undefined,
           outcome: undefined,
@@ -334,14 +337,17 @@ export class View {
     )
   }
 
-  #journal({ run: id, n, message, t, seq, isForgotten }: Extract<SeenEvent, { kind: "journal" }>): void {
+  #journal({ run: id, n, message, t, seq }: Extract<SeenEvent, { kind: "journal" }>): void {
     const run = this.runs.get(id)
     if (run === undefined) return
     this.runs.set(id, { ...run, messages: Math.max(run.messages, n + 1), last: message })
-    if (!("task" in message) || message.task === "" || isForgotten === true) return
+    if (message.type === "run.amended") return this.#amend(run, message, seq)
+    if (message.type === "run.rolledBack") return this.#forgetEnds(run, (end) => end > message.to, seq)
+    if (!("task" in message) || message.task === "") return
     const task = run.tasks.get(message.task)
     if (task === undefined) return
     if (message.type === "timer.fired") return this.#set(id, closed(task, t), { seq })
+    if (message.type === "gate.answered") return this.#set(id, { ...task, value: message.value }, { seq })
     if (!("attempt" in message)) return
     const outcome = {
       "attempt.succeeded": "succeeded",
@@ -355,6 +361,7 @@ export class View {
     if (known === undefined) return
     attempts[index] = {
       ...known,
+      endedBy: n,
       endedAt: message.type === "attempt.late" ? (known.endedAt ?? t) : t,
       outcome: message.type === "attempt.late" && known.outcome !== undefined ? known.outcome : outcome[message.type],
       agent: ("agent" in message ? message.agent : undefined) ?? known.agent,
@@ -372,20 +379,38 @@ export class View {
     )
   }
 
+  /** Results given by hand, and failures that do not count any more. */
+  #amend(run: RunView, { forget, give }: Extract<Message, { type: "run.amended" }>, seq: number): void {
+    const numbers = new Set(forget)
+    this.#forgetEnds(run, (end) => numbers.has(end), seq)
+    for (const [path, value] of Object.entries(give)) {
+      const task = this.runs.get(run.run)!.tasks.get(path)
+      if (task !== undefined) this.#set(run.run, { ...task, value }, { seq })
+    }
+  }
+
   /** What was done stays to be seen, and counts no more. */
+  #forgetEnds({ run, tasks }: RunView, isForgotten: (end: number) => boolean, seq: number): void {
+    for (const task of tasks.values())
+      if (task.attempts.some(({ endedBy }) => endedBy !== undefined && isForgotten(endedBy)))
+        this.#set(
+          run,
+          {
+            ...task,
+            attempts: task.attempts.map((one) =>
+              one.endedBy !== undefined && isForgotten(one.endedBy) ? { ...one, isForgotten: true } : one
+            )
+          },
+          { seq }
+        )
+  }
+
+  /** All is told anew: what was known of each task stays, its state does not. */
   #reset(id: string): void {
     const run = this.runs.get(id)
     if (run === undefined) return
     const tasks = new Map<string, TaskView>()
-    for (const [path, task] of run.tasks)
-      tasks.set(path, {
-        ...task,
-        status: "pending",
-        endedAt: undefined,
-        value: undefined,
-        failure: undefined,
-        attempts: task.attempts.map((one) => ({ ...one, isForgotten: true }))
-      })
+    for (const [path, task] of run.tasks) tasks.set(path, { ...task, status: "pending" })
     this.runs.set(id, { ...run, status: "running", endedAt: undefined, error: undefined, tasks })
     for (const [key, actor] of this.actors) if (actor.run === id) this.#forget(key, actor.parent)
   }
@@ -412,15 +437,23 @@ export const scopeOf = (path: string): string => {
   return at <= 0 ? "" : path.slice(0, at)
 }
 
-/** All events of a stream, and any moment of it. Copies are kept so that going anywhere costs no more than some thousand events. */
+/**
+ * All events of a stream, and any moment of it. Copies are kept so that going anywhere costs no more than some thousand events.
+ * The first event may have any number, where older ones were let go; then each has the next number.
+ */
 export class Timeline {
   readonly events: Array<SeenEvent> = []
-  readonly #copies: Array<View> = [new View()]
-  #now = new View()
+  readonly #copies: Array<{ readonly count: number; readonly view: View }> = [{ count: 0, view: new View() }]
+  readonly #now = new View()
 
   /** The view after the last event. Never change it; it goes on as events come. */
   get latest(): View {
     return this.#now
+  }
+
+  /** Number of the first event. */
+  get first(): number {
+    return this.events[0]?.seq ?? 0
   }
 
   push(events: ReadonlyArray<SeenEvent>): void {
@@ -428,17 +461,18 @@ export class Timeline {
       this.events.push(event)
       this.#now.apply(event)
       // a copy costs what there is, so it is made seldom enough that copying costs no more than applying
-      if (this.events.length - this.#copies.at(-1)!.seq >= Math.max(copyEvery, this.#now.size))
-        this.#copies.push(new View(this.#now))
+      if (this.events.length - this.#copies.at(-1)!.count >= Math.max(copyEvery, this.#now.size))
+        this.#copies.push({ count: this.events.length, view: new View(this.#now) })
     }
   }
 
-  /** The view after the first `seq` events. */
+  /** The view after the event before number `seq`: `at(first)` is empty. */
   at(seq: number): View {
-    if (seq >= this.events.length) return this.#now
-    const near = this.#copies.findLast((copy) => copy.seq <= seq)!
-    const view = new View(near)
-    for (let i = near.seq; i < seq; i++) view.apply(this.events[i]!)
+    const count = seq - this.first
+    if (count >= this.events.length) return this.#now
+    const near = this.#copies.findLast((copy) => copy.count <= count) ?? this.#copies[0]!
+    const view = new View(near.view)
+    for (let i = near.count; i < count; i++) view.apply(this.events[i]!)
     return view
   }
 }

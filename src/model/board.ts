@@ -89,6 +89,8 @@ export class Board implements Frame {
   #seen: Map<number, Seen> | undefined
   #unmet: Int32Array
   readonly #status: Uint8Array
+  /** Is told whose status has changed; only where somebody looks on. */
+  onChange: ((task: number) => void) | undefined = undefined
   /** Edges that were injected while running: tasks that also wait for a task. */
   #injected: Map<number, Array<number>> | undefined
   #open: number
@@ -205,6 +207,11 @@ export class Board implements Frame {
     this.#seen = undefined
   }
 
+  #put(task: number, status: number): void {
+    this.#status[task] = status
+    if (this.onChange !== undefined) this.onChange(task)
+  }
+
   statusOf(task: number): TaskStatus {
     return shown[this.#status[task]!]!
   }
@@ -215,7 +222,7 @@ export class Board implements Frame {
 
   /** Notes that a task is ready, running or waiting. */
   mark(task: number, status: "ready" | "running" | "waiting"): void {
-    this.#status[task] = code[status]
+    this.#put(task, code[status])
   }
 
   /** Puts the tasks that wait for nothing on the agenda. */
@@ -231,7 +238,7 @@ export class Board implements Frame {
   /** Makes a task final; what now waits for nothing more goes to the agenda. A second outcome of the same task changes nothing. */
   settle(task: number, status: "succeeded" | "skipped", value: Json | undefined): void {
     if (this.isFinal(task)) return
-    this.#status[task] = code[status]
+    this.#put(task, code[status])
     this.values[task] = value
     this.#open--
     if (status === "skipped") this.#skipped++
@@ -243,7 +250,7 @@ export class Board implements Frame {
   allow(task: number, failure: Failure): void {
     if (this.isFinal(task)) return
     this.fail(task, failure)
-    this.#status[task] = allowed
+    this.#put(task, allowed)
     this.#release(task, "allowed")
   }
 
@@ -282,7 +289,7 @@ export class Board implements Frame {
   /** Notes a failure; what waits for the task stays blocked. */
   fail(task: number, failure: Failure): void {
     if (this.isFinal(task)) return
-    this.#status[task] = code.failed
+    this.#put(task, code.failed)
     this.#failures ??= new Map()
     this.#failures.set(task, failure)
     this.#troubles?.delete(task)
@@ -292,7 +299,7 @@ export class Board implements Frame {
 
   cancel(task: number): void {
     if (this.isFinal(task)) return
-    this.#status[task] = code.cancelled
+    this.#put(task, code.cancelled)
     this.#troubles?.delete(task)
     this.#open--
     this.#cancelled++
@@ -305,7 +312,7 @@ export class Board implements Frame {
     for (let next = agenda.pop(); next !== undefined; next = agenda.pop()) {
       this.#forEachSuccessor(next, (successor) => {
         if (this.#status[successor] !== code.pending) return
-        this.#status[successor] = code.skipped
+        this.#put(successor, code.skipped)
         this.#skipped++
         this.#open--
         agenda.push(successor)
@@ -417,7 +424,7 @@ export class Board implements Frame {
           this.agenda.push(successor)
           return
         }
-        this.#status[successor] = verdict === "skip" ? code.skipped : unreached
+        this.#put(successor, verdict === "skip" ? code.skipped : unreached)
         this.#skipped++
         this.#open--
         open.push([successor, verdict === "skip" ? "skipped" : "unreached"])
