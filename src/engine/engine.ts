@@ -149,6 +149,8 @@ export class Engine {
   readonly writer: Writer
   readonly snapshots: Snapshots
   readonly #verdicts: Verdicts
+  /** Messages delivered so far: whoever looks on sees that something has happened. */
+  deliveries = 0
   readonly #told: Told = { at: 0, seq: 0, epoch: 0 }
   #isClosed = false
   #waiting = 0
@@ -443,6 +445,7 @@ export class Engine {
   }
 
   #deliverAll(batch: ReadonlyArray<Delivery>): void {
+    this.deliveries += batch.length
     if (firstDelivery.length === 0 && batch.length > 0) firstDelivery.push(batch[0]!)
     for (const delivery of batch) {
       const { live, message, place, seq, decision } = delivery

@@ -225,6 +225,14 @@ export interface ListOptions {
   readonly cursor?: string
 }
 
+const insides = new WeakMap<Orchestrator, Opened>()
+
+/**
+ * What is behind an orchestrator, for whoever shows it.
+ * @internal
+ */
+export const insideOf = (orchestrator: Orchestrator): Opened => insides.get(orchestrator)!
+
 /** Takes workflows and brings them to their end, in this process. */
 export class Orchestrator implements AsyncDisposable {
   readonly #engine: Engine
@@ -234,6 +242,7 @@ export class Orchestrator implements AsyncDisposable {
   constructor({ engine, recovery }: Opened) {
     this.#engine = engine
     this.#recovery = recovery
+    insides.set(this, { engine, recovery })
   }
 
   /**

@@ -8,12 +8,14 @@ import { WorkflowDirector } from "../actors/directors.ts"
 import { SagaDirector } from "../actors/saga.ts"
 import type { ScopeSnapshot } from "../actors/scope.ts"
 import type { Readable } from "../engine/look.ts"
+import { taskStates } from "../engine/progress.ts"
 import { Shadow } from "../engine/shadow.ts"
 import type { WorkflowIR } from "../model/ir.ts"
 import type { Message, TaskStatus } from "../model/messages.ts"
 import type { History, Snapshot } from "../storage/journal.ts"
 import { Observer, type Redact } from "./observe.ts"
 import type { Seen, SeenEvent } from "./protocol.ts"
+import { scopeOf } from "./view.ts"
 
 export interface RunHead {
   readonly run: string
@@ -40,6 +42,8 @@ export class Follower {
   readonly #begun = new Map<string, number>()
   readonly #dueAt = new Map<string, number>()
   readonly #states = new Map<string, TaskStatus>()
+  /** Attempts that are out, as far as it was told, by the path of their task. */
+  readonly #out = new Map<string, number>()
   #told: Array<SeenEvent> = []
   #seq = 0
   #t = 0
@@ -123,12 +127,20 @@ export class Follower {
   #anew(decision: Message | undefined): void {
     const { run, first, snapshot } = this.#head
     if (decision !== undefined) this.#tell({ kind: "reset", run })
+    // whatever is out then is nobody's any more, and all that is wanted begins anew
+    if (decision?.type === "run.rolledBack") this.#out.clear()
     this.#isQuiet = true
     this.#shadow.fold({ first, snapshot, history: this.#history }, false)
     this.#isQuiet = false
     this.#hasEnded = false
     this.#status = ""
+    const before = new Map(this.#states)
     this.#states.clear()
+    this.#introduce()
+    this.#recall(before)
+  }
+
+  #introduce(): void {
     const { actor } = this.#shadow
     if (actor === undefined) {
       const board = this.#shadow.run.room.board
@@ -137,6 +149,16 @@ export class Follower {
     }
     this.#observer.introduce(actor)
     this.#boards(actor, "")
+  }
+
+  /** What is inside of something that has ended stays as it was seen: its actors do not come back. */
+  #recall(before: ReadonlyMap<string, TaskStatus>): void {
+    for (const [path, status] of before) {
+      if (this.#states.has(path)) continue
+      let scope = scopeOf(path)
+      while (scope !== "" && !this.#states.has(scope)) scope = scopeOf(scope)
+      if (scope !== "" && before.get(scope) === this.#states.get(scope)) this.#task(path, status)
+    }
   }
 
   /** Tells the states of the tasks of an actor and of those below it, and watches them from now on. */
@@ -151,6 +173,13 @@ export class Follower {
     }
     for (const child of scope.children.values()) {
       if (board === undefined || !board.compiled.graph.index.has(child.id)) this.#task(child.place.path, "running")
+      const { value, context } = child.actor.getSnapshot() as { value?: unknown; context?: { attempt?: number } }
+      const attempt = context?.attempt ?? 0
+      // a board knows that it is at work; its actor knows that it waits for another attempt
+      if (value === "ready") this.#task(child.place.path, "ready")
+      if (value === "backingOff") this.#task(child.place.path, "waiting")
+      if (value === "attempting" && this.#out.get(child.place.path) !== attempt)
+        this.#attempt(child.place.path, attempt)
       this.#boards(child.actor, child.place.path)
     }
   }
@@ -182,6 +211,12 @@ export class Follower {
     this.#tell({ kind: "task", run: this.#head.run, task, status })
   }
 
+  #attempt(task: string, attempt: number): void {
+    this.#begun.set(task, this.#t)
+    this.#out.set(task, attempt)
+    this.#tell({ kind: "attempt", run: this.#head.run, task, attempt })
+  }
+
   /** What follows for a task from what its actor did. */
   #infer(event: Seen, actor: AnyActorRef): void {
     const { run } = this.#head
@@ -196,8 +231,7 @@ export class Follower {
       case "command": {
         const params = event.params as { readonly attempt?: number; readonly dueAt?: number } | undefined
         if (event.type === "attempt.start") {
-          this.#begun.set(task, this.#t)
-          this.#tell({ kind: "attempt", run, task, attempt: params?.attempt ?? 1 })
+          this.#attempt(task, params?.attempt ?? 1)
         } else if (event.type === "timer.start" && typeof params?.dueAt === "number") {
           if (this.#isLogic(actor, "task")) this.#dueAt.set(task, params.dueAt)
           else this.#tell({ kind: "wait", run, task, dueAt: params.dueAt, for: "timer" })
@@ -213,6 +247,7 @@ export class Follower {
         return
       }
       case "step":
+        if (event.from?.endsWith(".attempting") === true && !isEnding(event.value)) this.#out.delete(task)
         if (event.value === "backingOff") {
           const dueAt = this.#dueAt.get(task)
           this.#tell({ kind: "wait", run, task, ...(dueAt === undefined ? {} : { dueAt }), for: "backoff" })
@@ -263,6 +298,8 @@ export class Follower {
     const { status, percent, eta, output, error } = this.#shadow.state()
     this.#hasEnded = run.outcome !== undefined
     this.#status = status
+    // what never began of a run that is over never will
+    if (this.#hasEnded) for (const [task, became] of Object.entries(taskStates(run))) this.#task(task, became)
     const { path } = this.#shadow.path()
     this.#tell({
       kind: "status",
@@ -303,6 +340,9 @@ export class Follower {
     return told
   }
 }
+
+/** Whether an attempt was told to stop, or is waited for to the end. */
+const isEnding = (value: unknown): boolean => value === "aborting" || value === "finishing"
 
 /** The board of the workflow that an actor is, whatever directs it at the moment. */
 const boardIn = (actor: AnyActorRef) => {

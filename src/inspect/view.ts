@@ -341,8 +341,9 @@ export class View {
     const run = this.runs.get(id)
     if (run === undefined) return
     this.runs.set(id, { ...run, messages: Math.max(run.messages, n + 1), last: message })
-    if (message.type === "run.amended") return this.#amend(run, message, seq)
-    if (message.type === "run.rolledBack") return this.#forgetEnds(run, (end) => end > message.to, seq)
+    if (message.type === "run.amended") return this.#amend(run, message, seq, t)
+    if (message.type === "run.rolledBack")
+      return this.#forgetEnds(run, (end) => end === undefined || end > message.to, seq, t)
     if (!("task" in message) || message.task === "") return
     const task = run.tasks.get(message.task)
     if (task === undefined) return
@@ -356,7 +357,10 @@ export class View {
       "attempt.late": "late"
     } as const
     const attempts = task.attempts.slice()
-    const index = attempts.findLastIndex(({ attempt }) => attempt === message.attempt)
+    const isIt = ({ attempt }: AttemptView) => attempt === message.attempt
+    // one that nobody waits for any more was there before the one that is out
+    const early = message.type === "attempt.late" ? attempts.findIndex((one) => isIt(one) && isLoose(one)) : -1
+    const index = early >= 0 ? early : attempts.findLastIndex(isIt)
     const known = attempts[index]
     if (known === undefined) return
     attempts[index] = {
@@ -380,29 +384,29 @@ export class View {
   }
 
   /** Results given by hand, and failures that do not count any more. */
-  #amend(run: RunView, { forget, give }: Extract<Message, { type: "run.amended" }>, seq: number): void {
+  #amend(run: RunView, { forget, give }: Extract<Message, { type: "run.amended" }>, seq: number, t: number): void {
     const numbers = new Set(forget)
-    this.#forgetEnds(run, (end) => numbers.has(end), seq)
+    this.#forgetEnds(run, (end) => end !== undefined && numbers.has(end), seq, t)
     for (const [path, value] of Object.entries(give)) {
       const task = this.runs.get(run.run)!.tasks.get(path)
       if (task !== undefined) this.#set(run.run, { ...task, value }, { seq })
     }
   }
 
-  /** What was done stays to be seen, and counts no more. */
-  #forgetEnds({ run, tasks }: RunView, isForgotten: (end: number) => boolean, seq: number): void {
-    for (const task of tasks.values())
-      if (task.attempts.some(({ endedBy }) => endedBy !== undefined && isForgotten(endedBy)))
-        this.#set(
-          run,
-          {
-            ...task,
-            attempts: task.attempts.map((one) =>
-              one.endedBy !== undefined && isForgotten(one.endedBy) ? { ...one, isForgotten: true } : one
-            )
-          },
-          { seq }
-        )
+  /** What was done stays to be seen, and counts no more; what is under way is nobody's. */
+  #forgetEnds(
+    { run, tasks }: RunView,
+    isForgotten: (end: number | undefined) => boolean,
+    seq: number,
+    t: number
+  ): void {
+    for (const task of tasks.values()) {
+      if (!task.attempts.some(({ endedBy }) => isForgotten(endedBy))) continue
+      const attempts = task.attempts.map((one) =>
+        isForgotten(one.endedBy) ? { ...one, endedAt: one.endedAt ?? t, isForgotten: true } : one
+      )
+      this.#set(run, { ...task, attempts }, { seq })
+    }
   }
 
   /** All is told anew: what was known of each task stays, its state does not. */
@@ -421,6 +425,9 @@ export class View {
     this.children.delete(key)
   }
 }
+
+/** Nobody waits for it, and it has not been heard of since. */
+const isLoose = ({ endedBy, isForgotten }: AttemptView): boolean => endedBy === undefined && isForgotten
 
 const finals: ReadonlySet<TaskStatus> = new Set(["succeeded", "failed", "skipped", "cancelled"])
 

@@ -1,0 +1,3 @@
+/** Everything that can be looked at. */
+export { orchestratorSource, type SourceOptions } from "./orchestrator-source.ts"
+export { storeSource } from "./store-source.ts"
