@@ -178,7 +178,7 @@ export class Follower {
       // a board knows that it is at work; its actor knows that it waits for another attempt
       if (value === "ready") this.#task(child.place.path, "ready")
       if (value === "backingOff") this.#task(child.place.path, "waiting")
-      if (value === "attempting" && this.#out.get(child.place.path) !== attempt)
+      if ((value === "attempting" || isEnding(value)) && this.#out.get(child.place.path) !== attempt)
         this.#attempt(child.place.path, attempt)
       this.#boards(child.actor, child.place.path)
     }
