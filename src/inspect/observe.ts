@@ -33,7 +33,7 @@ interface Known {
   event: string
   steps: number
   isGone: boolean
-  children: ReadonlySet<string> | undefined
+  children: ReadonlyMap<string, AnyActorRef> | undefined
 }
 
 interface Snap {
@@ -269,15 +269,20 @@ export class Observer {
     )
   }
 
+  /** Children that their owner has let go; those that ended by themselves have said so. */
   #gone(known: Known, children: NonNullable<Snap["children"]>): void {
-    const ids = Object.keys(children)
-    if (ids.length === 0 && known.children === undefined) return
-    for (const id of known.children ?? [])
-      if (!Object.hasOwn(children, id))
-        this.#options.tell({ kind: "gone", actor: `${known.key}/${id}`, how: "stopped" })
-    known.children = new Set(ids)
+    for (const [id, child] of known.children ?? noChildren) {
+      if (children[id] === child) continue
+      const gone = this.#known.get(child)
+      if (gone === undefined || gone.isGone) continue
+      gone.isGone = true
+      this.#tell({ kind: "gone", actor: gone.key, how: "stopped" }, child)
+    }
+    const now = Object.entries(children).filter((entry): entry is [string, AnyActorRef] => entry[1] !== undefined)
+    known.children = now.length === 0 ? undefined : new Map(now)
   }
 }
+const noChildren: ReadonlyMap<string, AnyActorRef> = new Map()
 
 const isSameValue = (one: Json | undefined, other: Json | undefined): boolean =>
   one === other || (typeof one === "object" && JSON.stringify(one) === JSON.stringify(other))
