@@ -256,14 +256,18 @@ export class Observer {
     // actors of ours end by themselves or with their owner; those of others may be stopped by it
     if (snapshot.scope === undefined && snapshot.children !== undefined) this.#gone(known, snapshot.children)
     if (snapshot.status === undefined || snapshot.status === "active" || known.isGone) return
+    this.#end(known, actor, snapshot)
+  }
+
+  #end(known: Known, actor: AnyActorRef, { status, output, error }: Snap): void {
     known.isGone = true
     this.#tell(
       {
         kind: "gone",
         actor: known.key,
-        how: snapshot.status === "done" || snapshot.status === "error" ? snapshot.status : "stopped",
-        ...(snapshot.output === undefined ? {} : { output: this.#options.redact(snapshot.output) }),
-        ...(snapshot.error === undefined ? {} : { error: this.#options.redact(snapshot.error) })
+        how: status === "done" || status === "error" ? status : "stopped",
+        ...(output === undefined ? {} : { output: this.#options.redact(output) }),
+        ...(error === undefined ? {} : { error: this.#options.redact(error) })
       },
       actor
     )
@@ -275,8 +279,8 @@ export class Observer {
       if (children[id] === child) continue
       const gone = this.#known.get(child)
       if (gone === undefined || gone.isGone) continue
-      gone.isGone = true
-      this.#tell({ kind: "gone", actor: gone.key, how: "stopped" }, child)
+      // one that has ended by itself says so after its owner was told
+      this.#end(gone, child, child.getSnapshot() as Snap)
     }
     const now = Object.entries(children).filter((entry): entry is [string, AnyActorRef] => entry[1] !== undefined)
     known.children = now.length === 0 ? undefined : new Map(now)
