@@ -188,6 +188,13 @@ export const commands = {
     example: `troupe plan hello.json --resources '{"cpu": 4}'`,
     load: async () => (await import("./commands/plan.ts")).plan
   },
+  graph: {
+    summary: "write the graph of a workflow for Mermaid or Graphviz",
+    positionals: ["FILE"],
+    options: { to: { value: "NAME", help: "mermaid (default) or dot" }, ...exportOption, ...jsonOption },
+    example: "troupe graph hello.yaml --to dot",
+    load: async () => (await import("./commands/graph.ts")).graph
+  },
   chaos: {
     summary: "look for a way to break a workflow: thousands of simulated runs in which things go wrong",
     positionals: ["FILE"],

@@ -385,6 +385,14 @@ describe.concurrent("troupe check, plan, schema, doctor", () => {
     expect((await troupe(["plan", hello, "--resources", '{"cpu": -1}'])).code).toBe(2)
     expect((await troupe(["plan", hello, "--policy", "magic"])).stderr).toContain("critical-path")
   })
+  test("graph writes the workflow for Mermaid and for Graphviz", async () => {
+    expect((await troupe(["graph", hello])).stdout).toContain('flowchart LR\n  t0["a"]\n  t1["b"]\n  t0 --> t1')
+    expect((await troupe(["graph", hello, "--to", "dot"])).stdout).toContain("t0 -> t1;")
+    expect((await troupe(["graph", hello, "--json"])).json()).toMatchObject({ workflow: "hello", to: "mermaid" })
+    const { code, stderr } = await troupe(["graph", hello, "--to", "png"])
+    expect([code, stderr]).toEqual([2, expect.stringContaining("mermaid, dot")])
+  })
+
   test("plan shows the policies of each task in the order in which they apply, and check says which make no sense", async () => {
     const undo = { kind: "noop" }
     const guarded = file("guarded.json", {
