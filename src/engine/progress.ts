@@ -81,7 +81,8 @@ export interface WaitingGate {
   readonly signal: string | undefined
 }
 
-export const stateOf = (run: LiveRun, now: number): RunState => {
+/** How a run stands; `hasEta` is false where when it may be done is not asked. */
+export const stateOf = (run: LiveRun, now: number, hasEta = true): RunState => {
   const { outcome, compiled, workflow } = run
   const alive = outcome === undefined ? look(run) : nobody
   const board = run.room.board
@@ -103,7 +104,7 @@ export const stateOf = (run: LiveRun, now: number): RunState => {
     current: alive.current,
     waiting: alive.waiting,
     gates: gatesOf(run),
-    eta: outcome === undefined && !isAsked(run) ? etaOf(run, alive, now) : undefined,
+    eta: hasEta && outcome === undefined && !isAsked(run) ? etaOf(run, alive, now) : undefined,
     submittedAt: new Date(run.submittedAt),
     updatedAt: new Date(run.updatedAt),
     endedAt: run.endedAt === undefined ? undefined : new Date(run.endedAt),
@@ -354,8 +355,11 @@ const etaOf = (run: LiveRun, alive: Alive, now: number): Date | undefined => {
   const { board } = run.room
   if (board === undefined) return undefined
   const { left, work } = leftOf(run, board, alive, now)
-  const { length } = criticalPath(run.compiled.graph, left)
-  const { estimatedMs } = board.observed
+  return etaFrom(run, criticalPath(run.compiled.graph, left).length, work, now)
+}
+
+const etaFrom = (run: LiveRun, length: number, work: number, now: number): Date => {
+  const { estimatedMs } = run.room.board!.observed
   const atTheRate = isCrowded(run) && estimatedMs > 0 ? ((now - run.submittedAt) * work) / estimatedMs : 0
   return new Date(now + Math.max(length, atTheRate))
 }
@@ -389,12 +393,21 @@ const leftOf = (
 }
 
 /** The tasks that decide when a run may be done, first to last: those of the longest path through what is left that are open. */
-export const pathLeft = (run: LiveRun, now: number): { readonly path: ReadonlyArray<string>; readonly ms: number } => {
+export const pathLeft = (run: LiveRun, now: number): { readonly path: ReadonlyArray<string>; readonly ms: number } =>
+  outlook(run, now)
+
+/** The same, and when it may be done. */
+export const outlook = (
+  run: LiveRun,
+  now: number
+): { readonly path: ReadonlyArray<string>; readonly ms: number; readonly eta: Date | undefined } => {
   const { board } = run.room
-  if (board === undefined || run.outcome !== undefined) return { path: [], ms: 0 }
+  if (board === undefined || run.outcome !== undefined) return { path: [], ms: 0, eta: undefined }
   const { graph } = run.compiled
-  const { path, length } = criticalPath(graph, leftOf(run, board, look(run), now).left)
-  return { path: path.filter((id) => !board.isFinal(graph.index.get(id)!)), ms: length }
+  const { left, work } = leftOf(run, board, look(run), now)
+  const { path, length } = criticalPath(graph, left)
+  const open = path.filter((id) => !board.isFinal(graph.index.get(id)!))
+  return { path: open, ms: length, eta: isAsked(run) ? undefined : etaFrom(run, length, work, now) }
 }
 
 /** Whether tasks wait for slots, or for agents. */

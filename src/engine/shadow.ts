@@ -11,7 +11,7 @@ import type { JournalService } from "../storage/journal.ts"
 import type { Engine } from "./engine.ts"
 import { idleEngine, type Readable } from "./look.ts"
 import type { Past } from "./past.ts"
-import { pathLeft, type RunState, stateOf } from "./progress.ts"
+import { outlook, type RunState, stateOf } from "./progress.ts"
 import type { LiveRun } from "./run.ts"
 
 export class Shadow {
@@ -56,14 +56,14 @@ export class Shadow {
     return this.#run!
   }
 
-  /** How it stands; costs as much as it has tasks. */
+  /** How it stands, without when it may be done; costs as much as it has actors. */
   state(): RunState {
-    return stateOf(this.#run!, this.#run!.updatedAt)
+    return stateOf(this.#run!, this.#run!.updatedAt, false)
   }
 
-  /** What is left of the longest path. */
-  path(): { readonly path: ReadonlyArray<string>; readonly ms: number } {
-    return pathLeft(this.#run!, this.#run!.updatedAt)
+  /** What is left of the longest path, and when it may be done; costs as much as it has tasks. */
+  outlook(): ReturnType<typeof outlook> {
+    return outlook(this.#run!, this.#run!.updatedAt)
   }
 
   close(): void {

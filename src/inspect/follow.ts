@@ -27,7 +27,7 @@ export interface RunHead {
 }
 
 /** Tells of the progress of a run at most so often while it goes on. */
-const statusesMost = 200
+const statusesMost = 40
 
 export class Follower {
   readonly #head: RunHead
@@ -112,6 +112,14 @@ export class Follower {
     if (n === 0) this.#shadow.fold({ first: message, snapshot: undefined, history: this.#history }, true)
     else if (!this.#shadow.step(n, message, epoch)) this.#anew(message)
     this.#sayStatus(n)
+    return this.#take()
+  }
+
+  /** Something was done to the run from outside of it, at a time; or this is where a promise was broken. */
+  fault(text: string, at: number, broken?: string): ReadonlyArray<SeenEvent> {
+    this.#t = Math.max(this.#t, at)
+    this.#cause = undefined
+    this.#tell({ kind: "fault", run: this.#head.run, text, ...(broken === undefined ? {} : { broken }) })
     return this.#take()
   }
 
@@ -295,12 +303,12 @@ export class Follower {
     const { run } = this.#shadow
     const isDue = n % this.#every === 0 || run.outcome !== undefined || run.room.isHeld !== (this.#status === "paused")
     if (this.#hasEnded || !isDue) return
-    const { status, percent, eta, output, error } = this.#shadow.state()
+    const { status, percent, output, error } = this.#shadow.state()
     this.#hasEnded = run.outcome !== undefined
     this.#status = status
     // what never began of a run that is over never will
     if (this.#hasEnded) for (const [task, became] of Object.entries(taskStates(run))) this.#task(task, became)
-    const { path } = this.#shadow.path()
+    const { path, eta } = this.#shadow.outlook()
     this.#tell({
       kind: "status",
       run: this.#head.run,

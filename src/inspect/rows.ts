@@ -15,8 +15,8 @@ export const rowOf = (run: RunOverview): RunRow => ({
 })
 
 /** The same from what a journal notes, which may be a little behind. */
-export const rowOfRecord = (record: RunRecord): RunRow => {
-  const [total = 0, completed = 0, failed = 0, skipped = 0, cancelled = 0] = record.tasks
+export const rowOfRecord = (record: RunRecord, size = 0): RunRow => {
+  const [total = size, completed = 0, failed = 0, skipped = 0, cancelled = 0] = record.tasks
   const settled = completed + failed + skipped + cancelled
   return {
     run: record.run,

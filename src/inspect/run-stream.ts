@@ -9,7 +9,7 @@ import type { SeenEvent } from "./protocol.ts"
 import type { Batch } from "./source.ts"
 
 /** Messages that are read and told at a time: what is in between belongs to the application. */
-const messagesAtOnce = 200
+const messagesAtOnce = 50
 
 export interface RunStreamOptions {
   readonly journal: Readable

@@ -38,6 +38,15 @@ export const storeSource = async (path: string, { redact, title }: SourceOptions
       agents: []
     }
   }
+  const sizes = new Map<string, number>()
+  /** Tasks of a definition: what is noted of a run at work may not say. */
+  const sizeOf = async (hash = ""): Promise<number> => {
+    const known = sizes.get(hash)
+    if (known !== undefined) return known
+    const size = (await Effect.runPromise(reader.definition(hash)))?.tasks.length ?? 0
+    sizes.set(hash, size)
+    return size
+  }
   return {
     kind: "store",
     title: title ?? basename(path),
@@ -45,7 +54,7 @@ export const storeSource = async (path: string, { redact, title }: SourceOptions
       const { runs } = await Effect.runPromise(reader.list({ limit }))
       return {
         streams: ["orchestrator", ...runs.map(({ run }) => `run:${run}`)],
-        runs: runs.map(rowOfRecord),
+        runs: await Promise.all(runs.map(async (record) => rowOfRecord(record, await sizeOf(record.hash)))),
         total: runs.length
       }
     },
