@@ -9,6 +9,7 @@ export {
   type BreakerHandle,
   type CancelOptions,
   type ListOptions,
+  type Onlooker,
   Orchestrator,
   type OrchestratorOptions,
   type Run,

@@ -85,8 +85,8 @@ export interface OrchestratorOptions {
   readonly agents?: ReadonlyArray<Agent>
   /** How an agent is chosen among those that can; default `least-loaded`. */
   readonly balance?: Balance
-  /** Watches every actor of every run: an ordinary XState inspection observer. */
-  readonly inspect?: Inspect
+  /** Watches every actor of every run: an ordinary XState inspection observer; or an `inspector()` of `troupe/inspect`. */
+  readonly inspect?: Inspect | Onlooker
   /** Built-in kinds that reach outside (`shell`, `http`, `module`); none by default. */
   readonly allow?: Allow
   /** Most unfinished runs; default 100,000. One more is refused with `LimitExceeded`. */
@@ -131,6 +131,11 @@ export interface OrchestratorOptions {
   readonly graceMs?: number
   /** Told about errors that no caller can be told about: an observer that throws, a defect. Default: a line on stderr. */
   readonly onDefect?: (error: unknown) => void
+}
+
+/** Whoever shows an orchestrator to people. */
+export interface Onlooker {
+  readonly attach: (orchestrator: Orchestrator) => void
 }
 
 export interface SubmitOptions {
@@ -572,8 +577,13 @@ export const openEngine = (
       return begin({ engine, recovery }, decided, drives)
     })
     // what was claimed is given back, whatever goes wrong, so that it can be opened again
-    return yield* Effect.onError(begun, () => Effect.ignore(giveBack(engine, journal, claim)))
+    const opened = yield* Effect.onError(begun, () => Effect.ignore(giveBack(engine, journal, claim)))
+    if (isOnlooker(options.inspect)) options.inspect.attach(new Orchestrator(opened))
+    return opened
   })
+
+const isOnlooker = (inspect: OrchestratorOptions["inspect"]): inspect is Onlooker =>
+  inspect !== undefined && "attach" in inspect
 
 /** Who is there takes part, and what the store holds goes on. */
 const begin = (
@@ -632,7 +642,7 @@ const decided = (options: OrchestratorOptions): Decided => {
   requireAgents(agents)
   return {
     settings: {
-      inspect: options.inspect,
+      inspect: isOnlooker(options.inspect) ? undefined : options.inspect,
       balance,
       allow: options.allow ?? {},
       runsMax: positive(options.runsMax ?? 100_000, "runsMax"),
