@@ -2,21 +2,8 @@
 import type { WorkflowIR } from "../model/ir.ts"
 import type { Json } from "../model/json.ts"
 import type { Patch, SeenEvent } from "./protocol.ts"
-import { type Redact, redact, redactor } from "./redact.ts"
+import { type Redact, redact } from "./redact.ts"
 import { hidden, secrecy } from "./secrets.ts"
-
-// pictures are drawn from all of it
-const wholeDefinition = redactor({
-  isDefinition: true,
-  items: 200_000,
-  fields: 200_000,
-  depth: 80,
-  values: 5_000_000,
-  characters: 64 * 1024 * 1024
-})
-
-/** A definition without the values in it that are secret: what it is made of stays. */
-export const redactDefinition = (ir: WorkflowIR): WorkflowIR => wholeDefinition(ir) as unknown as WorkflowIR
 
 const isSecret = secrecy()
 
@@ -45,7 +32,7 @@ const fieldOf = (key: string, value: unknown, hide: Redact): Json =>
 export const redactEvent = (event: SeenEvent, hide: Redact = redact): SeenEvent => {
   switch (event.kind) {
     case "definition":
-      return { ...event, ir: redactDefinition(event.ir) }
+      return { ...event, ir: hide(event.ir) as unknown as WorkflowIR }
     // names that somebody wrote in code, and numbers
     case "chart":
     case "gone":

@@ -23,21 +23,15 @@ export interface RedactOptions {
   readonly values?: number
   /** Most characters in all; default 1,000,000. */
   readonly characters?: number
-  /** It is a definition: what it is made of stays whole, only values in it are hidden. */
-  readonly isDefinition?: boolean
 }
 
-export const redactor = ({
-  keys = [],
-  text = 10_000,
-  items = 1_000,
-  fields = 1_000,
-  depth = 16,
-  values = 50_000,
-  characters = 1_000_000,
-  isDefinition = false
-}: RedactOptions = {}): Redact => {
-  const bounds: Bounds = { secrecyOf: secrecy(keys), text, items, fields, depth, isDefinition, clean: new WeakSet() }
+export const redactor = (options: RedactOptions = {}): Redact => {
+  const { keys = [], values = 50_000, characters = 1_000_000 } = options
+  const { text = 10_000, items = 1_000, fields = 1_000, depth = 16 } = options
+  const secrecyOf = secrecy(keys)
+  const clean = new WeakSet<object>()
+  const bounds: Bounds = { secrecyOf, text, items, fields, depth, values, characters, isDefinition: false, clean }
+  const whole: Bounds = { secrecyOf, ...definitionMost, isDefinition: true, clean }
   return (value) => {
     switch (typeof value) {
       case "number":
@@ -47,12 +41,31 @@ export const redactor = ({
         return value
       case "object":
         if (value === null) return value
-        if (bounds.clean.has(value)) return value as Json
+        if (clean.has(value)) return value as Json
     }
-    const walk: Walk = { ...bounds, left: values, characters, open: [] }
-    const copy = copyOf(value, walk, "open") ?? null
-    if (typeof copy === "object" && copy !== null) bounds.clean.add(copy)
+    const { values, characters, ...rest } = isDefinition(value) ? whole : bounds
+    const copy = copyOf(value, { ...rest, left: values, characters, open: [] }, "open") ?? null
+    if (typeof copy === "object" && copy !== null) clean.add(copy)
     return copy
+  }
+}
+
+/** Pictures are drawn from all of a definition: what it is made of stays, the values in it are hidden where they are secret. */
+const definitionMost = {
+  text: 100_000,
+  items: 200_000,
+  fields: 200_000,
+  depth: 80,
+  values: 5_000_000,
+  characters: 64 * 1024 * 1024
+} as const
+
+const isDefinition = (value: unknown): boolean => {
+  try {
+    const { ir, name, tasks } = value as { readonly [key: string]: unknown }
+    return ir === 1 && typeof name === "string" && Array.isArray(tasks)
+  } catch {
+    return false
   }
 }
 
@@ -72,12 +85,14 @@ interface Bounds {
   readonly items: number
   readonly fields: number
   readonly depth: number
+  readonly values: number
+  readonly characters: number
   readonly isDefinition: boolean
   /** What came out of here needs no second look. */
   readonly clean: WeakSet<object>
 }
 
-interface Walk extends Bounds {
+interface Walk extends Omit<Bounds, "values" | "characters"> {
   left: number
   characters: number
   /** The objects we are inside of: meeting one again is a cycle. */

@@ -3,7 +3,7 @@ import fc from "fast-check"
 import { expect, test } from "vitest"
 import type { SeenEvent } from "../../src/inspect/protocol.ts"
 import { redact, redactor } from "../../src/inspect/redact.ts"
-import { redactDefinition, redactEvent, redactPatches } from "../../src/inspect/redact-event.ts"
+import { redactEvent, redactPatches } from "../../src/inspect/redact-event.ts"
 import { View } from "../../src/inspect/view.ts"
 import type { WorkflowIR } from "../../src/model/ir.ts"
 
@@ -129,7 +129,7 @@ const ir = {
 } as unknown as WorkflowIR
 
 test("a definition is shown whole, without the secrets in it", () => {
-  const shown = redactDefinition(ir) as any
+  const shown = redact(ir) as any
   expect(JSON.stringify(shown)).not.toContain("canary")
   expect(shown.tasks[1].after).toEqual(["refresh-token", "c"])
   expect(shown.tasks[1].input.apiKey.$).toBe("refresh-token.key")
@@ -139,7 +139,7 @@ test("a definition is shown whole, without the secrets in it", () => {
 
 test("a definition of ten thousand tasks is not cut", () => {
   const tasks = Array.from({ length: 10_000 }, (_, i) => ({ id: `t${i}`, kind: "noop" }))
-  expect(redactDefinition({ ir: 1, name: "wide", tasks } as never)).toEqual({ ir: 1, name: "wide", tasks })
+  expect(redact({ ir: 1, name: "wide", tasks })).toEqual({ ir: 1, name: "wide", tasks })
 })
 
 const secretly = { password: plain, note: canary }
