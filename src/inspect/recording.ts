@@ -140,6 +140,7 @@ export async function* readRecording(
   const broken = (problem: string) => new RecordingBroken({ path, line, problem })
   let head: RecordingHead | undefined
   let seq = 0
+  let count = 0
   let t = Number.NEGATIVE_INFINITY
   try {
     for await (const lines of rawLines(path, bounds, () =>
@@ -155,11 +156,12 @@ export async function* readRecording(
           yield head
           continue
         }
-        if (seq >= bounds.events) throw broken(`there are more than ${bounds.events.toLocaleString("en")} events`)
+        if (count >= bounds.events) throw broken(`there are more than ${bounds.events.toLocaleString("en")} events`)
         const wrong = wrongWith(value, seq, t)
         if (wrong !== undefined) throw broken(wrong)
         const event = value as SeenEvent
-        seq++
+        seq = event.seq + 1
+        count++
         t = event.t
         events.push(event)
       }
@@ -275,6 +277,7 @@ const isEvents = (part: RecordingHead | ReadonlyArray<SeenEvent>): part is Reado
 const played = async (path: string, bounds: RecordingBounds) => {
   const view = new View()
   let head: RecordingHead | undefined
+  let line = 1
   for await (const part of readRecording(path, bounds)) {
     if (!isEvents(part)) {
       head = part
@@ -282,11 +285,12 @@ const played = async (path: string, bounds: RecordingBounds) => {
     }
     for (const event of part)
       try {
+        line++
         view.apply(event)
       } catch (error) {
         throw new RecordingBroken({
           path,
-          line: event.seq + 2,
+          line,
           problem: `event ${event.seq} does not fit those before it: ${(error as Error).message.slice(0, 200)}`
         })
       }

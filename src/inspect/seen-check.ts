@@ -107,8 +107,7 @@ const kinds: { readonly [kind in SeenKind]: { readonly [field: string]: Check } 
       attempt: maybe(count),
       agent: maybe(text),
       failure: maybe(failure)
-    }),
-    isForgotten: maybe(yes)
+    })
   },
   task: { run: text, task: text, status: taskStatus },
   attempt: { run: text, task: text, attempt: count, agent: maybe(text) },
@@ -152,9 +151,11 @@ export const wrongWith = (value: unknown, seq: number, t: number): string | unde
     if (!check(Object.hasOwn(value, name) ? value[name] : undefined))
       return `'${name}' of an event of kind '${kind}' is missing or wrong`
   const event = value as unknown as SeenEvent
-  if (event.seq !== seq) return `event ${event.seq} stands where event ${seq} should`
-  if (event.t < t) return `event ${seq} is older than the one before it`
-  return isDeep(value) ? `event ${seq} is nested deeper than ${depthMost} levels` : undefined
+  // what was let go before somebody looked is a gap, and the first event need not be the first that ever was
+  if (event.seq !== seq && !(event.seq > seq && (seq === 0 || kind === "gap")))
+    return `event ${event.seq} stands where event ${seq} should`
+  if (event.t < t) return `event ${event.seq} is older than the one before it`
+  return isDeep(value) ? `event ${event.seq} is nested deeper than ${depthMost} levels` : undefined
 }
 
 /** Looks level by level, so that no nesting is too deep for it. */
