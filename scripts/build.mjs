@@ -14,3 +14,4 @@ const { jsonSchema } = await import(pathToFileURL(join(root, "dist/model/documen
 writeFileSync(join(root, "dist/schema.json"), JSON.stringify(jsonSchema(), null, 2) + "\n")
 const { build } = await import("vite")
 await build({ configFile: join(root, "inspector/vite.config.ts"), logLevel: "warn" })
+await build({ configFile: join(root, "inspector/report.config.ts"), logLevel: "warn" })

@@ -49,9 +49,9 @@ export const orchestratorSource = (orchestrator: Orchestrator, { redact, title =
       }
     },
     onChange: (changed) => watch(ticks, changed),
-    follow: (stream, from) => {
+    follow: (stream, from, signal) => {
       const { kind, name } = streamNamed(stream, ["run", "orchestrator"])
-      const more = changesIn(ticks)
+      const more = changesIn(ticks, signal)
       if (kind === "orchestrator") return followShared(look, more, from)
       const definition = (run: string) => {
         const live = engine.runs.get(run)
@@ -70,16 +70,14 @@ export const orchestratorSource = (orchestrator: Orchestrator, { redact, title =
 
 /** Calls back at changes, and not more often than that. */
 export const watch = (ticks: Ticks, changed: () => void): (() => void) => {
-  let isOpen = true
-  const more = changesIn(ticks)
+  const left = new AbortController()
+  const more = changesIn(ticks, left.signal)
   void (async () => {
-    while ((await more()) && isOpen) {
+    while ((await more()) && !left.signal.aborted) {
       changed()
       await new Promise((resolve) => setTimeout(resolve, watchMs).unref())
     }
   })()
-  return () => {
-    isOpen = false
-  }
+  return () => left.abort()
 }
 const watchMs = 250

@@ -74,7 +74,7 @@ export class Recorder {
   }
 
   /** Events from a number on, then those that come, until whoever reads stops or the recorder is closed. */
-  async *follow(from: number): AsyncGenerator<Batch> {
+  async *follow(from: number, signal?: AbortSignal): AsyncGenerator<Batch> {
     let next = from
     for (;;) {
       const first = this.#events[0]?.seq ?? this.#next
@@ -89,9 +89,25 @@ export class Recorder {
       const isCaughtUp = next >= this.#next
       yield { events, isCaughtUp }
       if (!isCaughtUp) continue
-      if (this.#isClosed) return
-      await new Promise<void>((resolve) => this.#waiting.push(resolve))
+      if (this.#isClosed || signal?.aborted === true) return
+      await this.#more(signal)
     }
+  }
+
+  /** Resolves when there is more, or nobody waits any more. */
+  #more(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      const leave = () => {
+        this.#waiting = this.#waiting.filter((one) => one !== go)
+        resolve()
+      }
+      const go = () => {
+        signal?.removeEventListener("abort", leave)
+        resolve()
+      }
+      signal?.addEventListener("abort", leave, { once: true })
+      this.#waiting.push(go)
+    })
   }
 
   close(): void {

@@ -25,8 +25,9 @@ export interface Source {
   /**
    * The events of a stream from number `from` on, and then those that come, until whoever reads stops. It is pulled: who reads
    * slowly gets larger batches later, and nothing gathers beyond a bound that is told as a gap. Throws `StreamUnknown`.
+   * Where the signal comes while nothing happens, the stream ends there and then.
    */
-  readonly follow: (stream: StreamId, from: number) => AsyncIterable<Batch>
+  readonly follow: (stream: StreamId, from: number, signal?: AbortSignal) => AsyncIterable<Batch>
   /** Does what was asked, as a message of the journal with who and why; absent where nothing can be asked. */
   readonly perform?: (ask: Ask, who: string) => Promise<Json>
   /** What would come of it. */

@@ -59,9 +59,9 @@ export const storeSource = async (path: string, { redact, title }: SourceOptions
       }
     },
     onChange: (changed) => watch(ticks, changed),
-    follow: (stream, from) => {
+    follow: (stream, from, signal) => {
       const { kind, name } = streamNamed(stream, ["run", "orchestrator"])
-      const more = changesIn(ticks)
+      const more = changesIn(ticks, signal)
       if (kind === "orchestrator") return followShared(look, more, from)
       return followRun({ journal: reader, redact, definition: () => undefined, more }, name, from)
     },

@@ -49,9 +49,9 @@ export const systemSource = ({
     opensAt: { stream },
     overview: async () => ({ streams: [stream], runs: [], total: 0 }),
     onChange: () => () => {},
-    follow: (asked, from) => {
+    follow: (asked, from, signal) => {
       if (asked !== stream) throw new StreamUnknown({ stream: asked })
-      return recorder.follow(from)
+      return recorder.follow(from, signal)
     },
     close: async () => recorder.close()
   }

@@ -13,11 +13,21 @@ export class Ticks {
     this.#everyMs = everyMs
   }
 
-  /** Resolves once there may be more than at the version given; with false when there never will be. */
-  next(since: unknown): Promise<boolean> {
-    if (this.#isClosed) return Promise.resolve(false)
-    return new Promise((tell) => {
-      this.#waiting.push({ since, tell })
+  /** Resolves once there may be more than at the version given; with false when there never will be, or nobody waits any more. */
+  next(since: unknown, signal?: AbortSignal): Promise<boolean> {
+    if (this.#isClosed || signal?.aborted === true) return Promise.resolve(false)
+    return new Promise((resolve) => {
+      const leave = () => {
+        this.#waiting = this.#waiting.filter((one) => one !== waiter)
+        resolve(false)
+      }
+      const tell = (isOpen: boolean) => {
+        signal?.removeEventListener("abort", leave)
+        resolve(isOpen)
+      }
+      const waiter = { since, tell }
+      signal?.addEventListener("abort", leave, { once: true })
+      this.#waiting.push(waiter)
       this.#arm()
     })
   }
@@ -56,10 +66,10 @@ export class Ticks {
 }
 
 /** Waits for the next change each time that it is called; the first call is about what came since this was made. */
-export const changesIn = (ticks: Ticks): (() => Promise<boolean>) => {
+export const changesIn = (ticks: Ticks, signal?: AbortSignal): (() => Promise<boolean>) => {
   let since = ticks.now()
   return async () => {
-    const isOpen = await ticks.next(since)
+    const isOpen = await ticks.next(since, signal)
     since = ticks.now()
     return isOpen
   }
