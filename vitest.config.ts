@@ -9,7 +9,7 @@ export default defineConfig({
       { find: /^troupe$/, replacement: source("index.ts") },
       { find: /^troupe\/chaos\/vitest$/, replacement: source("chaos/vitest.ts") },
       { find: /^troupe\/effect$/, replacement: source("effect.ts") },
-      { find: /^troupe\/machines$/, replacement: source("machines.ts") },
+      { find: /^troupe\/(machines|inspect)$/, replacement: source("$1.ts") },
       { find: /^troupe\/(actors|storage|chaos)$/, replacement: source("$1/index.ts") }
     ]
   },

@@ -30,7 +30,7 @@ const arrows: Record<string, ReadonlyArray<string>> = {
   chaos: ["chaos", "engine", "storage", "model"],
   inspect: ["inspect", "engine", "actors", "machines", "storage", "model"],
   cli: ["cli", "chaos", "inspect", "engine", "storage", "model"],
-  "(top)": ["engine", "resilience", "actors", "machines", "storage", "model"]
+  "(top)": ["engine", "inspect", "resilience", "actors", "machines", "storage", "model"]
 }
 
 describe("the house", () => {

@@ -188,3 +188,35 @@ test("names of troupe/chaos/vitest", async () => {
     ]
   `)
 })
+test("names of troupe/inspect", async () => {
+  expect(await names(import("../src/inspect.ts"))).toMatchInlineSnapshot(`
+    [
+      "AskRefused",
+      "InspectorRefused",
+      "RecordingBroken",
+      "RecordingRefused",
+      "RecordingTooNew",
+      "StreamUnknown",
+      "Timeline",
+      "View",
+      "chartToDot",
+      "chartToMermaid",
+      "fanout",
+      "headOf",
+      "inspector",
+      "openRecording",
+      "orchestratorSource",
+      "redact",
+      "redactor",
+      "serve",
+      "shapeOf",
+      "storeSource",
+      "systemSource",
+      "untilCaughtUp",
+      "workflowToDot",
+      "workflowToMermaid",
+      "writeRecording",
+      "writeReport",
+    ]
+  `)
+})

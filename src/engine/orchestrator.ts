@@ -577,9 +577,22 @@ export const openEngine = (
       return begin({ engine, recovery }, decided, drives)
     })
     // what was claimed is given back, whatever goes wrong, so that it can be opened again
-    const opened = yield* Effect.onError(begun, () => Effect.ignore(giveBack(engine, journal, claim)))
-    if (isOnlooker(options.inspect)) options.inspect.attach(new Orchestrator(opened))
-    return opened
+    return yield* Effect.onError(
+      Effect.tap(begun, (opened) => show(options, opened)),
+      () => Effect.ignore(giveBack(engine, journal, claim))
+    )
+  })
+
+/** Lets whoever shows orchestrators show this one. */
+const show = ({ inspect }: OrchestratorOptions, opened: Opened): Effect.Effect<void, InvalidOption> =>
+  Effect.suspend(() => {
+    try {
+      if (isOnlooker(inspect)) inspect.attach(new Orchestrator(opened))
+      return Effect.void
+    } catch (error) {
+      if (error instanceof InvalidOption) return Effect.fail(error)
+      throw error
+    }
   })
 
 const isOnlooker = (inspect: OrchestratorOptions["inspect"]): inspect is Onlooker =>

@@ -81,6 +81,20 @@ export const mayFollow = (asked: Asked, rules: Rules): Refusal | undefined => {
   return isToken(given, rules) ? undefined : noToken
 }
 
+/**
+ * Whether an application may tell us what its actors do. It may come from any origin, for it is somebody else's page; it needs a token
+ * of its own, which lets nobody read. A browser cannot give WebSockets a header, so it stands in the address.
+ */
+export const mayTell = (asked: Asked, rules: Rules, token: string | null): Refusal | undefined => {
+  const from = comesFromHere({ ...asked, origin: undefined, site: undefined }, rules)
+  if (from !== undefined) return from
+  return isToken(token ?? undefined, { ...rules, token: tellingToken(rules.token) }) ? undefined : noToken
+}
+
+/** Follows from the token of the server, and does not lead back to it. */
+export const tellingToken = (token: string): string =>
+  createHash("sha256").update(`tell ${token}`).digest("base64url").slice(0, 32)
+
 /** What brings about something is JSON: a form of a foreign page cannot say that without asking first. */
 export const isJson = ({ contentType }: Asked): Refusal | undefined =>
   contentType !== undefined && /^application\/json\s*(?:;|$)/i.test(contentType)

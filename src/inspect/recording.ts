@@ -194,6 +194,19 @@ const parsed = (text: string): unknown => {
   }
 }
 
+/** Every line of a file of moderate size, as values; undefined for what is not JSON. */
+export async function* valuesIn(path: string, bounds: RecordingBounds = storyMost): AsyncGenerator<unknown> {
+  const tooLong = () => new RecordingBroken({ path, line: 0, problem: "a line of it is too long" })
+  try {
+    for await (const lines of rawLines(path, bounds, tooLong)) for (const line of lines) yield parsed(line)
+  } catch (error) {
+    if (error instanceof RecordingBroken) throw error
+    throw new RecordingBroken({ path, line: 0, problem: `it cannot be read: ${(error as Error).message}` })
+  }
+}
+/** What the story of one simulated execution may hold. */
+const storyMost = { line: 16 * 1024 * 1024, bytes: 256 * 1024 * 1024, events: recordingMost.events } as const
+
 /** The lines of a file, as many at once as came in one piece; the last one needs no end. */
 async function* rawLines(
   path: string,
@@ -298,7 +311,8 @@ const played = async (path: string, bounds: RecordingBounds) => {
   return { head: head!, rows: rowsOf(view) }
 }
 
-const rowsOf = (view: View): ReadonlyArray<RunRow> =>
+/** The runs that a view knows. */
+export const rowsOf = (view: View): ReadonlyArray<RunRow> =>
   [...view.runs.values()].map((run) => {
     const tasks = [...run.tasks.values()]
     return {

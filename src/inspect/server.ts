@@ -10,7 +10,17 @@ import { answerApi, partsOf, refused } from "./api.ts"
 import { performAsk } from "./asks.ts"
 import { InspectorRefused } from "./errors.ts"
 import { filesOf, type PageFiles } from "./files.ts"
-import { comesFromHere, hasToken, mayFollow, newToken, type Rules, refusal } from "./guard.ts"
+import {
+  type Asked,
+  comesFromHere,
+  hasToken,
+  mayFollow,
+  mayTell,
+  newToken,
+  type Rules,
+  refusal,
+  tellingToken
+} from "./guard.ts"
 import { type Answer, type Handlers, listen, type Request } from "./http.ts"
 import { type Hello, protocolVersion } from "./protocol.ts"
 import { type Redact, redact as redactDefault } from "./redact.ts"
@@ -34,6 +44,8 @@ export interface ServeOptions {
   /** Also where NODE_ENV is `production`. */
   readonly force?: boolean
   readonly redact?: Redact
+  /** Takes what applications tell at `/stately`, as `createWebSocketInspector` of `@statelyai/inspect` does; absent, nobody is listened to. */
+  readonly hear?: (text: string) => void
   /** Whoever does not answer between two looks is gone; default 15 s. */
   readonly lookEveryMs?: number
 }
@@ -42,6 +54,8 @@ export interface Served {
   /** With the token in its fragment, which browsers send to nobody. */
   readonly url: string
   readonly port: number
+  /** Where `createWebSocketInspector({ url })` of `@statelyai/inspect` tells what it sees; it cannot read with it. */
+  readonly hearsAt?: string
   /** What somebody should know who listens to others than this machine. */
   readonly warning?: string
   /** Ends all viewers; the source stays open. */
@@ -50,6 +64,8 @@ export interface Served {
 
 /** Viewers at once. */
 const viewersMost = 16
+/** Largest message of an application: a snapshot of what it has. */
+const heardMost = 1024 * 1024
 /** Requests that are being answered at once. */
 const requestsMost = 32
 
@@ -87,6 +103,21 @@ export const serve = async (source: Source, options: ServeOptions = {}): Promise
   }
   const viewers = new Set<{ readonly end: () => void }>()
   const sockets = openSockets(lookEveryMs)
+  const { hear } = options
+  const ears = openSockets(lookEveryMs, heardMost)
+  const speakers = new Set<{ readonly end: () => void }>()
+  const listenTo = (asked: Asked): ReturnType<Handlers["upgrade"]> => {
+    if (hear === undefined) return refusal(404, "NOT_FOUND", "nobody listens here")
+    const refusedAs = mayTell(asked, rules, partsOf(asked).query.get("token"))
+    if (refusedAs !== undefined) return refusedAs
+    if (speakers.size >= viewersMost)
+      return refusal(503, "SPEAKERS_TOO_MANY", `${viewersMost} applications tell already`)
+    return (message, socket, head) =>
+      ears.accept(message, socket, head, (wire) => {
+        speakers.add(wire)
+        return { text: hear, closed: () => void speakers.delete(wire) }
+      })
+  }
   // those that are still shaking hands count as well
   let joining = 0
   let requests = 0
@@ -103,6 +134,7 @@ export const serve = async (source: Source, options: ServeOptions = {}): Promise
       }
     },
     upgrade: (asked) => {
+      if (partsOf(asked).path === "/stately") return listenTo(asked)
       const refusedAs = mayFollow(asked, rules)
       if (refusedAs !== undefined) return refusedAs
       if (partsOf(asked).path !== "/ws") return refusal(404, "NOT_FOUND", "WebSockets are opened at /ws")
@@ -137,6 +169,7 @@ export const serve = async (source: Source, options: ServeOptions = {}): Promise
   return {
     url: `http://${authority}/#token=${token}`,
     port: listening.port,
+    ...(hear === undefined ? {} : { hearsAt: `ws://${authority}/stately?token=${tellingToken(token)}` }),
     ...(isLocal
       ? {}
       : {
@@ -145,6 +178,7 @@ export const serve = async (source: Source, options: ServeOptions = {}): Promise
     close: async () => {
       for (const viewer of viewers) viewer.end()
       viewers.clear()
+      for (const speaker of speakers) speaker.end()
       await listening.close()
     }
   }

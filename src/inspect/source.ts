@@ -18,7 +18,7 @@ export interface Batch {
 export interface Source {
   readonly kind: Hello["source"]
   readonly title: string
-  readonly opensAt?: Hello["opensAt"]
+  readonly opensAt?: Hello["opensAt"] | undefined
   readonly overview: (limit: number) => Promise<Overview>
   /** Calls back when `overview` may have changed, at most a few times a second; gives back how to stop. */
   readonly onChange: (changed: () => void) => () => void

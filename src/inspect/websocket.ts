@@ -25,11 +25,11 @@ export interface Sockets {
 export const inboundMost = 64 * 1024
 
 /** Whoever does not answer between two of these looks is gone. */
-export const openSockets = (lookEveryMs: number): Sockets => {
+export const openSockets = (lookEveryMs: number, maxPayload = inboundMost): Sockets => {
   const server = new WebSocketServer({
     noServer: true,
     clientTracking: false,
-    maxPayload: inboundMost,
+    maxPayload,
     // costs the process that is looked at more than it saves on its own machine
     perMessageDeflate: false,
     handleProtocols: (offered) => (offered.has("troupe.v1") ? "troupe.v1" : false)
