@@ -90,6 +90,8 @@ test("runs of a real orchestrator are recorded and seen again, event for event: 
   await run.answer("gate", { token: "canary" }, { who: "ada" })
   await run.outcome()
   await run.rollback(0, { who: "ada", why: "again" }).catch(() => {})
+  // until it waits for somebody again, more is being seen
+  await expect.poll(async () => (await run.status()).gates.length).toBe(1)
   const source = orchestratorSource(orchestrator, { redact, title: "live" })
   onTestFinished(() => source.close())
   const live = await all(source)
