@@ -51,6 +51,7 @@ export const commands = {
       ...exportOption,
       ...allowOption,
       ...scaleOption,
+      inspect: { help: "show the run in the browser while it goes on" },
       ...jsonOption
     },
     example: `troupe run hello.json --input '{"n": 3}'`,
@@ -194,6 +195,43 @@ export const commands = {
     options: { to: { value: "NAME", help: "mermaid (default) or dot" }, ...exportOption, ...jsonOption },
     example: "troupe graph hello.yaml --to dot",
     load: async () => (await import("./commands/graph.ts")).graph
+  },
+  inspect: {
+    summary: "see the runs of a store, or a recording, in the browser",
+    positionals: ["[RECORDING]"],
+    options: {
+      port: { value: "N", help: "where to listen, on this machine only (default: one that is free)" },
+      control: { help: "let viewers act on runs; each act is kept in the history with who and why" },
+      "no-open": { help: "do not open the browser" },
+      force: { help: "also where NODE_ENV is 'production'" },
+      who: { value: "NAME", help: "who looks, kept in the history (default: your user name)" },
+      ...fileStoreOption,
+      ...jsonOption
+    },
+    example: "troupe inspect --store sqlite:.troupe/troupe.db --control",
+    load: async () => (await import("./commands/inspect.ts")).inspect
+  },
+  record: {
+    summary: "write what happened in a run to a file that the inspector opens",
+    positionals: ["ID"],
+    options: {
+      out: { value: "FILE", help: "where to: .jsonl, .jsonl.gz or .jsonl.zst (default: ID.troupe.jsonl.zst)" },
+      ...fileStoreOption,
+      ...jsonOption
+    },
+    example: "troupe record r-17 --out r-17.troupe.jsonl.zst",
+    load: async () => (await import("./commands/record.ts")).record
+  },
+  report: {
+    summary: "write a run, or a recording, as one HTML file that opens without a network",
+    positionals: ["ID|RECORDING"],
+    options: {
+      out: { value: "FILE", help: "where to (default: ID.report.html)" },
+      ...fileStoreOption,
+      ...jsonOption
+    },
+    example: "troupe report r-17 --out r-17.html",
+    load: async () => (await import("./commands/report.ts")).report
   },
   chaos: {
     summary: "look for a way to break a workflow: thousands of simulated runs in which things go wrong",

@@ -73,7 +73,12 @@ const exitOf = (error: TroupeError): CommandError["kind"] => {
     case "IdempotencyMismatch":
     case "SchemaMismatch":
     case "BackupRefused":
+    case "InspectorRefused":
+    case "RecordingRefused":
       return "usage"
+    case "RecordingBroken":
+    case "RecordingTooNew":
+      return "invalid"
     case "RequestRefused":
       return error.code === "IDEMPOTENCY_MISMATCH" || error.code === "SCHEMA_MISMATCH" ? "usage" : "failed"
     case "SequenceConflict":

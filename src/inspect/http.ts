@@ -27,6 +27,7 @@ export interface Handlers {
 /** Connections at once, on each address. */
 const connectionsMost = 64
 
+/** What is malformed, CONNECT, and unknown expectations Node refuses by itself. */
 const serverOf = ({ request, upgrade }: Handlers): Server => {
   const server = createServer({
     headersTimeout: 5_000,
@@ -39,7 +40,10 @@ const serverOf = ({ request, upgrade }: Handlers): Server => {
   server.maxConnections = connectionsMost
   server.on("request", (message, response) => {
     // nothing that a stranger sends may reach the process as an exception
-    answerTo(message, response, request).catch(() => response.destroy())
+    answerTo(message, response, request).catch(() => {
+      if (response.headersSent) response.destroy()
+      else response.writeHead(500, { ...headersOf(undefined), connection: "close" }).end()
+    })
   })
   server.on("upgrade", (message: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on("error", () => socket.destroy())
@@ -47,13 +51,6 @@ const serverOf = ({ request, upgrade }: Handlers): Server => {
     if (typeof decided === "function") decided(message, socket, head)
     else refuseUpgrade(socket, decided)
   })
-  server.on("clientError", (_, socket) => {
-    if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
-    else socket.destroy()
-  })
-  // CONNECT and "Expect" beside 100-continue are nothing that is known here
-  server.on("connect", (_, socket) => socket.destroy())
-  server.on("checkExpectation", (_, response) => response.writeHead(417, headersOf(undefined)).end())
   return server
 }
 

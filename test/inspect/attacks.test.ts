@@ -1,5 +1,5 @@
 // What somebody may want who is not asked: other pages in the browser, other names for this machine, other programs on it.
-import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import fc from "fast-check"
@@ -13,6 +13,7 @@ const folder = mkdtempSync(join(tmpdir(), "troupe-page-"))
 mkdirSync(join(folder, "page", "assets"), { recursive: true })
 writeFileSync(join(folder, "page", "index.html"), "<!doctype html><title>page</title>")
 writeFileSync(join(folder, "page", "assets", "app.js"), "0")
+writeFileSync(join(folder, "page", "gone.css"), "")
 writeFileSync(join(folder, "page", "notes.sh"), "secret")
 writeFileSync(join(folder, "secret.html"), "secret")
 symlinkSync(join(folder, "secret.html"), join(folder, "page", "link.html"))
@@ -211,6 +212,12 @@ test("the token has 192 bits and is another one at each start", async () => {
 })
 
 const alive = async () => expect((await at.ask({ path: "/api/hello", headers: at.bearer })).status).toBe(200)
+
+test("a file of the page that has gone meanwhile is an answer of 500, and nothing else happens", async () => {
+  rmSync(join(folder, "page", "gone.css"))
+  expect((await at.ask({ path: "/gone.css" })).status).toBe(500)
+  await alive()
+})
 
 test("two hosts in one request are refused", async () => {
   expect(

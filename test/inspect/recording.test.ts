@@ -209,6 +209,16 @@ test.each(broken)(
   }
 )
 
+test("patches that reach for prototypes are refused by what they say, before they are tried", async () => {
+  const actor = { ...story[3], seq: 0 }
+  for (const name of ["__proto__", "constructor", "prototype"]) {
+    const step = { ...story[9], seq: 1, t: 2_000, patches: [{ op: "add", path: [name, "x"], value: 1 }] }
+    await expect(recordingSource(written([head, actor, step]))).rejects.toMatchObject({
+      problem: expect.stringContaining("'patches'")
+    })
+  }
+})
+
 test("a recording of a later version says so, whatever else is in it", async () => {
   const error = await recordingSource(written([{ kind: "troupe-recording-of-events", protocol: 2, new: true }])).catch(
     (error: unknown) => error
@@ -235,16 +245,22 @@ test("a file that is not there, or is packed wrongly, is refused", async () => {
 test("a small file that unpacks without end is left at the bound, in bounded memory", async () => {
   const bounds = { line: 1024 * 1024, bytes: 8 * 1024 * 1024, events: 100_000 }
   const zeros = Buffer.alloc(256 * 1024 * 1024, "0")
-  const lines = Buffer.from(`${JSON.stringify({ kind: "reset", run: "r" })}\n`.repeat(2_000_000))
+  const lines = [
+    head,
+    ...Array.from({ length: 50_000 }, (_, seq) => ({ kind: "reset", run: "r".repeat(300), seq, t: 0 }))
+  ]
+  const text = lines.map((line) => JSON.stringify(line)).join("\n")
   const before = process.memoryUsage().rss
-  for (const [ending, packed] of [
-    [".jsonl.gz", gzipSync(zeros)],
-    [".jsonl.zst", zstdCompressSync(zeros)],
-    [".jsonl.zst", zstdCompressSync(lines)]
-  ] as const) {
+  const bombs = [
+    [".jsonl.gz", gzipSync(zeros), "a line has more than 1,048,576 bytes"],
+    [".jsonl.zst", zstdCompressSync(zeros), "a line has more than 1,048,576 bytes"],
+    [".jsonl.gz", gzipSync(text), "it has more than 8,388,608 bytes"],
+    [".jsonl.zst", zstdCompressSync(text), "it has more than 8,388,608 bytes"]
+  ] as const
+  for (const [ending, packed, problem] of bombs) {
     const path = fresh(ending)
     writeFileSync(path, packed)
-    await expect(recordingSource(path, bounds)).rejects.toBeInstanceOf(RecordingBroken)
+    await expect(recordingSource(path, bounds)).rejects.toMatchObject({ _tag: "RecordingBroken", problem })
   }
   expect(process.memoryUsage().rss - before).toBeLessThan(700 * 1024 * 1024)
   const many = written([head, ...Array.from({ length: 20 }, (_, seq) => ({ kind: "reset", run: "r", seq, t: 0 }))])

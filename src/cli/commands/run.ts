@@ -7,6 +7,7 @@ import { allowAgain, type Given, timeScale } from "../arguments.ts"
 import type { Command } from "../commands.ts"
 import { drive } from "../drive.ts"
 import { isCodeFile, readAllow, readFile } from "../file.ts"
+import { type Live, showLive } from "../live.ts"
 import { exitOf, showStanding, valueOf } from "../outcome.ts"
 import { CommandError, exitCodes, say, tellJson, yellow } from "../output.ts"
 import { watch } from "../progress.ts"
@@ -30,7 +31,9 @@ export const run: Command = async (given) => {
     waitMs: patienceMs,
     engine: { allow, agents: agentsOf(workflow.ir, allow), timeScale: timeScale(given) }
   })
+  let shown: Live | undefined
   try {
+    if (given.has("inspect")) shown = await showLive(session.orchestrator, workflow.ir.name)
     const submitted = await submit(session.orchestrator, workflow, input, given.text("id"))
     const stopWatching = given.has("json") && process.stderr.isTTY !== true ? () => {} : watch(submitted)
     const ending = await drive(session, {
@@ -47,8 +50,10 @@ export const run: Command = async (given) => {
     else if (ending !== "interrupted" || store.kind === "memory") showStanding(state)
     if (ending === "rest" && store.kind === "sqlite" && state.endedAt === undefined)
       say(`run ${state.run} waits for somebody: see "troupe show ${state.run}${store.option}"`)
+    if (ending !== "interrupted") await shown?.stay(given.has("json"))
     return ending === "interrupted" ? exitCodes.interrupted : exitOf(state)
   } finally {
+    await shown?.close()
     await session.close()
   }
 }
