@@ -213,7 +213,7 @@ const TaskDetails = ({
       </Title>
       {run === undefined || task === undefined ? null : <Acts acts={taskActs(whereOf(view, run, task, actor))} />}
       {task?.failure === undefined || task.status === "succeeded" ? null : (
-        <FailureBox title="Failure" failure={task.failure} />
+        <FailureBox title={task.status === "failed" ? "Failure" : "Its last attempt failed"} failure={task.failure} />
       )}
       {task === undefined ? null : (
         <Facts
@@ -371,6 +371,7 @@ const ContextDiff = ({ actor }: { readonly actor: ActorView }) => {
 }
 
 const Attempts = ({ task, t, start }: { readonly task: TaskView; readonly t: number; readonly start: number }) => {
+  const hasAgents = task.attempts.some(({ agent }) => agent !== undefined)
   const longest = Math.max(1, ...task.attempts.map(({ startedAt, endedAt }) => (endedAt ?? t) - startedAt))
   return (
     <Section title="Attempts" extra={<span class="faint num">{task.attempts.length}</span>}>
@@ -380,7 +381,7 @@ const Attempts = ({ task, t, start }: { readonly task: TaskView; readonly t: num
             <th scope="col">#</th>
             <th scope="col">Began</th>
             <th scope="col">Took</th>
-            <th scope="col">Agent</th>
+            {hasAgents ? <th scope="col">Agent</th> : null}
             <th scope="col">Outcome</th>
           </tr>
         </thead>
@@ -407,7 +408,9 @@ const Attempts = ({ task, t, start }: { readonly task: TaskView; readonly t: num
                     <rect width={Math.max(1, (took / longest) * 40)} height="3" />
                   </svg>
                 </td>
-                <td>{agent === undefined ? <span class="faint">–</span> : <bdi>{plain(agent, 40)}</bdi>}</td>
+                {hasAgents ? (
+                  <td>{agent === undefined ? <span class="faint">–</span> : <bdi>{plain(agent, 40)}</bdi>}</td>
+                ) : null}
                 <td>
                   <span class={`outcome ${look.className}`}>
                     <StatusIcon look={look} size={13} />

@@ -92,7 +92,6 @@ const LogRow = ({ event, index, start, isAt, isFuture }: LogRowProps) => (
     id={`event-${index}`}
     class={`log-row k-${event.kind} ${isAt ? "is-at" : ""} ${isFuture ? "is-future" : ""} ${isBad(event) ? "is-bad" : ""}`}
     role="row"
-    tabIndex={-1}
     aria-rowindex={index + 1}
     aria-selected={isAt}
     onClick={() => {
@@ -100,17 +99,17 @@ const LogRow = ({ event, index, start, isAt, isFuture }: LogRowProps) => (
       selectAbout(event)
     }}
   >
-    <span class="log-time num" role="gridcell" tabIndex={-1} title={`${dayAndClock(event.t)} · event ${event.seq}`}>
+    <span class="log-time num" role="gridcell" title={`${dayAndClock(event.t)} · event ${event.seq}`}>
       <span>{since(event.t, start)}</span>
       <span class="faint">{clock(event.t)}</span>
     </span>
-    <span class="log-kind" role="gridcell" tabIndex={-1}>
+    <span class="log-kind" role="gridcell">
       {event.kind}
     </span>
-    <bdi class="log-about" role="gridcell" tabIndex={-1}>
+    <bdi class="log-about" role="gridcell">
       {plain(about(event), 120)}
     </bdi>
-    <bdi class="log-said" role="gridcell" tabIndex={-1}>
+    <bdi class="log-said" role="gridcell">
       {said(event)}
     </bdi>
   </div>

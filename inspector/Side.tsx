@@ -66,7 +66,6 @@ const Runs = () => {
               id={`run-${i}`}
               class={`run-row ${i === at ? "is-active" : ""}`}
               role="option"
-              tabIndex={-1}
               aria-selected={stream === shown}
               aria-setsize={all.length}
               aria-posinset={i + 1}
@@ -269,7 +268,6 @@ const ActorRow = ({ row, index, isActive, isSelected, isFresh, onToggle, onChoos
       id={`actor-${index}`}
       class={`actor-row l${Math.min(level, 10)} ${isActive ? "is-active" : ""} ${actor.status === "active" ? "" : "is-gone"}`}
       role="row"
-      tabIndex={-1}
       aria-level={level}
       aria-posinset={place}
       aria-setsize={siblings}
@@ -278,7 +276,7 @@ const ActorRow = ({ row, index, isActive, isSelected, isFresh, onToggle, onChoos
       aria-expanded={children > 0 ? isOpen : undefined}
       onClick={() => onChoose(row)}
     >
-      <div class="actor-name" role="gridcell" tabIndex={-1}>
+      <div class="actor-name" role="gridcell">
         {children > 0 ? (
           // biome-ignore lint/a11y/noStaticElementInteractions: a handle for the mouse beside the keys of the tree
           <span
@@ -300,7 +298,7 @@ const ActorRow = ({ row, index, isActive, isSelected, isFresh, onToggle, onChoos
         </bdi>
         {children > 0 && !isOpen ? <span class="faint num">{count(children)}</span> : null}
       </div>
-      <div class="actor-value" role="gridcell" tabIndex={-1}>
+      <div class="actor-value" role="gridcell">
         {isFresh ? <span key={actor.changed} class="flash" aria-hidden="true" /> : null}
         <span title={`${plain(actor.logic)}${value === "" ? "" : `: ${value}`}`}>
           {value === "" ? plain(actor.logic, 40) : value}

@@ -48,11 +48,15 @@ const Overlay = () => {
   return shown.name === "help" ? <Help /> : <ActDialog key={shown.act.id} act={shown.act} />
 }
 
+/** Below these, panes begin smaller. */
+const narrow = 1_200
+const low = 800
+
 const Body = () => {
   const connection = state.connection.value
-  const left = useSignal(268)
-  const right = useSignal(348)
-  const bottom = useSignal(204)
+  const left = useSignal(innerWidth < narrow ? 212 : 268)
+  const right = useSignal(innerWidth < narrow ? 284 : 348)
+  const bottom = useSignal(innerHeight < low ? 152 : 204)
   if (state.stream.value === undefined) return <Nothing />
   if (connection.state === "refused" && state.length.value === 0) return <Nothing />
   return (
@@ -136,7 +140,7 @@ const Middle = () => {
           }}
         >
           <Icon name="table" size={14} />
-          Table
+          <span>Table</span>
         </button>
       </div>
       <div class="panel" id="tab-panel" role="tabpanel" tabIndex={-1} aria-labelledby={`tab-${tab}`}>

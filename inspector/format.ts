@@ -32,8 +32,17 @@ export const dayAndClock = (t: number): string => {
   return `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())} ${clock(t)}`
 }
 
-/** How long before or after: `+1.20 s`. */
-export const since = (t: number, start: number): string => (t < start ? length(t - start) : `+${length(t - start)}`)
+/** When, from the beginning on, so that neighbours can be told apart: `+0.412 s`, `+4:12.858`, `+4:01:04.348`. */
+export const since = (t: number, start: number): string => {
+  const ms = Math.round(Math.abs(t - start))
+  const sign = t < start ? "−" : "+"
+  const rest = `${pad(ms % 1_000, 3)}`
+  const seconds = Math.floor(ms / 1_000)
+  if (seconds < 60) return `${sign}${seconds}.${rest} s`
+  const minutes = Math.floor(seconds / 60)
+  if (minutes < 60) return `${sign}${minutes}:${pad(seconds % 60)}.${rest}`
+  return `${sign}${Math.floor(minutes / 60)}:${pad(minutes % 60)}:${pad(seconds % 60)}.${rest}`
+}
 
 /** `1,204`. */
 export const count = (n: number): string => n.toLocaleString("en")

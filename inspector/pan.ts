@@ -35,15 +35,43 @@ export interface Pan {
   readonly onKeyDown: (event: KeyboardEvent) => void
 }
 
-/** `width` and `height` are those of the picture; when `key` changes, it is shown as a whole. */
-export const usePan = (width: number, height: number, key: string): Pan => {
+/** Smaller than this nothing can be read: what matters is shown instead of all. */
+const readable = 0.78
+
+/** All of it, or, where that would be too small to read, as much as there is room for around what matters. */
+export const shown = (
+  width: number,
+  height: number,
+  box: { readonly width: number; readonly height: number },
+  focus: { readonly x: number; readonly y: number } | undefined
+): Place => {
+  const all = fitted(width, height, box)
+  if (all.scale >= readable || focus === undefined) return all
+  const within = (place: number, whole: number, room: number) =>
+    whole * readable <= room
+      ? (room - whole * readable) / 2
+      : Math.max(room - whole * readable, Math.min(0, room / 2 - place * readable))
+  return { scale: readable, x: within(focus.x, width, box.width), y: within(focus.y, height, box.height) }
+}
+
+/**
+ * `width` and `height` are those of the picture, `focus` is what matters in it; when `key` changes, it is shown anew. Once somebody
+ * has moved it, it stays where it was put.
+ */
+export const usePan = (
+  width: number,
+  height: number,
+  key: string,
+  focus: { readonly x: number; readonly y: number } | undefined
+): Pan => {
   const box = useRef<SVGSVGElement>(null)
   const place = useSignal<Place>({ x: 0, y: 0, scale: 1 })
   const size = useSignal({ width: 600, height: 400 })
   /** Somebody has moved it: it stays where it is put. */
   const isMoved = useRef(false)
   const fitAll = () => {
-    isMoved.current = false
+    // what was asked for stays
+    isMoved.current = true
     place.value = fitted(width, height, size.peek())
   }
   const zoomAt = (by: number, x: number, y: number) => {
@@ -58,21 +86,31 @@ export const usePan = (width: number, height: number, key: string): Pan => {
     isMoved.current = true
     place.value = { ...place.peek(), x: place.peek().x + x, y: place.peek().y + y }
   }
-  const latest = useRef({ width, height })
-  latest.current = { width, height }
+  const latest = useRef({ width, height, focus })
+  latest.current = { width, height, focus }
+  const showAnew = () => {
+    const { width: wide, height: high, focus: at } = latest.current
+    place.value = shown(wide, high, size.peek(), at)
+  }
 
   useLayoutEffect(() => {
     const element = box.current!
     const measure = () => {
       size.value = { width: element.clientWidth, height: element.clientHeight }
-      if (!isMoved.current) place.value = fitted(latest.current.width, latest.current.height, size.peek())
+      if (!isMoved.current) showAnew()
     }
     const watch = new ResizeObserver(measure)
     watch.observe(element)
     measure()
     return () => watch.disconnect()
   }, [])
-  useLayoutEffect(fitAll, [key])
+  useLayoutEffect(() => {
+    isMoved.current = false
+    showAnew()
+  }, [key])
+  useLayoutEffect(() => {
+    if (!isMoved.current) showAnew()
+  }, [focus?.x, focus?.y])
   useEffect(() => {
     const element = box.current!
     const onWheel = (event: WheelEvent) => {

@@ -101,7 +101,9 @@ const Picture = ({ shape, actor, active }: ChartProps) => {
   }, [shape])
   const isBetter = better.value?.shape === shape || worked.has(shape)
   const layout = better.value?.shape === shape ? better.value.layout : quick
-  const pan = usePan(layout.width, layout.height, `${shape.id} ${isBetter}`)
+  const here = layout.boxes.findLast(({ id }) => active.has(id))
+  const focus = here === undefined ? undefined : { x: here.x + here.width / 2, y: here.y + here.height / 2 }
+  const pan = usePan(layout.width, layout.height, `${shape.id} ${isBetter}`, focus)
   const { edge } = actor
   const isTaken = (wire: Wire) => edge !== undefined && wire.from === edge.from && wire.to === edge.to
   const isNow = edge !== undefined && edge.seq === state.seq.value - 1
@@ -141,6 +143,18 @@ const Picture = ({ shape, actor, active }: ChartProps) => {
           >
             <path d="M0 0.5L7.5 4L0 7.5z" class="arrow-taken" />
           </marker>
+          <marker
+            id="arrow-open"
+            viewBox="0 0 8 8"
+            refX="7"
+            refY="4"
+            markerWidth="9"
+            markerHeight="9"
+            markerUnits="userSpaceOnUse"
+            orient="auto-start-reverse"
+          >
+            <path d="M0 0.8L7.5 4L0 7.2z" class="arrow-open" />
+          </marker>
         </defs>
         <g transform={`translate(${x} ${y}) scale(${scale})`}>
           {layout.boxes.map((box) => (
@@ -151,7 +165,9 @@ const Picture = ({ shape, actor, active }: ChartProps) => {
               isCompound={layout.boxes.some(({ state: { parent } }) => parent === box.id)}
             />
           ))}
-          {layout.wires.map((wire) => (isTaken(wire) ? null : <WireLine key={wire.id} wire={wire} />))}
+          {layout.wires.map((wire) =>
+            isTaken(wire) ? null : <WireLine key={wire.id} wire={wire} isOpen={active.has(wire.from)} />
+          )}
           {layout.wires.map((wire) =>
             isTaken(wire) ? <WireLine key={`${wire.id} taken`} wire={wire} taken={edge!.event} isNow={isNow} /> : null
           )}
@@ -231,18 +247,25 @@ const StateBox = ({
 const WireLine = ({
   wire,
   taken,
-  isNow = false
+  isNow = false,
+  isOpen = false
 }: {
   readonly wire: Wire
   readonly taken?: string
   readonly isNow?: boolean
+  /** It may be taken next: it leaves a state that it is in. */
+  readonly isOpen?: boolean
 }) => {
   const { label, lines, edges } = wire
   const d = pathOf(wire)
   const isTaken = taken !== undefined
   return (
-    <g class={`wire ${isTaken ? "is-taken" : ""} ${isNow ? "is-now" : ""}`}>
-      <path class="wire-line" d={d} marker-end={isTaken ? "url(#arrow-taken)" : "url(#arrow)"} />
+    <g class={`wire ${isTaken ? "is-taken" : isOpen ? "is-open" : ""} ${isNow ? "is-now" : ""}`}>
+      <path
+        class="wire-line"
+        d={d}
+        marker-end={isTaken ? "url(#arrow-taken)" : isOpen ? "url(#arrow-open)" : "url(#arrow)"}
+      />
       {isNow ? <path class="wire-flow" d={d} /> : null}
       <g transform={`translate(${label.x} ${label.y})`}>
         <rect class="wire-ground" width={label.width} height={label.height} rx="3" />

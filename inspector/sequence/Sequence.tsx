@@ -1,6 +1,6 @@
 /** Who told whom what, around the moment: lifelines of the actors concerned, messages as arrows, states as they are come to. */
 import { useSignal } from "@preact/signals"
-import { useMemo, useRef } from "preact/hooks"
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks"
 import { brief, clock, count, plain, since } from "../format.ts"
 import { Icon } from "../icons.tsx"
 import { List } from "../List.tsx"
@@ -8,8 +8,10 @@ import { state } from "../state.ts"
 import { type Sequence as Data, type SequenceRow, sequenceOf } from "./rows.ts"
 
 const rowHeight = 26
-const columnWidth = 148
-const timeWidth = 84
+const timeWidth = 96
+/** Lifelines share the width there is, within these. */
+const columnLeast = 124
+const columnMost = 260
 
 export const Sequence = () => {
   const isAll = useSignal(false)
@@ -68,11 +70,24 @@ interface Props {
   readonly seq: number
 }
 
-const xOf = (lifeline: number) => timeWidth + columnWidth / 2 + lifeline * columnWidth
+const xOf = (lifeline: number, columnWidth: number) => timeWidth + columnWidth / 2 + lifeline * columnWidth
 
 const Lifelines = ({ data, start, seq }: Props) => {
   const { lifelines, rows, at } = data
   const scroller = useRef<HTMLDivElement>(null)
+  const room = useSignal(600)
+  useLayoutEffect(() => {
+    const element = scroller.current!
+    const watch = new ResizeObserver(() => {
+      room.value = element.clientWidth
+    })
+    watch.observe(element)
+    return () => watch.disconnect()
+  }, [])
+  const columnWidth = Math.max(
+    columnLeast,
+    Math.min(columnMost, Math.floor((room.value - timeWidth - 8) / lifelines.length))
+  )
   const width = timeWidth + lifelines.length * columnWidth
   const move = (by: number) => {
     const row = rows[Math.max(0, Math.min(rows.length - 1, at + by))]
@@ -102,7 +117,7 @@ const Lifelines = ({ data, start, seq }: Props) => {
             <bdi
               key={key}
               class={key === "" ? "is-outside" : ""}
-              style={{ left: `${xOf(i) - columnWidth / 2 + 4}px`, width: `${columnWidth - 8}px` }}
+              style={{ left: `${xOf(i, columnWidth) - columnWidth / 2 + 4}px`, width: `${columnWidth - 8}px` }}
               title={plain(key, 400)}
             >
               {key === "" ? "outside" : shortOf(key)}
@@ -118,6 +133,7 @@ const Lifelines = ({ data, start, seq }: Props) => {
             row={row}
             lifelines={lifelines.length}
             width={width}
+            columnWidth={columnWidth}
             start={start}
             isAt={i === at}
             isFuture={row.event.seq >= seq}
@@ -138,16 +154,17 @@ interface RowProps {
   readonly row: SequenceRow
   readonly lifelines: number
   readonly width: number
+  readonly columnWidth: number
   readonly start: number
   readonly isAt: boolean
   readonly isFuture: boolean
 }
 
-const Row = ({ row, lifelines, width, start, isAt, isFuture }: RowProps) => {
+const Row = ({ row, lifelines, width, columnWidth, start, isAt, isFuture }: RowProps) => {
   const { event, kind, from, to, label } = row
   const middle = rowHeight / 2
-  const a = xOf(from)
-  const b = xOf(to)
+  const a = xOf(from, columnWidth)
+  const b = xOf(to, columnWidth)
   const text = plain(label, 40)
   const isSelf = a === b
   const tip = b > a ? -5 : 5
@@ -174,7 +191,7 @@ const Row = ({ row, lifelines, width, start, isAt, isFuture }: RowProps) => {
       <span class="num faint sequence-time">{since(event.t, start)}</span>
       <svg class="sequence-lines" width={width} height={rowHeight} aria-hidden="true">
         {Array.from({ length: lifelines }, (_, i) => (
-          <path key={i} class="lifeline" d={`M${xOf(i)} 0v${rowHeight}`} />
+          <path key={i} class="lifeline" d={`M${xOf(i, columnWidth)} 0v${rowHeight}`} />
         ))}
         {kind === "step" ? (
           <g class="sequence-state">
