@@ -9,6 +9,8 @@ export default defineConfig({
     outDir: "../dist/inspector",
     emptyOutDir: true,
     target: "es2023",
+    // colours are written once for light and dark: browsers since the middle of 2024 read them
+    cssTarget: ["chrome123", "firefox120", "safari17.5"],
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: true

@@ -301,6 +301,8 @@ export interface Hello {
   readonly title: string
   readonly source: "live" | "store" | "recording" | "system"
   readonly mayControl: boolean
+  /** Verbs that can be asked beyond those of the command line: `step` of a paused run, `fault` in a development run. */
+  readonly offers?: ReadonlyArray<string>
   /** Time of the server, for clocks that differ. */
   readonly now: number
   /** The stream to show first, and the event to stand at, where somebody has asked for it. */
