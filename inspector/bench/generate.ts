@@ -35,7 +35,7 @@ export const generate = ({ seed, shape, tasks, slots = 64, part = 1, fails = fal
   const random = fractions(seed)
   const ir = shape === "layers" ? layersIR(tasks, random) : shape === "fans" ? fansIR(tasks) : orderIR(fails)
   const told = new World(ir, random, slots, fails ? "payment" : undefined).play()
-  const until = Math.ceil(told.length * part)
+  const until = Math.max(2, Math.ceil(told.length * part))
   const events = told.slice(0, until).map((event, seq) => ({ ...event, seq }))
   if (part < 1) {
     const last = events.at(-1)!.t

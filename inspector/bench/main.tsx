@@ -1,9 +1,9 @@
 /** One picture of a generated run, and what a bench asks of it. `?picture=dag&shape=layers&tasks=10000&part=0.6&theme=dark` */
-import { render } from "preact"
+import { render, type VNode } from "preact"
 import type { SeenEvent } from "../../src/inspect/protocol.ts"
 import { View } from "../../src/inspect/view.ts"
 import type { TaskStatus } from "../../src/model/messages.ts"
-import { Dag } from "../dag/Dag.tsx"
+import { Dag, type DagProps } from "../dag/Dag.tsx"
 import { DagTable } from "../dag/DagTable.tsx"
 import { Gantt } from "../gantt/Gantt.tsx"
 import { GanttTable } from "../gantt/GanttTable.tsx"
@@ -24,14 +24,25 @@ const made = generate({
   part: Number(asked.get("part") ?? 1),
   fails: asked.has("fails")
 })
+// what a page would do with the first batch: take the events in, and draw
+const start = performance.now()
 const view = new View()
 for (const event of made.events) view.apply(event)
 
+const opened = asked.has("open")
+  ? made.ir.tasks.flatMap((task) => ("kind" in task && task.kind === "map" ? [task.id] : []))
+  : []
 let selected: string | undefined = asked.get("selected") ?? undefined
 const app = document.getElementById("app")!
-const pictures = { dag: Dag, gantt: Gantt, "dag-table": DagTable, "gantt-table": GanttTable }
+type Picture = (props: DagProps) => VNode | null
+const pictures: Readonly<Record<string, Picture>> = {
+  dag: Dag,
+  gantt: Gantt,
+  "dag-table": DagTable,
+  "gantt-table": GanttTable
+}
 const draw = () => {
-  const Picture = pictures[picture as keyof typeof pictures]
+  const Picture = pictures[picture] ?? Dag
   render(
     <>
       <Patterns />
@@ -41,6 +52,7 @@ const draw = () => {
           run={made.run}
           selected={selected}
           theme={theme}
+          opened={opened}
           onSelect={(path) => {
             selected = path
             draw()
@@ -143,7 +155,6 @@ const change = async (rounds = 40) => {
   return { ...result, work: median(work) }
 }
 
-const start = performance.now()
 draw()
 const painted = rested().then(() => performance.now() - start)
 

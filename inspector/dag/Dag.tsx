@@ -30,6 +30,8 @@ export interface DagProps {
   readonly selected: string | undefined
   readonly onSelect: (path: string) => void
   readonly theme: "light" | "dark"
+  /** Paths that are open from the beginning. */
+  readonly opened?: ReadonlyArray<string>
 }
 
 export const Dag = (props: DagProps) => {
@@ -41,23 +43,31 @@ export const Dag = (props: DagProps) => {
   )
 }
 
-type Level = "near" | "middle" | "far"
+type Level = "near" | "middle" | "small" | "far"
 /** Most nodes and edges that are elements; more of them are painted. */
 const elementsMost = 420
 const edgeElementsMost = 900
 const nearFrom = 0.66
 const middleFrom = 0.34
+const smallFrom = 0.14
 /** How long a layout takes to move to a better one. */
 const movingMs = 320
 /** How long a picture rests before its edges are drawn anew. */
 const restMs = 140
 
-const Graph = ({ view, run, selected, onSelect, theme }: Omit<DagProps, "run"> & { readonly run: RunView }) => {
+const Graph = ({
+  view,
+  run,
+  selected,
+  onSelect,
+  theme,
+  opened = []
+}: Omit<DagProps, "run"> & { readonly run: RunView }) => {
   const [ref, size] = useSize()
-  const [open, setOpen] = useState<ReadonlySet<string>>(new Set<string>())
+  const [open, setOpen] = useState<ReadonlySet<string>>(() => new Set(opened))
   const ir = view.definitions.get(run.hash)
   // what has no definition grows with what is seen
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a map of the same size has the same paths
+  // a map of the same size has the same paths
   const structure = useMemo(() => new Structure(ir, run), [ir, run.tasks, run.tasks.size])
   const scene = useScene(structure, open)
   const counts = countsOf(run)
@@ -72,34 +82,51 @@ const Graph = ({ view, run, selected, onSelect, theme }: Omit<DagProps, "run"> &
   const world = useRef<SVGGElement>(null)
   const canvas = useRef<HTMLCanvasElement>(null)
   const minimapView = useRef<SVGRectElement>(null)
-  const [drawn, setDrawn] = useState<
-    { readonly level: Level; readonly window: Box; readonly scene: Scene } | undefined
-  >(undefined)
+  const drawn = useRef<{ readonly level: Level; readonly window: Box; readonly scene: Scene } | undefined>(undefined)
+  const [, again] = useState(0)
   const sheet = useRef(new EdgeSheet()).current
   const resting = useRef<ReturnType<typeof setTimeout> | undefined>(undefined)
-  // biome-ignore lint/correctness/useExhaustiveDependencies: colours change with the theme
+  // colours change with the theme
   const tones = useMemo<Tones | undefined>(
     () => (ref.current === null ? undefined : tonesOf(ref.current)),
     [theme, size]
   )
 
   const statusAt = (node: number): TaskStatus => statuses[node] ?? "pending"
-  const isCritical = (node: number) => critical.has.has(scene.nodes[node]!.path)
+  const criticalEdges = useMemo(
+    () => scene.edges.filter(({ from, to }) => critical.next.get(scene.nodes[from]!.path) === scene.nodes[to]!.path),
+    [scene, critical]
+  )
 
-  /** What follows from where the camera is. */
+  // a new scene: all of it, or what was opened stays where it is
+  const anchor = useRef<string | undefined>(undefined)
+  const before = useRef<{ readonly scene: Scene; readonly size: Size } | undefined>(undefined)
+  if (size !== undefined && (before.current?.scene !== scene || before.current.size !== size)) {
+    const old = before.current?.scene
+    before.current = { scene, size }
+    if (old === undefined || !isTouched.current) camera.current = fitted(scene.box, size)
+    else if (old !== scene) {
+      const [from, to] = [old.places.get(anchor.current ?? ""), scene.places.get(anchor.current ?? "")]
+      if (from !== undefined && to !== undefined) {
+        const [was, is] = [old.nodes[from]!, scene.nodes[to]!]
+        camera.current = { ...camera.current, x: camera.current.x + is.x - was.x, y: camera.current.y + is.y - was.y }
+      }
+    }
+  }
+  /** What is drawn from here: how near, and which part of the scene. */
+  const drawnFor = (at: Box) => {
+    const last = drawn.current
+    const level = levelOf(scene, camera.current.k, at, last?.scene === scene ? last.level : undefined)
+    if (last?.scene === scene && last.level === level && (level === "far" || contains(last.window, at))) return last
+    return { level, window: grown(at, Math.max(at.w, at.h) * 0.3), scene }
+  }
   const frame = useFrame(() => {
     if (size === undefined) return
-    const now = seen(camera.current, size)
-    const level = levelOf(scene, camera.current.k, now, drawn?.level)
-    if (
-      drawn === undefined ||
-      drawn.scene !== scene ||
-      drawn.level !== level ||
-      (level !== "far" && !contains(drawn.window, now))
-    )
-      setDrawn({ level, window: grown(now, Math.max(now.w, now.h) * 0.3), scene })
-    place()
-    paint(level)
+    if (drawnFor(seen(camera.current, size)) !== drawn.current) again((n) => n + 1)
+    else {
+      place()
+      paint()
+    }
   })
   const place = () => {
     const { x, y, k } = camera.current
@@ -112,7 +139,8 @@ const Graph = ({ view, run, selected, onSelect, theme }: Omit<DagProps, "run"> &
     mark?.setAttribute("width", `${w}`)
     mark?.setAttribute("height", `${h}`)
   }
-  const paint = (level: Level) => {
+  const paint = () => {
+    const level = drawn.current?.level
     const element = canvas.current
     const pen = element?.getContext("2d")
     if (size === undefined || tones === undefined || element === null || pen == null) return
@@ -127,7 +155,7 @@ const Graph = ({ view, run, selected, onSelect, theme }: Omit<DagProps, "run"> &
       element.height = height
     }
     pen.setTransform(dpr, 0, 0, dpr, 0, 0)
-    paintFar(pen, scene, camera.current, size, tones, sheet, { statusAt, isCritical, selected: chosen, hovered })
+    paintFar(pen, scene, camera.current, size, tones, sheet, { statusAt, criticalEdges, selected: chosen, hovered })
     if (sheet.serves(scene, camera.current, size, tones.edge)) return
     clearTimeout(resting.current)
     resting.current = setTimeout(() => sheet.draw(scene, camera.current, size, dpr, tones.edge, frame), restMs)
@@ -137,7 +165,7 @@ const Graph = ({ view, run, selected, onSelect, theme }: Omit<DagProps, "run"> &
     frame()
   }
   const least = size === undefined ? 0.001 : fitted(scene.box, size).k * 0.5
-  const fit = () => {
+  const showAll = () => {
     if (size === undefined) return
     isTouched.current = false
     glide(camera.current, fitted(scene.box, size), look)
@@ -151,30 +179,11 @@ const Graph = ({ view, run, selected, onSelect, theme }: Omit<DagProps, "run"> &
     look(zoomed(camera.current, factor, x, y, least))
   }
 
-  // a new scene: all of it, or the box that was opened stays where it is
-  const before = useRef<Scene | undefined>(undefined)
-  const anchor = useRef<string | undefined>(undefined)
+  if (size !== undefined) drawn.current = drawnFor(seen(camera.current, size))
   useLayoutEffect(() => {
-    if (size === undefined) return
-    const old = before.current
-    before.current = scene
-    const path = anchor.current
-    const [from, to] = [old?.places.get(path ?? ""), scene.places.get(path ?? "")]
-    if (old === undefined || !isTouched.current) camera.current = fitted(scene.box, size)
-    if (old !== undefined && old !== scene && from !== undefined && to !== undefined) {
-      const [was, is] = [old.nodes[from]!, scene.nodes[to]!]
-      if (isTouched.current)
-        camera.current = { ...camera.current, x: camera.current.x + is.x - was.x, y: camera.current.y + is.y - was.y }
-    }
-    const at = seen(camera.current, size)
-    setDrawn({
-      level: levelOf(scene, camera.current.k, at, undefined),
-      window: grown(at, Math.max(at.w, at.h) * 0.3),
-      scene
-    })
-    frame()
-  }, [scene, size, frame])
-  useEffect(() => frame())
+    place()
+    paint()
+  })
   useEffect(
     () => () => {
       clearTimeout(resting.current)
@@ -243,7 +252,7 @@ const Graph = ({ view, run, selected, onSelect, theme }: Omit<DagProps, "run"> &
     const move = keyMoves[event.key.toLowerCase()]
     if (move?.pan !== undefined) pan(...move.pan)
     else if (move?.zoom !== undefined) zoom(move.zoom)
-    else if (move?.fit) fit()
+    else if (move?.fit) showAll()
     else if (event.key === "Enter") toggle(chosen)
     else if (event.key.startsWith("Arrow")) choose(neighbourOf(scene, chosen, event.key as Arrow))
     else return
@@ -251,16 +260,16 @@ const Graph = ({ view, run, selected, onSelect, theme }: Omit<DagProps, "run"> &
     event.stopPropagation()
   }
 
-  const level = drawn?.level ?? "far"
-  const isReady = drawn !== undefined && drawn.scene === scene && size !== undefined
-  const nodes = isReady && level !== "far" ? scene.nodesByPlace.in(drawn.window) : []
-  const edges = isReady && level !== "far" ? scene.edgesByPlace.in(drawn.window) : []
+  const level = drawn.current?.level ?? "far"
+  const shownBox = level === "far" ? undefined : drawn.current?.window
+  const nodes = shownBox === undefined ? [] : scene.nodesByPlace.in(shownBox)
+  const edges = shownBox === undefined ? [] : scene.edgesByPlace.in(shownBox)
   const isLively = nodes.reduce((sum, i) => sum + (statusAt(i) === "running" ? 1 : 0), 0) <= 40
-  const needsMap = isReady && !contains(grown(seen(camera.current, size), 8), scene.box) && scene.nodes.length > 24
+  const needsMap =
+    size !== undefined && !contains(grown(seen(camera.current, size), 8), scene.box) && scene.nodes.length > 24
   const tip = hovered === undefined ? undefined : scene.nodes[hovered]
   const total = structure.parts("").parts.length
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: the picture takes keys
     <div
       ref={ref}
       class={`picture dag${isLively ? " is-lively" : ""}`}
@@ -268,23 +277,15 @@ const Graph = ({ view, run, selected, onSelect, theme }: Omit<DagProps, "run"> &
       aria-roledescription="graph"
       aria-label={`Graph of ${run.workflow}: ${total} tasks. Arrow keys go to neighbours, Enter opens, + and − zoom, 0 shows all.`}
       aria-activedescendant={chosen !== undefined && nodes.includes(chosen) ? `dag-${chosen}` : undefined}
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: it takes keys
       tabIndex={0}
       onKeyDown={onKeyDown}
     >
-      <canvas ref={canvas} class="dag-far" aria-hidden="true" />
+      <canvas ref={canvas} class="dag-far" />
       {size === undefined ? null : (
-        <svg class="dag-near" width={size.width} height={size.height} role="presentation">
+        <svg class={`dag-near is-${level}`} width={size.width} height={size.height} role="presentation">
           <g ref={world}>
             {nodes.map((i) => (scene.nodes[i]!.isOpen ? nodeView(i) : null))}
-            <DagEdges
-              scene={scene}
-              edges={edges}
-              critical={critical}
-              selected={chosen}
-              statuses={statuses}
-              isNear={level === "near"}
-            />
+            <DagEdges scene={scene} edges={edges} critical={critical} selected={chosen} statuses={statuses} />
             {nodes.map((i) => (scene.nodes[i]!.isOpen ? null : nodeView(i)))}
           </g>
         </svg>
@@ -303,7 +304,7 @@ const Graph = ({ view, run, selected, onSelect, theme }: Omit<DagProps, "run"> &
           seq={view.seq}
           tones={tones}
           statusAt={statusAt}
-          isCritical={isCritical}
+          criticalEdges={criticalEdges}
           mark={minimapView}
           onGo={(x, y) => {
             isTouched.current = true
@@ -319,7 +320,7 @@ const Graph = ({ view, run, selected, onSelect, theme }: Omit<DagProps, "run"> &
         <button type="button" title="Zoom out (−)" aria-label="Zoom out" onClick={() => zoom(0.8)}>
           −
         </button>
-        <button type="button" title="Show all (0)" aria-label="Show all" onClick={fit}>
+        <button type="button" title="Show all (0)" aria-label="Show all" onClick={showAll}>
           <svg width="14" height="14" viewBox="0 0 16 16" aria-hidden="true">
             <path d="M2.5 6v-3.5H6M10 2.5h3.5V6M13.5 10v3.5H10M6 13.5H2.5V10" />
           </svg>
@@ -351,7 +352,7 @@ const Graph = ({ view, run, selected, onSelect, theme }: Omit<DagProps, "run"> &
         mayOpen={node.part.mayOpen}
         isCell={node.isCell}
         isItem={node.part.kind === "item"}
-        isNear={level === "near"}
+        level={level === "far" ? "small" : level}
         isSelected={i === chosen}
         isCritical={critical.has.has(node.path)}
       />
@@ -364,7 +365,7 @@ const useScene = (structure: Structure, open: ReadonlySet<string>): Scene => {
   const known = useRef(new Map<string, Known>()).current
   const [better, setBetter] = useState(0)
   const [moving, setMoving] = useState<Scene | undefined>(undefined)
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `better` says that `known` has changed
+  // `better` says that `known` has changed
   const { scene, tasks } = useMemo(() => sceneOf(structure, open, known), [structure, open, better])
   const latest = useRef(scene)
   latest.current = scene
@@ -416,12 +417,12 @@ const useStatuses = (run: RunView, counts: Counts, scene: Scene): ReadonlyArray<
 
 const levelOf = (scene: Scene, k: number, window: Box, before: Level | undefined): Level => {
   // who stands at a border does not flicker between two
-  const ease = (from: number, level: Level) => (before === level ? from * 0.94 : from)
-  if (k < ease(middleFrom, "middle") && !(before === "near" && k > middleFrom)) return "far"
+  const from = (border: number, level: Level) => (before === level ? border * 0.95 : border)
+  if (k < from(smallFrom, "small")) return "far"
   const around = grown(window, Math.max(window.w, window.h) * 0.3)
   if (scene.nodes.length > elementsMost && scene.nodesByPlace.in(around).length > elementsMost) return "far"
   if (scene.edges.length > edgeElementsMost && scene.edgesByPlace.in(around).length > edgeElementsMost) return "far"
-  return k >= ease(nearFrom, "near") ? "near" : "middle"
+  return k >= from(nearFrom, "near") ? "near" : k >= from(middleFrom, "middle") ? "middle" : "small"
 }
 
 /** Moves the camera there, in a moment; at once for people who want no motion. */

@@ -31,7 +31,7 @@ export const DagTable = (props: DagProps) => {
 const Table = ({ view, run, selected, onSelect }: Omit<DagProps, "run"> & { readonly run: RunView }) => {
   const [open, setOpen] = useState<ReadonlySet<string>>(new Set<string>())
   const ir = view.definitions.get(run.hash)
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a map of the same size has the same paths
+  // a map of the same size has the same paths
   const structure = useMemo(() => new Structure(ir, run), [ir, run.tasks, run.tasks.size])
   const now = run.endedAt ?? view.t
   const counts = countsOf(run)

@@ -3,7 +3,7 @@ import type { TaskStatus } from "../../src/model/messages.ts"
 import type { Critical } from "../picture/critical.ts"
 import { still } from "../picture/still.ts"
 import type { Scene } from "./scene.ts"
-import { middleOf, wayOf } from "./ways.ts"
+import { wayOf } from "./ways.ts"
 
 interface EdgesProps {
   readonly scene: Scene
@@ -11,7 +11,6 @@ interface EdgesProps {
   readonly critical: Critical
   readonly selected: number | undefined
   readonly statuses: ReadonlyArray<TaskStatus>
-  readonly isNear: boolean
 }
 
 const ways = new WeakMap<object, string>()
@@ -24,25 +23,24 @@ const wayFor = (scene: Scene, k: number): string => {
   return made
 }
 
-const words = { notFailed: "", succeeded: "on success", failed: "on failure", done: "when done" } as const
-
-export const DagEdges = ({ scene, edges, critical, selected, statuses, isNear }: EdgesProps) => {
+export const DagEdges = ({ scene, edges, critical, selected, statuses }: EdgesProps) => {
   const rest: Array<number> = []
   const above: Array<number> = []
   for (const k of edges) {
     const { from, to } = scene.edges[k]!
-    const isCritical = critical.has.has(scene.nodes[from]!.path) && critical.has.has(scene.nodes[to]!.path)
+    const isCritical = critical.next.get(scene.nodes[from]!.path) === scene.nodes[to]!.path
     if (isCritical || from === selected || to === selected) above.push(k)
     else rest.push(k)
   }
   const edge = (k: number) => {
     const { from, to, wire, isConditional } = scene.edges[k]!
-    const isCritical = critical.has.has(scene.nodes[from]!.path) && critical.has.has(scene.nodes[to]!.path)
+    const isCritical = critical.next.get(scene.nodes[from]!.path) === scene.nodes[to]!.path
     const [a, b] = [statuses[from], statuses[to]]
     const classes = [
       "dag-edge",
       wire.isOrder ? "is-order" : "",
       isConditional || wire.trigger === "failed" ? "is-dashed" : "",
+      wire.trigger === "failed" ? "is-failure" : "",
       isCritical ? "is-critical" : "",
       from === selected || to === selected ? "is-near" : "",
       a === "skipped" || b === "skipped" ? "is-skipped" : ""
@@ -61,20 +59,6 @@ export const DagEdges = ({ scene, edges, critical, selected, statuses, isNear }:
     <g class="dag-edges">
       {rest.map(edge)}
       {above.map(edge)}
-      {isNear
-        ? edges.map((k) => {
-            const { wire, points } = scene.edges[k]!
-            const word = wire.trigger === undefined ? "" : words[wire.trigger]
-            if (word === "") return null
-            const [x, y] = middleOf(points)
-            return (
-              <g key={`word-${k}`} class="dag-trigger" transform={`translate(${x} ${y})`}>
-                <rect x={-32} y={-8} width={64} height={16} rx={8} />
-                <text y={3.8}>{word}</text>
-              </g>
-            )
-          })
-        : null}
     </g>
   )
 }

@@ -8,6 +8,8 @@ import type { Laid, Sized } from "./layered.ts"
 /** Most nodes for all that ELK can do, and for its fast settings. */
 export const elkFull = 300
 export const elkFast = 1_500
+/** Most nodes whose places are found as a flow in a network, which is the nicest and takes the longest. */
+const networkMost = 120
 /** Longest one waits for it. */
 const limitMs = 2_000
 /** A first answer also loads 1.6 MB of it. */
@@ -76,12 +78,12 @@ const ask = async (graph: object): Promise<unknown> => {
   return answer?.data
 }
 
-const options = (isFast: boolean, nodeGap: number, rankGap: number) => ({
+const options = (isFast: boolean, size: number, nodeGap: number, rankGap: number) => ({
   "elk.algorithm": "layered",
   "elk.direction": "RIGHT",
   "elk.edgeRouting": "ORTHOGONAL",
   "elk.layered.considerModelOrder.strategy": "NODES_AND_EDGES",
-  "elk.layered.nodePlacement.strategy": isFast ? "SIMPLE" : "NETWORK_SIMPLEX",
+  "elk.layered.nodePlacement.strategy": isFast ? "SIMPLE" : size > networkMost ? "LINEAR_SEGMENTS" : "NETWORK_SIMPLEX",
   "elk.layered.thoroughness": isFast ? "1" : "10",
   "elk.layered.mergeEdges": "false",
   "elk.spacing.nodeNode": `${nodeGap}`,
@@ -125,7 +127,7 @@ export const elkLaid = async (
       edges.push({ id: `e${k}`, sources: [`n${from}`], targets: [`n${successors[k]}`] })
   const answer = (await ask({
     id: "graph",
-    layoutOptions: options(isFast, 18, 48),
+    layoutOptions: options(isFast, size, 18, 40),
     children: sizes.map(({ w, h }, i) => ({ id: `n${i}`, width: w, height: h })),
     edges
   })) as ElkAnswer | undefined
@@ -144,5 +146,30 @@ export const elkLaid = async (
     const points = [section.startPoint, ...(section.bendPoints ?? []), section.endPoint]
     routes[Number(id.slice(1))] = points.flatMap((point) => [point.x, point.y])
   }
-  return { x, y, width: answer.width, height: answer.height, rank, routes, style: "square" }
+  return trimmed({ x, y, width: 0, height: 0, rank, routes, style: "square" }, sizes)
+}
+
+/** The same without the room that was left around it. */
+const trimmed = (laid: Laid, sizes: ReadonlyArray<Sized>): Laid => {
+  let [left, top, right, bottom] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 0, 0]
+  const meet = (x: number, y: number) => {
+    left = Math.min(left, x)
+    top = Math.min(top, y)
+    right = Math.max(right, x)
+    bottom = Math.max(bottom, y)
+  }
+  sizes.forEach(({ w, h }, i) => {
+    meet(laid.x[i]!, laid.y[i]!)
+    meet(laid.x[i]! + w, laid.y[i]! + h)
+  })
+  for (const points of laid.routes) for (let i = 0; i < points.length; i += 2) meet(points[i]!, points[i + 1]!)
+  if (left === Number.POSITIVE_INFINITY) return laid
+  return {
+    ...laid,
+    x: laid.x.map((x) => x - left),
+    y: laid.y.map((y) => y - top),
+    width: right - left,
+    height: bottom - top,
+    routes: laid.routes.map((points) => points.map((value, i) => value - (i % 2 === 0 ? left : top)))
+  }
 }

@@ -43,12 +43,15 @@ export const factsOf = (
   }
   const attempts = attemptsOf(task)
   const agent = agentOf(task)
-  const text = [length, attempts > 1 ? `×${attempts}` : undefined, agent].filter((one) => one !== undefined)
+  const isToCome = status === "pending" || status === "skipped"
+  const text = [isToCome ? triggerOf(part) : length, attempts > 1 ? `×${attempts}` : undefined, agent].filter(
+    (one) => one !== undefined
+  )
   const title = [
     part.name,
     kindText[part.kind],
     taskLooks[status].label.toLowerCase(),
-    length,
+    isToCome ? triggerOf(part) : length,
     attempts > 1 ? `${attempts} attempts` : "",
     agent === undefined ? "" : `agent ${agent}`,
     undo === "" ? "" : undo === "possible" ? "can be taken back" : `taken back: ${taskLooks[undo].label.toLowerCase()}`
@@ -59,6 +62,17 @@ export const factsOf = (
     counts: "",
     undo
   }
+}
+
+const triggers = { notFailed: undefined, succeeded: "on success", failed: "on failure", done: "when done" } as const
+
+/** Which end of others lets it start, where that is not the usual one. */
+const triggerOf = ({ ir, isConditional }: Part): string | undefined => {
+  for (const after of ir?.after ?? []) {
+    const word = typeof after === "string" ? undefined : triggers[after.on]
+    if (word !== undefined) return word
+  }
+  return isConditional ? "if it should" : undefined
 }
 
 /** Counts in words: `37 succeeded, 2 failed`. */

@@ -4,11 +4,11 @@ import { type Box, contains, grown } from "../picture/boxes.ts"
 import { type Camera, type Size, seen } from "../picture/camera.ts"
 import type { Tones } from "../picture/tones.ts"
 import { taskLooks } from "../status.tsx"
-import type { Scene } from "./scene.ts"
+import type { Scene, SceneEdge } from "./scene.ts"
 
 export interface FarLook {
   readonly statusAt: (node: number) => TaskStatus
-  readonly isCritical: (node: number) => boolean
+  readonly criticalEdges: ReadonlyArray<SceneEdge>
   readonly selected: number | undefined
   readonly hovered: number | undefined
 }
@@ -54,7 +54,7 @@ export class EdgeSheet {
     pen.strokeStyle = colour
     pen.lineWidth = 1 / camera.k
     const edges = scene.edgesByPlace.in(window)
-    pen.globalAlpha = edges.length > 8_000 ? 0.1 : edges.length > 1_500 ? 0.22 : edges.length > 400 ? 0.45 : 0.8
+    pen.globalAlpha = edges.length > 8_000 ? 0.3 : edges.length > 1_500 ? 0.4 : 0.6
     const step = Math.max(1, Math.ceil(edges.length / edgesMost))
     let i = 0
     const work = () => {
@@ -123,7 +123,7 @@ export const paintFar = (
   size: Size,
   tones: Tones,
   sheet: EdgeSheet | undefined,
-  { statusAt, isCritical, selected, hovered }: FarLook
+  { statusAt, criticalEdges, selected, hovered }: FarLook
 ): void => {
   const { x, y, k } = camera
   pen.clearRect(0, 0, size.width, size.height)
@@ -162,8 +162,7 @@ export const paintFar = (
     const group = groups.get(status)
     if (group === undefined) continue
     const tone = tones.of(taskLooks[status].className)
-    const isFaint = status === "pending" || status === "skipped"
-    pen.globalAlpha = isFaint ? 0.45 : 0.9
+    pen.globalAlpha = strength[status]
     pen.fillStyle = tone.strong
     for (const i of group) {
       const node = scene.nodes[i]!
@@ -177,8 +176,7 @@ export const paintFar = (
   pen.strokeStyle = tones.accent
   pen.lineWidth = 1.5
   pen.beginPath()
-  for (const { points, from, to } of criticalEdges(scene, isCritical)) {
-    if (!isCritical(from) || !isCritical(to)) continue
+  for (const { points } of criticalEdges) {
     pen.moveTo((points[0]! - x) * k, (points[1]! - y) * k)
     for (let i = 2; i < points.length; i += 2) {
       const [x0, y0, x1, y1] = [points[i - 2]!, points[i - 1]!, points[i]!, points[i + 1]!]
@@ -205,13 +203,17 @@ export const paintFar = (
   }
 }
 
-/** Edges from one critical task to another. */
-const criticalEdges = (scene: Scene, isCritical: (node: number) => boolean) =>
-  scene.nodes.flatMap((_, i) =>
-    isCritical(i)
-      ? (scene.leaving.get(i) ?? []).flatMap((k) => (isCritical(scene.edges[k]!.to) ? [scene.edges[k]!] : []))
-      : []
-  )
+/** What is done, or to come, is calmer than what is at work and what has failed. */
+const strength: Readonly<Record<TaskStatus, number>> = {
+  pending: 0.35,
+  skipped: 0.35,
+  succeeded: 0.6,
+  cancelled: 0.6,
+  ready: 0.9,
+  waiting: 1,
+  running: 1,
+  failed: 1
+}
 
 /** Lines across areas that are large enough to have some, so that colour is not all there is. */
 const hatch = (

@@ -215,7 +215,7 @@ const foldOf = (orders: Orders, size: number): number => {
   return orders.some((order) => order.length > 3 * most) ? most : Number.POSITIVE_INFINITY
 }
 
-const columnsOf = (length: number, fold: number): number => Math.ceil(length / fold)
+const columnsOf = (length: number, fold: number): number => Math.max(1, Math.ceil(length / fold))
 
 /** Middles of all nodes: each wants to be where its neighbours are, and nobody comes nearer to the next one than the gap. */
 const placed = (net: Net, orders: Orders, gap: number, fold: number): Float64Array => {

@@ -4,7 +4,7 @@ import type { TaskStatus } from "../../src/model/messages.ts"
 import { fitted } from "../picture/camera.ts"
 import type { Tones } from "../picture/tones.ts"
 import { paintFar } from "./far.ts"
-import type { Scene } from "./scene.ts"
+import type { Scene, SceneEdge } from "./scene.ts"
 
 interface MinimapProps {
   readonly scene: Scene
@@ -12,7 +12,7 @@ interface MinimapProps {
   readonly seq: number
   readonly tones: Tones
   readonly statusAt: (node: number) => TaskStatus
-  readonly isCritical: (node: number) => boolean
+  readonly criticalEdges: ReadonlyArray<SceneEdge>
   readonly mark: { current: SVGRectElement | null }
   /** Somebody wants to see this point. */
   readonly onGo: (x: number, y: number) => void
@@ -22,12 +22,12 @@ const size = { width: 188, height: 116 }
 /** It is painted at most so often. */
 const everyMs = 250
 
-export const Minimap = ({ scene, seq, tones, statusAt, isCritical, mark, onGo }: MinimapProps) => {
+export const Minimap = ({ scene, seq, tones, statusAt, criticalEdges, mark, onGo }: MinimapProps) => {
   const canvas = useRef<HTMLCanvasElement>(null)
   const last = useRef(0)
   const latest = useRef(statusAt)
   latest.current = statusAt
-  // biome-ignore lint/correctness/useExhaustiveDependencies: each moment may look different
+  // each moment may look different
   useEffect(() => {
     const paint = () => {
       const pen = canvas.current?.getContext("2d")
@@ -37,7 +37,7 @@ export const Minimap = ({ scene, seq, tones, statusAt, isCritical, mark, onGo }:
       canvas.current!.width = size.width * dpr
       canvas.current!.height = size.height * dpr
       pen.setTransform(dpr, 0, 0, dpr, 0, 0)
-      const look = { statusAt: latest.current, isCritical, selected: undefined, hovered: undefined }
+      const look = { statusAt: latest.current, criticalEdges, selected: undefined, hovered: undefined }
       paintFar(pen, scene, fitted(scene.box, size, 6), size, tones, undefined, look)
     }
     const timer = setTimeout(paint, Math.max(0, everyMs - (performance.now() - last.current)))

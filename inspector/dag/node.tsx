@@ -23,7 +23,8 @@ export interface NodeProps {
   readonly mayOpen: boolean
   readonly isCell: boolean
   readonly isItem: boolean
-  readonly isNear: boolean
+  /** How much of it there is room for. */
+  readonly level: "near" | "middle" | "small"
   readonly isSelected: boolean
   readonly isCritical: boolean
   /** Counts of what is inside, by status, as text; empty where it is one thing. */
@@ -51,7 +52,7 @@ const draw = (props: NodeProps) => {
   const look = taskLooks[status]
   const classes = `dag-node ${look.className}${isSelected ? " is-selected" : ""}${isCritical ? " is-critical" : ""}${status === "skipped" ? " is-skipped" : ""}${isOpen ? " is-open" : ""} is-${status}`
   return (
-    // biome-ignore lint/a11y/useSemanticElements: a group of shapes is no fieldset
+    // biome-ignore lint/a11y/noInteractiveElementToNoninteractiveRole: a group of shapes is nothing to press
     <g id={id} class={classes} role="group" aria-label={title} transform={`translate(${x} ${y})`}>
       {isCell ? (
         <>
@@ -60,7 +61,7 @@ const draw = (props: NodeProps) => {
         </>
       ) : isOpen ? (
         <Opened {...props} />
-      ) : props.isNear ? (
+      ) : props.level === "near" ? (
         <Near {...props} />
       ) : (
         <Middle {...props} />
@@ -71,10 +72,10 @@ const draw = (props: NodeProps) => {
 }
 export const DagNode = still(draw)
 
-const Opened = ({ w, h, name, kind, status, facts, counts, isNear }: NodeProps) => {
+const Opened = ({ w, h, name, kind, status, facts, counts, level }: NodeProps) => {
   const look = taskLooks[status]
   const room = w - 74
-  const shown = fitText(name, isNear ? Math.min(room, 260) : room / 1.5, fonts.name)
+  const shown = fitText(name, level === "near" ? Math.min(room, 260) : room / 1.5, fonts.name)
   const width = textWidth(shown, fonts.name)
   return (
     <>
@@ -86,7 +87,7 @@ const Opened = ({ w, h, name, kind, status, facts, counts, isNear }: NodeProps) 
         {shown}
       </text>
       <KindGlyph kind={kind} x={52 + width} y={6} />
-      {isNear ? (
+      {level === "near" ? (
         <text class="dag-facts" x={74 + width} y={18}>
           {fitText(facts, Math.max(0, room - width - 20), fonts.small)}
         </text>
@@ -136,9 +137,16 @@ const Near = ({ w, h, name, kind, status, facts, mayOpen, isItem, counts, undo }
 }
 
 /** Half as far: an icon and a name, large enough to be read. */
-const Middle = ({ w, h, name, status, counts, isItem }: NodeProps) => {
+const Middle = ({ w, h, name, status, counts, isItem, level }: NodeProps) => {
   const look = taskLooks[status]
-  const size = isItem ? 18 : 26
+  const size = isItem ? 18 : level === "small" ? 34 : 28
+  if (level === "small")
+    return (
+      <>
+        <rect class="dag-cell" width={w} height={h} rx={7} fill={`url(#${look.pattern})`} />
+        <StatusGlyph look={look} x={(w - size) / 2} y={(h - size) / 2} size={size} />
+      </>
+    )
   return (
     <>
       {counts === "" ? null : <rect class="dag-stack" x={4} y={4} width={w} height={h} rx={8} />}

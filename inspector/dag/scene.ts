@@ -45,13 +45,13 @@ export interface Scene {
 
 export const sizes = {
   task: { w: 188, h: 46 },
-  scope: { w: 200, h: 58 },
+  scope: { w: 228, h: 58 },
   item: { w: 148, h: 30 },
   cell: { w: 22, h: 22 }
 } as const
 /** Inside an open box: room at its sides, and for its name. */
 const pad = 18
-const head = 34
+const head = 42
 /** Items that still have names. */
 const namedMost = 48
 

@@ -44,23 +44,3 @@ const square = (points: ReadonlyArray<number>): string => {
   }
   return `${d}L${two(points.at(-2)!)} ${two(points.at(-1)!)}`
 }
-
-/** A place on the way, near its middle, for a word. */
-export const middleOf = (points: ReadonlyArray<number>): readonly [number, number] => {
-  let length = 0
-  for (let i = 2; i < points.length; i += 2)
-    length += Math.hypot(points[i]! - points[i - 2]!, points[i + 1]! - points[i - 1]!)
-  let left = length / 2
-  for (let i = 2; i < points.length; i += 2) {
-    const step = Math.hypot(points[i]! - points[i - 2]!, points[i + 1]! - points[i - 1]!)
-    if (step >= left && step > 0) {
-      const share = left / step
-      return [
-        points[i - 2]! + (points[i]! - points[i - 2]!) * share,
-        points[i - 1]! + (points[i + 1]! - points[i - 1]!) * share
-      ]
-    }
-    left -= step
-  }
-  return [points[0]!, points[1]!]
-}

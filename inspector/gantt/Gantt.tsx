@@ -66,7 +66,7 @@ const Timeline = ({ view, run, selected, onSelect }: Omit<GanttProps, "run"> & {
   const [range, setRange] = useState<readonly [number, number] | undefined>(undefined)
 
   const ir = view.definitions.get(run.hash)
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a map of the same size has the same paths
+  // a map of the same size has the same paths
   const structure = useMemo(() => new Structure(ir, run), [ir, run.tasks, run.tasks.size])
   const now = run.endedAt ?? view.t
   const { seq } = view
@@ -75,7 +75,7 @@ const Timeline = ({ view, run, selected, onSelect }: Omit<GanttProps, "run"> & {
   const map = useMemo(() => timeMap(run.submittedAt, last, busy, isShort), [run.submittedAt, last, busy, isShort])
   const rows = useMemo(
     () => rowsOf(structure, run, turned, sort, now).filter((row) => hasGroups || !row.isGroup || row.isOpen !== true),
-    // biome-ignore lint/correctness/useExhaustiveDependencies: the order follows from the moment
+    // the order follows from the moment
     [structure, turned, sort, hasGroups, sort === "structure" ? 0 : seq]
   )
   const critical = useMemo(() => criticalOf(structure, run, now), [structure, run, now])
@@ -283,7 +283,6 @@ const Timeline = ({ view, run, selected, onSelect }: Omit<GanttProps, "run"> & {
       ? undefined
       : tipOf(barsOf(run, hoverRow, now), tOf(hover.x - label), 3 * unit, map)
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: the picture takes keys
     <div
       ref={ref}
       class="picture gantt"
@@ -291,7 +290,6 @@ const Timeline = ({ view, run, selected, onSelect }: Omit<GanttProps, "run"> & {
       aria-roledescription="timeline"
       aria-label={`Timeline of ${run.workflow}: ${rows.length} rows. Up and down go through rows, left and right close and open groups, + and − zoom, 0 shows all.`}
       aria-activedescendant={chosen >= first && chosen < end ? `gantt-${chosen}` : undefined}
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: it takes keys
       tabIndex={0}
       onKeyDown={onKeyDown}
     >
@@ -397,6 +395,11 @@ const Timeline = ({ view, run, selected, onSelect }: Omit<GanttProps, "run"> & {
                         <rect x={a} y={0} width={b - a} height={height} />
                         <path d={zigzag(a, height)} />
                         <path d={zigzag(b, height)} />
+                        {b - a < 13 ? null : (
+                          <text transform={`translate(${(a + b) / 2 + 3.5} 10) rotate(90)`}>
+                            {lengthText(one.to - one.from)}
+                          </text>
+                        )}
                       </g>
                     )
                   })}
@@ -414,6 +417,9 @@ const Timeline = ({ view, run, selected, onSelect }: Omit<GanttProps, "run"> & {
                   {run.faults.map(({ t, seq }) => (
                     <path key={seq} class="gantt-fault-line" d={`M${xOf(t)} 0V${height}`} />
                   ))}
+                </svg>
+                <svg x={label} y={0} width={width} height={height} role="presentation">
+                  <path class="gantt-chain" d={chainOf(critical, rows, run, now, offset, height, xOf)} />
                 </svg>
                 {visible.map((row, i) => {
                   const index = first + i
@@ -443,7 +449,6 @@ const Timeline = ({ view, run, selected, onSelect }: Omit<GanttProps, "run"> & {
                   )
                 })}
                 <svg x={label} y={0} width={width} height={height} role="presentation">
-                  <path class="gantt-chain" d={chainOf(critical, rows, run, now, offset, height, xOf)} />
                   {isLive ? <path class="gantt-now" d={`M${xOf(now)} 0V${height}`} /> : null}
                   {hover === undefined ? null : <path class="gantt-cursor" d={`M${hover.x - label} 0V${height}`} />}
                   {range === undefined ? null : (
@@ -641,7 +646,7 @@ const Toggle = ({
     onClick={onTurn}
   >
     <svg width="16" height="16" viewBox="0 0 16 16" aria-hidden="true">
-      <path d={d} />
+      <path class="gantt-icon" d={d} />
     </svg>
   </button>
 )

@@ -24,11 +24,11 @@ export const GanttTable = (props: GanttProps) => {
 const Table = ({ view, run, selected, onSelect }: Omit<GanttProps, "run"> & { readonly run: RunView }) => {
   const [turned, setTurned] = useState<ReadonlySet<string>>(new Set<string>())
   const ir = view.definitions.get(run.hash)
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a map of the same size has the same paths
+  // a map of the same size has the same paths
   const structure = useMemo(() => new Structure(ir, run), [ir, run.tasks, run.tasks.size])
   const now = run.endedAt ?? view.t
   const { seq } = view
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the order follows from the moment
+  // the order follows from the moment
   const rows = useMemo(() => rowsOf(structure, run, turned, "start", now), [structure, turned, seq])
   const critical = useMemo(() => criticalOf(structure, run, now), [structure, run, now])
   const counts = countsOf(run)

@@ -1,5 +1,5 @@
 /** The ticks of the time axis: round moments, each with its time since the start and its time of day, never two over each other. */
-import { clockText, dayText, lengthText, roundStep } from "../picture/times.ts"
+import { clockText, dayText, roundStep, sinceText } from "../picture/times.ts"
 import type { TimeMap } from "./compress.ts"
 
 export interface Tick {
@@ -24,14 +24,14 @@ export const ticksOf = (map: TimeMap, zero: number, from: number, to: number, wi
   const put = (t: number): void => {
     const place = map.place(t)
     const x = (place - from) * perMs
-    if (x < 0 || x > width - 20 || x - last < room || isInBreak(place)) return
+    if (x < 0 || x > width - 64 || x - last < room || isInBreak(place)) return
     last = x
     const today = dayText(t)
     const clock = clockText(t, step)
     ticks.push({
       t,
       x,
-      since: since(t - zero),
+      since: sinceText(t - zero, step),
       clock: today === day || day === "" ? clock : `${today.slice(5)} ${clock}`
     })
     day = today
@@ -47,5 +47,3 @@ export const ticksOf = (map: TimeMap, zero: number, from: number, to: number, wi
   })
   return ticks.sort((a, b) => a.x - b.x)
 }
-
-const since = (ms: number): string => (ms === 0 ? "0" : `${ms > 0 ? "+" : ""}${lengthText(ms)}`)

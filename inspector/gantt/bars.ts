@@ -104,7 +104,12 @@ export const busyOf = (run: RunView, now: number, seq: number): ReadonlyArray<In
   }
   for (const { t } of run.faults) add(t)
   add(run.endedAt)
-  const value = joined(all)
+  const past = joined(all)
+  const latest = run.endedAt === undefined ? run.eta?.[2] : undefined
+  const sum = past.reduce((length, [from, to]) => length + to - from, 0)
+  // what is to come soon is no idle time; what is days away is
+  const value =
+    latest !== undefined && latest > now && latest - now <= 2 * sum ? joined([...past, [now, latest]]) : past
   busy.set(run.tasks, { seq, value })
   return value
 }

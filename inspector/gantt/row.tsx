@@ -55,7 +55,7 @@ export const GanttRow = ({
   const xOf = (t: number) => (map.place(t) - shown.from) * scale
   const middle = height / 2
   return (
-    // biome-ignore lint/a11y/useSemanticElements: a group of shapes is no fieldset
+    // biome-ignore lint/a11y/noInteractiveElementToNoninteractiveRole: a group of shapes is nothing to press
     <g
       id={id}
       role="group"
@@ -258,8 +258,8 @@ const Words = ({
   readonly middle: number
 }) => {
   const attempts = bars.filter(({ kind }) => kind === "attempt")
+  const own = attempts.filter(({ isUndo, suffix }) => !isUndo && suffix === "")
   const isItem = row.part.kind === "item"
-  const isMany = attempts.length > 1
   const inside = row.isGroup
     ? []
     : attempts.flatMap((bar, i) => {
@@ -269,29 +269,24 @@ const Words = ({
           ? "undo"
           : bar.suffix !== ""
             ? bar.suffix.slice(1)
-            : isMany
+            : own.length > 1
               ? `#${bar.attempt}`
               : isItem
                 ? row.part.name
                 : ""
-        const shown = fitText(text, b - a - 10, fonts.small)
-        return shown === "" || shown.endsWith("…") ? [] : [{ key: i, x: a + 5, text: shown }]
+        return text === "" || textWidth(text, fonts.small) > b - a - 9 ? [] : [{ key: i, x: a + 5, text }]
       })
-  const last = bars.at(-1)
   const end = bars.reduce((latest, { to }) => Math.max(latest, to), 0)
   const x = xOf(end) + 6
-  const failure = attempts.findLast(({ outcome }) => outcome === "failed")?.failure
-  const words =
-    last === undefined || row.isGroup
-      ? ""
-      : [
-          isItem && !inside.some(({ text }) => text === row.part.name) ? row.part.name : undefined,
-          isMany ? `${attempts.length} attempts` : undefined,
-          attempts.at(-1)?.outcome === "failed" ? failure : undefined
-        ]
-          .filter((one) => one !== undefined)
-          .join(" · ")
-  const behind = words === "" || x < 0 || x > width ? "" : fitText(words, width - x - 4, fonts.small)
+  const last = attempts.at(-1)
+  const words = [
+    isItem && !inside.some(({ text }) => text === row.part.name) ? row.part.name : undefined,
+    own.length > 1 ? `${own.length} attempts` : undefined,
+    last?.outcome === "failed" ? last.failure : undefined,
+    last?.isUndo === true ? "taken back" : undefined
+  ]
+  const text = row.isGroup || bars.length === 0 ? "" : words.filter((one) => one !== undefined).join(" · ")
+  const behind = text === "" || x < 0 || x + textWidth(text, fonts.small) > width - 4 ? "" : text
   return (
     <>
       {inside.map(({ key, x, text }) => (

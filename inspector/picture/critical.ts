@@ -11,11 +11,19 @@ export interface Critical {
   /** Paths, first to last. */
   readonly path: ReadonlyArray<string>
   readonly has: ReadonlySet<string>
+  /** The next one of each. */
+  readonly next: ReadonlyMap<string, string>
   /** When a task could have ended without making the run longer, where that is later than it did; only of runs that have ended. */
   readonly couldEnd: ReadonlyMap<string, number>
 }
 
-const noneCritical: Critical = { path: [], has: new Set(), couldEnd: new Map() }
+const criticalPathOf = (path: ReadonlyArray<string>, couldEnd: ReadonlyMap<string, number> = new Map()): Critical => ({
+  path,
+  has: new Set(path),
+  next: new Map(path.slice(1).map((to, i) => [path[i]!, to])),
+  couldEnd
+})
+const noneCritical = criticalPathOf([])
 /** Differences that nobody can see, in milliseconds. */
 const nothing = 1
 
@@ -25,8 +33,7 @@ export const criticalOf = (structure: Structure, run: RunView, now: number): Cri
   const spans = parts.map(({ path }) => spanOf(run.tasks.get(path), now))
   if (run.endedAt === undefined && run.critical.length > 0) {
     const left = run.critical.filter((path) => graph.index.has(path))
-    const path = [...before(graph, spans, graph.index.get(left[0]!)), ...left]
-    return { path, has: new Set(path), couldEnd: new Map() }
+    return criticalPathOf([...before(graph, spans, graph.index.get(left[0]!)), ...left])
   }
   const durations = spans.map((span) => (span === undefined ? 0 : span[1] - span[0]))
   const { path: ids, tail, length } = criticalPath(graph, durations)
@@ -44,7 +51,7 @@ export const criticalOf = (structure: Structure, run: RunView, now: number): Cri
       if (latest - span[1] > nothing) couldEnd.set(parts[i]!.path, latest)
     })
   }
-  return { path, has: new Set(path), couldEnd }
+  return criticalPathOf(path, couldEnd)
 }
 
 /** How it came to a task: the last of those it waited for, the last of those that one waited for, and so on. */

@@ -26,6 +26,20 @@ export const lengthText = (ms: number): string => {
 }
 const trimmed = (text: string) => (text.includes(".") ? text.replace(/\.?0+$/, "") : text)
 
+/** A time since the start, told apart in steps of `unit`: `+1.2 s`, `+3:20`, `+26:03:20.5`. */
+export const sinceText = (ms: number, unit: number): string => {
+  const sign = ms < 0 ? "−" : "+"
+  const all = Math.abs(ms)
+  if (all < unit / 2) return "0"
+  if (all < minuteMs || unit >= hourMs) return sign + lengthText(all)
+  const two = (value: number) => String(value).padStart(2, "0")
+  const figures = unit >= secondMs ? 0 : unit >= 100 ? 1 : unit >= 10 ? 2 : 3
+  const seconds = Math.round((all / secondMs) * 10 ** figures) / 10 ** figures
+  const [hours, minutes] = [Math.floor(seconds / 3_600), Math.floor((seconds % 3_600) / 60)]
+  const rest = (seconds % 60).toFixed(figures).padStart(figures === 0 ? 2 : figures + 3, "0")
+  return hours > 0 ? `${sign}${hours}:${two(minutes)}:${rest}` : `${sign}${minutes}:${rest}`
+}
+
 /** The time of day, with as many figures after the second as `unit` needs. */
 export const clockText = (t: number, unit: number): string => {
   const date = new Date(t)
