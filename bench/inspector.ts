@@ -5,7 +5,8 @@
  *     npm run bench:inspector -- --tasks 3000 --rounds 3 --only gantt --json
  *
  * First paint: all events taken in, laid out and drawn, until the second frame. Pan, zoom and scroll: gaps between frames while
- * something moves in each of 90. Change: 1 % of the statuses in each of 40 frames. The median of a round, then the best round and
+ * something moves in each of 90. Change: 1 % of the statuses in each of 40 frames. The run goes on: 150 events in each of them, new
+ * tasks among them. The median of a round, then the best round and
  * the median over rounds, because the machine is shared; 16.7 ms is every frame of the screen.
  */
 import { cpus, loadavg } from "node:os"
@@ -35,7 +36,8 @@ const bounds: Readonly<Record<string, number>> = {
   zoom: 20,
   scroll: 20,
   "change 1 %": 20,
-  "change near": 20
+  "change near": 20,
+  "run goes on": 20
 }
 
 interface Frames {
@@ -61,6 +63,7 @@ const cases: ReadonlyArray<{
       ["pan", "bench.pan()"],
       ["zoom", "bench.zoom()"],
       ["change 1 %", "bench.change()"],
+      ["run goes on", "bench.grow()"],
       ["", near],
       ["pan near", "bench.pan()"],
       ["change near", "bench.change()"]
@@ -91,6 +94,7 @@ const cases: ReadonlyArray<{
       ["scroll", "bench.scroll()"],
       ["zoom", "bench.zoom()"],
       ["change 1 %", "bench.change()"],
+      ["run goes on", "bench.grow()"],
       ["", deep],
       ["pan", "bench.pan()"],
       ["change near", "bench.change()"]

@@ -27,6 +27,8 @@ export interface Generated {
   readonly run: string
   readonly ir: WorkflowIR
   readonly events: ReadonlyArray<SeenEvent>
+  /** What comes afterwards, where only a part has happened. */
+  readonly rest: ReadonlyArray<SeenEvent>
 }
 
 const start = Date.UTC(2026, 4, 12, 9, 30, 0)
@@ -56,7 +58,8 @@ export const generate = ({ seed, shape, tasks, slots = 64, part = 1, fails = fal
       seq: until
     })
   }
-  return { run, ir, events }
+  const rest = told.slice(until).map((event, i) => ({ ...event, seq: events.length + i }))
+  return { run, ir, events, rest }
 }
 
 const run = "run-1"

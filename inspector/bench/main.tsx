@@ -155,6 +155,20 @@ const change = async (rounds = 40) => {
   return { ...result, work: median(work) }
 }
 
+/** The run goes on: so many events a frame, some of them of tasks that nobody has heard of yet. */
+const grow = async (rounds = 40, each = 150) => {
+  let next = 0
+  const work: Array<number> = []
+  const result = await gaps(rounds, () => {
+    const begun = performance.now()
+    for (const event of made.rest.slice(next, next + each)) view.apply(event)
+    next += each
+    draw()
+    work.push(performance.now() - begun)
+  })
+  return { ...result, work: median(work) }
+}
+
 draw()
 const painted = rested().then(() => performance.now() - start)
 
@@ -162,4 +176,4 @@ const select = (path: string) => {
   selected = path
   draw()
 }
-Object.assign(globalThis, { bench: { painted, pan, zoom, scroll, change, rested, select, view, draw } })
+Object.assign(globalThis, { bench: { painted, pan, zoom, scroll, change, grow, rested, select, view, draw } })

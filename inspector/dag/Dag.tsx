@@ -22,7 +22,9 @@ import { factsOf } from "./facts.ts"
 import { EdgeSheet, paintFar } from "./far.ts"
 import { Minimap } from "./minimap.tsx"
 import { DagNode } from "./node.tsx"
-import { blended, type Known, type Scene, sceneOf, shownFor } from "./scene.ts"
+import { blended, type Known, type Made, type Scene, sceneOf, shownFor } from "./scene.ts"
+
+export { DagTable } from "./DagTable.tsx"
 
 export interface DagProps {
   readonly view: View
@@ -366,7 +368,10 @@ const useScene = (structure: Structure, open: ReadonlySet<string>): Scene => {
   const [better, setBetter] = useState(0)
   const [moving, setMoving] = useState<Scene | undefined>(undefined)
   // `better` says that `known` has changed
-  const { scene, tasks } = useMemo(() => sceneOf(structure, open, known), [structure, open, better])
+  const last = useRef<Made | undefined>(undefined)
+  const made = useMemo(() => sceneOf(structure, open, known, last.current), [structure, open, better])
+  last.current = made
+  const { scene, tasks } = made
   const latest = useRef(scene)
   latest.current = scene
   useEffect(() => {
@@ -407,7 +412,8 @@ const useScene = (structure: Structure, open: ReadonlySet<string>): Scene => {
       isWanted = false
       setMoving(undefined)
     }
-  }, [scene, tasks, structure, open, known])
+    // the scene stands for all that it is made of
+  }, [scene, known])
   return moving !== undefined && moving.nodes.length === scene.nodes.length ? moving : scene
 }
 

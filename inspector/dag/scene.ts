@@ -69,7 +69,7 @@ export interface Task {
   readonly sizes: ReadonlyArray<Sized>
 }
 
-interface Block {
+export interface Block {
   readonly path: string
   readonly parts: Parts
   readonly sizes: ReadonlyArray<Sized>
@@ -81,12 +81,20 @@ interface Block {
 /** Layouts that were made before, by graph and sizes. */
 const remembered = new WeakMap<object, Map<string, Laid>>()
 
-/** The scene, and what an own layout was taken for, the innermost first: for somebody who can do better. */
+/** A scene, what an own layout was taken for, the innermost first: for somebody who can do better; and what it was made of. */
+export interface Made {
+  readonly scene: Scene
+  readonly tasks: ReadonlyArray<Task>
+  readonly block: Block
+}
+
+/** The scene of what is open. The same as `before` where nothing that is drawn has changed: it need not be drawn anew then. */
 export const sceneOf = (
   structure: Structure,
   open: ReadonlySet<string>,
-  known: ReadonlyMap<string, Known>
-): { readonly scene: Scene; readonly tasks: ReadonlyArray<Task> } => {
+  known: ReadonlyMap<string, Known>,
+  before?: Made
+): Made => {
   const tasks: Array<Task> = []
   let isFine = true
   const measure = (path: string, depth: number): Block => {
@@ -125,7 +133,25 @@ export const sceneOf = (
     }
     return { path, parts, sizes: boxes, isCell, laid, inner }
   }
-  return { scene: drawn(measure("", 0), isFine), tasks }
+  const block = measure("", 0)
+  const isSame = before !== undefined && before.scene.isFine === isFine && isAlike(block, before.block)
+  return { scene: isSame ? before.scene : drawn(block, isFine), tasks, block }
+}
+
+/** Whether two blocks are drawn alike. */
+const isAlike = (a: Block, b: Block): boolean => {
+  if (a.laid !== b.laid || a.parts.parts.length !== b.parts.parts.length || a.inner.size !== b.inner.size) return false
+  for (const [i, inner] of a.inner) {
+    const other = b.inner.get(i)
+    if (other === undefined || !isAlike(inner, other)) return false
+  }
+  return (
+    a.parts.parts === b.parts.parts ||
+    a.parts.parts.every(({ path, mayOpen, kind }, i) => {
+      const other = b.parts.parts[i]!
+      return path === other.path && mayOpen === other.mayOpen && kind === other.kind
+    })
+  )
 }
 
 /** Whether it is a thing of many, opened or not, so that it keeps its size when its first part comes. */
@@ -135,8 +161,21 @@ export const hasInside = ({ kind, mayOpen }: Part): boolean =>
 /** Boxes inside boxes; deeper ones stay closed. */
 const deepest = 12
 
+const grids = new Map<string, Laid>()
+/** Most grids that are remembered. */
+const gridsMost = 500
+
 /** Items side by side, open ones below. */
 const gridLaid = (boxes: ReadonlyArray<Sized>, inner: ReadonlyMap<number, Block>): Laid => {
+  if (inner.size > 0 || boxes.length === 0) return gridMade(boxes, inner)
+  const key = `${boxes.length}:${boxes[0]!.w}:${boxes[0]!.h}`
+  const made = grids.get(key) ?? gridMade(boxes, inner)
+  if (grids.size >= gridsMost) grids.clear()
+  grids.set(key, made)
+  return made
+}
+
+const gridMade = (boxes: ReadonlyArray<Sized>, inner: ReadonlyMap<number, Block>): Laid => {
   const closed = boxes.length - inner.size
   const first = boxes.find((_, i) => !inner.has(i)) ?? sizes.item
   const gap = first.w === sizes.cell.w ? 4 : 10

@@ -19,6 +19,8 @@ import { Legend } from "./Legend.tsx"
 import { GanttRow, type Profile } from "./row.tsx"
 import { type Row, rowsOf, type Sort } from "./rows.ts"
 
+export { GanttTable } from "./GanttTable.tsx"
+
 export interface GanttProps {
   readonly view: View
   readonly run: string

@@ -99,6 +99,7 @@ export const busyOf = (run: RunView, now: number, seq: number): ReadonlyArray<In
   const add = (t: number | undefined) => t !== undefined && all.push([t, t])
   for (const task of run.tasks.values()) {
     for (const { startedAt, endedAt } of task.attempts) all.push([startedAt, endedAt ?? task.endedAt ?? now])
+    if (task.attempts.length > 0) continue
     add(task.since)
     add(task.endedAt)
   }

@@ -1,7 +1,6 @@
 /** The rows of the timeline: tasks, with those inside them below, in the order that somebody wants. */
 import type { RunView } from "../../src/inspect/view.ts"
 import { hasInside } from "../dag/scene.ts"
-import { spanOf } from "../picture/looks.ts"
 import { companionsOf, type Part, type Structure } from "../picture/structure.ts"
 
 export type Sort = "structure" | "start" | "duration"
@@ -53,9 +52,10 @@ export const rowsOf = (
 const sorted = (parts: ReadonlyArray<Part>, run: RunView, sort: Sort, now: number): ReadonlyArray<Part> => {
   if (sort === "structure") return parts
   const keys = parts.map(({ path }) => {
-    const span = spanOf(run.tasks.get(path), now)
-    if (sort === "start") return span?.[0] ?? Number.MAX_SAFE_INTEGER
-    return span === undefined ? 0 : span[0] - span[1]
+    const task = run.tasks.get(path)
+    const since = task?.status === "pending" ? undefined : task?.since
+    if (sort === "start") return since ?? Number.MAX_SAFE_INTEGER
+    return since === undefined ? 0 : since - (task?.endedAt ?? Math.max(now, since))
   })
   return [...parts.keys()].sort((a, b) => keys[a]! - keys[b]! || a - b).map((i) => parts[i]!)
 }

@@ -1,5 +1,3 @@
-// biome-ignore-all lint/a11y/useSemanticElements: a table of a million rows cannot be one
-// biome-ignore-all lint/a11y/useFocusableInteractive: the grid has the focus, and says which row is the current one
 /** A table with a tree in its first column, for everything that a picture tells: rows that can be seen are there, the others are room. */
 import type { ComponentChildren } from "preact"
 import { useEffect, useRef, useState } from "preact/hooks"
