@@ -438,11 +438,12 @@ const closed = (task: TaskView, t: number): TaskView => {
   return { ...task, pauses: [...task.pauses.slice(0, -1), { ...last, to: t }] }
 }
 
-/** The path of the scope around a task: `quotes` for `quotes[3]`, `ship` for `ship/label`, `""` for `a`. */
-export const scopeOf = (path: string): string => {
-  const at = Math.max(path.lastIndexOf("/"), path.endsWith("]") ? path.lastIndexOf("[") : -1, path.lastIndexOf("#"))
-  return at <= 0 ? "" : path.slice(0, at)
-}
+/**
+ * The path of the scope around a task: `quotes` for `quotes[3]` and `quotes[3]~undo`, `ship` for `ship/label`, `plan` for `plan@tasks`,
+ * `""` for `a`.
+ */
+export const scopeOf = (path: string): string =>
+  path.slice(0, Math.max(0, path.lastIndexOf("/"), path.lastIndexOf("["), path.lastIndexOf("#"), path.lastIndexOf("@")))
 
 /**
  * All events of a stream, and any moment of it. Copies are kept so that going anywhere costs no more than some thousand events.
