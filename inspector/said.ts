@@ -74,7 +74,7 @@ export const said = (event: SeenEvent, most = 160): string => {
     case "journal": {
       const { type, at: _, ...rest } = event.message
       const { task: __, ...facts } = rest as Record<string, unknown>
-      return `#${event.n} ${type}${Object.keys(facts).length === 0 ? "" : ` ${brief(facts, most)}`}${event.isForgotten ? " (does not count any more)" : ""}`
+      return `#${event.n} ${type}${Object.keys(facts).length === 0 ? "" : ` ${brief(facts, most)}`}`
     }
     case "task":
       return event.status
