@@ -1,5 +1,7 @@
 /** What all policies are to whoever calls through them: something that calls a function, or does not, and answers for it. */
 
+import type { Listeners } from "./listeners.ts"
+
 /** What the called function is given. */
 export interface PolicyCall {
   /** Aborted when nobody waits for the call any more. */
@@ -23,12 +25,32 @@ export type Failed = { readonly error: unknown } | { readonly value: unknown }
 /** A call came to an end behind a policy. */
 export interface PolicyReport {
   readonly policy: string
-  /** `late`: it answered after all, when nobody waited for it any more. */
-  readonly end: "succeeded" | "failed" | "late"
+  /** `refused`: nothing was called. `late`: it answered after all, when nobody waited for it any more. */
+  readonly end: "succeeded" | "failed" | "refused" | "late"
   /** How long it took, pauses included. */
   readonly ms: number
-  /** What it failed with. */
+  /** What it failed with, or was refused with. */
   readonly error?: unknown
+}
+
+/** A call, and how it ended for whoever listens. */
+export const reporting = async <T>(
+  listeners: Listeners<PolicyReport>,
+  policy: string,
+  now: () => number,
+  call: () => Promise<T>,
+  isRefusal: (error: unknown) => boolean
+): Promise<T> => {
+  if (listeners.size === 0) return call()
+  const since = now()
+  try {
+    const value = await call()
+    listeners.tell({ policy, end: "succeeded", ms: now() - since })
+    return value
+  } catch (error) {
+    listeners.tell({ policy, end: isRefusal(error) ? "refused" : "failed", ms: now() - since, error })
+    throw error
+  }
 }
 
 /** The function behind a policy. */

@@ -167,6 +167,31 @@ describe("Policies alone", () => {
       await Promise.all([first, low, high])
       expect(order).toEqual(["high", "low"])
     })
+    test("a fallback answers once for a call that takes too long, whatever it does after that", async () => {
+      const time = handTime(0)
+      let answers = 0
+      const spare = fallback({ call: () => ++answers })
+      let end!: (error: unknown) => void
+      const call = wrap(spare, timeout({ after: 100, time })).execute(
+        () => new Promise<number>((_, reject) => (end = reject))
+      )
+      await settle(2)
+      time.move(100)
+      expect(await call).toBe(1)
+      end(new Error("too late, and wrong"))
+      await settle(4)
+      expect(answers).toBe(1)
+    })
+    test("a place is free again as soon as the timeout inside it gives up", async () => {
+      const time = handTime(0)
+      const narrow = bulkhead({ concurrent: 1, queue: 0 })
+      const call = wrap(narrow, timeout({ after: 100, time })).execute(() => new Promise(() => {}))
+      const ended = call.catch(tagOf)
+      await settle(2)
+      expect(narrow.metrics().running).toBe(1)
+      time.move(100)
+      expect([await ended, narrow.metrics().running]).toEqual(["CallTimedOut", 0])
+    })
     test("wrapped policies may be wrapped again, and a function behind them takes the same arguments", async () => {
       const inner = wrap(retry({ attempts: 2, base: 0 }), timeout({ after: "5s" }))
       let calls = 0
