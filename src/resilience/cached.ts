@@ -216,7 +216,6 @@ class MemoryStore implements CacheStore {
     return kept
   }
   set(key: string, kept: KeptAnswer): void {
-    this.#kept.delete(key)
     this.#kept.set(key, kept)
     if (this.#kept.size > this.#most) this.#kept.delete(this.#kept.keys().next().value!)
   }

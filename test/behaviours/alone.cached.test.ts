@@ -196,6 +196,11 @@ describe("Policies alone", () => {
       await cached.forget("a")
       end(0)
       expect([await one, await ask()]).toEqual([1, 2])
+      const two = out({ key: "b" })
+      await settle(2)
+      await cached.forget()
+      end(1)
+      expect([await two, await ask("b")]).toEqual([3, 4])
     })
     test("impossible settings of a cache are refused when it is made", () => {
       const refusals: ReadonlyArray<readonly [settings: object, says: RegExp]> = [

@@ -160,8 +160,9 @@ describe("Policies alone", () => {
       let free!: () => void
       const first = guarded.execute(() => new Promise<void>((resolve) => (free = resolve)))
       await settle(4)
-      const low = guarded.execute(() => order.push("low"), { priority: 1 })
-      const high = guarded.execute(() => order.push("high"), { priority: 99 })
+      const { signal } = new AbortController()
+      const low = guarded.execute(() => order.push("low"), { priority: 1, signal })
+      const high = guarded.execute(() => order.push("high"), { priority: 99, signal })
       await settle(4)
       free()
       await Promise.all([first, low, high])

@@ -1,5 +1,5 @@
 // When a breaker does not open yet, and for how long it opens: what code says beside the policy.
-import { type BreakerSettings, type BreakerState, breaker, type Opening } from "troupe/machines"
+import { type BreakerSettings, type BreakerState, breaker, breakerRule, type Opening } from "troupe/machines"
 import { describe, expect, test } from "vitest"
 
 const world = (settings: BreakerSettings<any>) => {
@@ -77,6 +77,8 @@ describe("Circuit breaker", () => {
     test("an impossible warm-up is refused", () => {
       for (const warmUp of [-1, Number.NaN, Number.POSITIVE_INFINITY, "soon"])
         expect(() => breaker({ name: "bank", warmUp } as never)).toThrow(/^warmUp of breaker 'bank'/)
+      for (const warmUpMs of [-1, Number.NaN, Number.POSITIVE_INFINITY, "1s"])
+        expect(() => breakerRule({ warmUpMs } as never)).toThrow(/^warmUpMs of a breaker/)
     })
   })
 
