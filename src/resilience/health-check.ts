@@ -36,7 +36,6 @@ export interface HealthReport {
  * Begins to check.
  *
  * ```ts check
- * const { breaker } = await import("./breaker.ts")
  * const bank = breaker({ name: "bank" })
  * const health = healthCheck(bank, { check: () => Promise.reject(new Error("down")), every: "1h" })
  * await new Promise((resolve) => health.onCheck(resolve))

@@ -27,8 +27,6 @@ export type AnswerOf<P> =
  * Policies around each other; without any, the function is just called.
  *
  * ```ts check
- * const { retry } = await import("./retry.ts")
- * const { fallback } = await import("./fallback.ts")
  * const careful = wrap(fallback({ value: "nothing" }), retry({ attempts: 2, base: 0 }))
  * await careful.execute(({ attempt }) => Promise.reject(new Error(`attempt ${attempt}`))) // => "nothing"
  * ```
