@@ -43,9 +43,11 @@ const rival = async (name: string): Promise<any> => {
   const path = createRequire(join(resolve(options.rivals), "package.json")).resolve(name)
   return import(pathToFileURL(path).href)
 }
-const ours = async (policy: object): Promise<Run> => {
+const ours = async (policy: object, isHeard = false): Promise<Run> => {
   const { breaker } = await import("troupe/machines")
   const one = breaker(policy)
+  let heard = 0
+  if (isHeard) one.onCall(() => void heard++)
   return loop(() => one.execute(work))
 }
 const cockatiel = async (make: (module: any) => object): Promise<Run> => {
@@ -79,11 +81,18 @@ const candidates: Record<string, Candidate> = {
   "troupe, rate of the last 10 s": () => ours({ failureRate: 0.5, window: { time: "10s" } }),
   "troupe, all of it, slow calls too": () =>
     ours({ failures: 5, failureRate: 0.5, slowRate: 0.5, slow: "5s", window: { time: "10s" } }),
+  "troupe, failures in a row, with stats": () => ours({ failures: 5, reset: "10s", stats: true }),
+  "troupe, failures in a row, with a listener": () => ours({ failures: 5, reset: "10s" }, true),
   "cockatiel, failures in a row": () => cockatiel(({ ConsecutiveBreaker }) => new ConsecutiveBreaker(5)),
   "cockatiel, rate of the last 100 calls": () =>
     cockatiel(({ CountBreaker }) => new CountBreaker({ threshold: 0.5, size: 100, minimumNumberOfCalls: 10 })),
   "cockatiel, rate of the last 10 s": () =>
     cockatiel(({ SamplingBreaker }) => new SamplingBreaker({ threshold: 0.5, duration: 10_000, minimumRps: 1 })),
+  "opossum, no timeout, with percentiles": async () => {
+    const { default: CircuitBreaker } = await rival("opossum")
+    const one = new CircuitBreaker(work, { timeout: false })
+    return loop(() => one.fire())
+  },
   "opossum, no timeout, no percentiles": async () => {
     const { default: CircuitBreaker } = await rival("opossum")
     const one = new CircuitBreaker(work, { timeout: false, rollingPercentilesEnabled: false })

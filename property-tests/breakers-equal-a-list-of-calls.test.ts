@@ -108,7 +108,8 @@ class Naive {
         (rule.failures !== null && this.inARow >= rule.failures) ||
         (isRate && rule.failureRate !== null && failures / calls >= rule.failureRate) ||
         (isRate && rule.slowRate !== null && slowOnes / calls >= rule.slowRate)
-      if (trips) this.#enter("open", now, this.opened + 1)
+      const isYoung = this.period === 1 && now - this.since < rule.warmUpMs
+      if (trips && !isYoung) this.#enter("open", now, this.opened + 1)
     } else if (this.state === "halfOpen") {
       if (how === "failed" || (slow && rule.slowRate !== null)) this.#enter("open", now, this.opened + 1)
       else if (this.#here.length >= rule.successes) this.#enter("closed", now)
@@ -150,7 +151,8 @@ const policies: fc.Arbitrary<BreakerPolicy> = fc
     cap: fc.integer({ min: 0, max: 500 }),
     successes: fc.integer({ min: 1, max: 4 }),
     trials: fc.integer({ min: 1, max: 3 }),
-    trialWaitMs: fc.integer({ min: 1, max: 200 })
+    trialWaitMs: fc.integer({ min: 1, max: 200 }),
+    warmUpMs: fc.oneof({ weight: 2, arbitrary: fc.constant(0) }, fc.integer({ min: 1, max: 100 }))
   })
   .map(({ failures, failureRate, slow, window, minimum, cap, ...rest }) => ({
     ...rest,
@@ -276,7 +278,7 @@ describe("a breaker equals a naive list of its calls", () => {
       class Nothing extends Error {}
       const rule = breakerRule(policy)
       let now = 5_000
-      const { slowMs, window, resetMs, capMs, trialWaitMs, ...rest } = policy
+      const { slowMs, window, resetMs, capMs, trialWaitMs, warmUpMs, ...rest } = policy
       const made: Breaker<never> = breaker({
         ...rest,
         ...(slowMs === undefined ? {} : { slow: slowMs }),
@@ -284,6 +286,7 @@ describe("a breaker equals a naive list of its calls", () => {
         ...(resetMs === undefined ? {} : { reset: resetMs }),
         ...(capMs === undefined ? {} : { cap: capMs }),
         ...(trialWaitMs === undefined ? {} : { trialWait: trialWaitMs }),
+        ...(warmUpMs === undefined ? {} : { warmUp: warmUpMs }),
         isFailure: (error) => !(error instanceof Nothing),
         now: () => now
       })

@@ -36,6 +36,7 @@ const ended = (type: string) =>
     period,
     trial: fc.nat(3),
     slow: fc.boolean(),
+    openMs: fc.option(fc.integer({ min: 1, max: 300 }), { nil: undefined }),
     seen: fc.record({ calls: fc.nat(6), failures: fc.nat(6), slow: fc.nat(6) })
   })
 
@@ -144,7 +145,8 @@ const machines = {
           resetMs: fc.integer({ min: 1, max: 300 }),
           successes: fc.integer({ min: 1, max: 2 }),
           trials: fc.integer({ min: 1, max: 2 }),
-          trialWaitMs: fc.integer({ min: 1, max: 500 })
+          trialWaitMs: fc.integer({ min: 1, max: 500 }),
+          warmUpMs: fc.integer({ min: 0, max: 300 })
         })
         .map((policy) => breakerRule({ ...policy, slowMs: 1 })),
       at

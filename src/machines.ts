@@ -25,8 +25,39 @@ export {
   breaker,
   type Call,
   type CallOptions,
-  type CallReport
+  type CallReport,
+  type FallbackReport
 } from "./resilience/breaker.ts"
 export { Bulkhead, type BulkheadSettings, bulkhead } from "./resilience/bulkhead.ts"
+export {
+  Cached,
+  type CachedMetrics,
+  type CachedOptions,
+  type CachedSettings,
+  type CacheStore,
+  cached,
+  type KeptAnswer
+} from "./resilience/cached.ts"
+export type { CallStats, StatsOptions } from "./resilience/call-stats.ts"
+export { Fallback, type FallbackAnswer, type FallbackSettings, fallback } from "./resilience/fallback.ts"
+export {
+  HealthCheck,
+  type HealthCheckSettings,
+  type HealthReport,
+  healthCheck
+} from "./resilience/health-check.ts"
+export type { Failed, Policy, PolicyCall, PolicyOptions, PolicyReport } from "./resilience/policy.ts"
 export { RateLimit, type RateLimitSettings, rateLimit } from "./resilience/rate-limit.ts"
-export type { LetThrough, LineOptions, Time } from "./resilience/waiting.ts"
+export {
+  type AttemptFailed,
+  type GiveUpReport,
+  Retry,
+  type RetryCall,
+  type RetryExecuteOptions,
+  type RetryReport,
+  type RetrySettings,
+  retry
+} from "./resilience/retry.ts"
+export { Timeout, type TimeoutReport, type TimeoutSettings, timeout } from "./resilience/timeout.ts"
+export { backgroundTime, type LetThrough, type LineOptions, type Time } from "./resilience/waiting.ts"
+export { type AnswerOf, Wrapped, type WrappedCall, type WrappedOptions, wrap } from "./resilience/wrap.ts"

@@ -25,9 +25,10 @@ const examples = files.flatMap((file) =>
   }))
 )
 
-/** The names an example may use: those of its own module, and those of the package. */
+/** The names an example may use: those of its own module, and those of the package; policies are used beside each other. */
 const scopeOf = async (file: string) => ({
   ...(await import("../src/index.ts")),
+  ...(file.includes("/resilience/") ? await import("../src/machines.ts") : {}),
   ...(await import(/* @vite-ignore */ file))
 })
 

@@ -3,7 +3,7 @@
  * and tells the chart only what can change it: a healthy call costs an addition, not an event. It reads no clock: `now` is given, and
  * asked only where a time is needed.
  */
-import { type BreakerRule, type Seen, whyTrips } from "../model/breaker.ts"
+import { type BreakerRule, isWarmingUp, type Seen, whyTrips } from "../model/breaker.ts"
 import { type BreakerWindow, type WindowState, windowFor } from "../model/breaker-window.ts"
 import { InvalidOption } from "../model/errors.ts"
 import {
@@ -90,11 +90,23 @@ export const requireState = (from: BreakerState): BreakerState => {
   return from
 }
 
+/** What is known when a breaker opens. */
+export interface Opening {
+  /** Open periods in a row, this one included. */
+  readonly opened: number
+  /** Failures one after the other, the last one included; 0 where trials decided. */
+  readonly failuresInARow: number
+  /** What is in the window, the last call included. */
+  readonly window: Seen
+}
+
 export class BreakerDesk {
   readonly rule: BreakerRule
   readonly window: BreakerWindow
   /** Called after each change of period, when the chart is at rest: it may ask and report as it likes. */
   onChange: (() => void) | undefined
+  /** Asked how many milliseconds the next open period lasts; where it does not say, the policy does. */
+  openFor: ((opening: Opening) => number | undefined) | undefined
   // what every call looks at, kept in step with the life
   status: BreakerStatus = "closed"
   period = 0
@@ -140,7 +152,8 @@ export class BreakerDesk {
     if (this.status === "halfOpen") {
       const at = now()
       const slow = this.#isSlow(permit, at)
-      this.#send({ type: `call.${end}`, at, period, trial, slow, seen: this.#seen() })
+      const reopens = end === "failed" || (end === "succeeded" && slow && this.rule.slowRate !== null)
+      this.#send({ type: `call.${end}`, at, period, trial, slow, seen: this.#seen(), ...this.#openMs(reopens, 0) })
       return true
     }
     if (end === "ignored") return true
@@ -154,7 +167,12 @@ export class BreakerDesk {
       this.#inARow > 0 ||
       (this.rule.window !== null && whyTrips(this.rule, 0, this.window) !== undefined)
     ) {
-      this.#send({ type: `call.${end}`, at: at === 0 ? now() : at, period, trial, slow, seen: this.#seen() })
+      const inARow = failed ? this.#inARow + 1 : 0
+      const moment = at === 0 ? now() : at
+      const trips = whyTrips(this.rule, inARow, this.window) !== undefined
+      const opens = trips && !isWarmingUp(this.rule, this.facts, moment)
+      const seen = this.#seen()
+      this.#send({ type: `call.${end}`, at: moment, period, trial, slow, seen, ...this.#openMs(opens, inARow) })
     }
     return true
   }
@@ -173,6 +191,13 @@ export class BreakerDesk {
   #seen(): Seen {
     const { calls, failures, slow } = this.window
     return { calls, failures, slow }
+  }
+
+  /** Only where it opens, so that nobody is asked in vain. */
+  #openMs(opens: boolean, failuresInARow: number): { readonly openMs?: number } {
+    if (!opens || this.openFor === undefined) return {}
+    const openMs = this.openFor({ opened: this.facts.opened + 1, failuresInARow, window: this.#seen() })
+    return openMs === undefined ? {} : { openMs }
   }
 
   #isSlow({ startedAt }: Permit, at: number): boolean {

@@ -11,7 +11,7 @@
  * It need not hear of a success that changes nothing: in closed only of one that ends a run of failures or that trips a rate
  * (`breaker-desk.ts` decides that, with the window beside it).
  */
-import { type BreakerRule, openMs, type Seen, whyTrips } from "../model/breaker.ts"
+import { type BreakerRule, isWarmingUp, openMs, type Seen, whyTrips } from "../model/breaker.ts"
 import { assign, command, setup } from "./machine.ts"
 
 export type BreakerStatus = "closed" | "open" | "halfOpen" | "forcedOpen" | "forcedClosed"
@@ -75,6 +75,8 @@ interface Ended {
   readonly slow: boolean
   /** What is in the window, this call included. */
   readonly seen: Seen
+  /** How long it stays open if it opens now, where somebody else than the policy says it. */
+  readonly openMs?: number
 }
 
 export type BreakerEvent =
@@ -95,6 +97,8 @@ type Args = { readonly context: BreakerContext; readonly event: BreakerEvent }
 
 /** Of a call that was let through in another period, nothing is learnt about this one. */
 const isOfThisPeriod = ({ context, event }: Args) => (event as CallEnded).period === context.period
+
+const isYoung = ({ context, event }: Args) => isWarmingUp(context.rule, context, event.at)
 
 const tripOf = ({ context, event }: Args) =>
   whyTrips(context.rule, event.type === "call.failed" ? context.failures + 1 : 0, (event as CallEnded).seen)
@@ -130,14 +134,14 @@ const period = ({ context, event }: Args, why: BreakerReason) => ({
 const openPeriod = (args: Args, why: BreakerReason) => ({
   ...period(args, why),
   opened: args.context.opened + 1,
-  retryAt: args.event.at + openMs(args.context.rule, args.context.opened + 1)
+  retryAt: args.event.at + ((args.event as CallEnded).openMs ?? openMs(args.context.rule, args.context.opened + 1))
 })
 
 export const breakerMachine = setup({
   types: { context: {} as BreakerContext, events: {} as BreakerEvent, input: {} as BreakerInput },
   guards: {
     isOfThisPeriod,
-    isLastStraw: (args) => isOfThisPeriod(args) && tripOf(args) !== undefined,
+    isLastStraw: (args) => isOfThisPeriod(args) && tripOf(args) !== undefined && !isYoung(args),
     // both ways: a clock that was set back must not keep it open much longer than it was meant to be
     isTimeOver: ({ context, event }) => Math.abs(event.at - context.since) >= context.retryAt! - context.since,
     hasPlace: (args) => placed(args).length < args.context.rule.trials,

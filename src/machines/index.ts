@@ -15,6 +15,7 @@ export {
   type BreakerState,
   type CallEnd,
   type MakeLife,
+  type Opening,
   type Permit,
   plainLife
 } from "./breaker-desk.ts"

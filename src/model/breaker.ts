@@ -36,6 +36,8 @@ export interface BreakerPolicy {
   readonly trials?: number
   /** A trial that has not answered for so long gives its place to another; default 60 s. */
   readonly trialWaitMs?: number
+  /** So long after it was made nothing opens it; default 0. What fails is counted all the same. */
+  readonly warmUpMs?: number
   /** Tags, codes or names of errors that count as nothing: neither failure nor success. */
   readonly ignore?: ReadonlyArray<string>
   /** Only these tags, codes or names of errors are failures; all others count as nothing. */
@@ -43,7 +45,8 @@ export interface BreakerPolicy {
 }
 
 /** The same as people write it: durations may be texts. */
-export interface BreakerOptions extends Omit<BreakerPolicy, "slowMs" | "window" | "resetMs" | "capMs" | "trialWaitMs"> {
+export interface BreakerOptions
+  extends Omit<BreakerPolicy, "slowMs" | "window" | "resetMs" | "capMs" | "trialWaitMs" | "warmUpMs"> {
   /** A call that takes longer is slow. */
   readonly slow?: Duration
   /** What rates are of: the last calls (default: 100), or the calls of the last while, in steps of a tenth. */
@@ -54,6 +57,8 @@ export interface BreakerOptions extends Omit<BreakerPolicy, "slowMs" | "window" 
   readonly cap?: Duration
   /** A trial that has not answered for so long gives its place to another; default 60 s. */
   readonly trialWait?: Duration
+  /** So long after it was made nothing opens it; default 0. What fails is counted all the same. */
+  readonly warmUp?: Duration
 }
 
 /** A policy with every setting decided; null where it says nothing. */
@@ -70,6 +75,7 @@ export interface BreakerRule {
   readonly successes: number
   readonly trials: number
   readonly trialWaitMs: number
+  readonly warmUpMs: number
   readonly ignore: ReadonlyArray<string>
   readonly only: ReadonlyArray<string> | null
 }
@@ -104,6 +110,13 @@ export const whyTrips = (
   return rule.slowRate !== null && slow / calls >= rule.slowRate ? "slowRate" : undefined
 }
 
+/** Whether nothing opens it yet: those who have just begun may fail more than later on. A clock that was set back ends that. */
+export const isWarmingUp = (
+  { warmUpMs }: BreakerRule,
+  { why, since }: { readonly why: string; readonly since: number },
+  at: number
+): boolean => why === "made" && Math.abs(at - since) < warmUpMs
+
 export const nothingSeen: Seen = Object.freeze({ calls: 0, failures: 0, slow: 0 })
 
 /**
@@ -136,6 +149,7 @@ export const breakerRule = (policy: BreakerPolicy, subject = "a breaker"): Break
   requireKnown(policy, policyKeys, subject)
   const { slowMs = null, window = null, failureRate = null, slowRate = null, only = null, ignore = [] } = policy
   const { successes = 1, trials = 1, factor = 2, resetMs = 30_000, trialWaitMs = 60_000 } = policy
+  const { warmUpMs = 0 } = policy
   const failures = policy.failures ?? (failureRate === null && slowRate === null ? 5 : null)
   if (failures !== null) whole(failures, 1, limits.breakerCalls, option("failures"))
   if (failureRate !== null) rate(failureRate, option("failureRate"))
@@ -167,6 +181,7 @@ export const breakerRule = (policy: BreakerPolicy, subject = "a breaker"): Break
   whole(successes, 1, limits.breakerCalls, option("successes"))
   whole(trials, 1, limits.breakerTrials, option("trials"))
   duration(trialWaitMs, 1, option("trialWaitMs"))
+  duration(warmUpMs, 0, option("warmUpMs"))
   return Object.freeze({
     failures,
     failureRate,
@@ -180,6 +195,7 @@ export const breakerRule = (policy: BreakerPolicy, subject = "a breaker"): Break
     successes,
     trials,
     trialWaitMs,
+    warmUpMs,
     ignore: names(ignore, option("ignore")),
     only: only === null ? null : names(only, option("only"))
   })
@@ -196,7 +212,7 @@ export const breakerRule = (policy: BreakerPolicy, subject = "a breaker"): Break
  */
 export const breakerPolicy = (options: BreakerOptions, subject = "a breaker"): BreakerPolicy => {
   requireKnown(options, optionKeys, subject)
-  const { slow, window, reset, cap, trialWait, ...rest } = options
+  const { slow, window, reset, cap, trialWait, warmUp, ...rest } = options
   const ms = (given: Duration, name: string) => milliseconds(given, `${name} of ${subject}`)
   const policy: BreakerPolicy = {
     ...rest,
@@ -206,7 +222,8 @@ export const breakerPolicy = (options: BreakerOptions, subject = "a breaker"): B
       : { window: "time" in window ? withMs(window, ms(window.time, "window.time")) : window }),
     ...(reset === undefined ? {} : { resetMs: ms(reset, "reset") }),
     ...(cap === undefined ? {} : { capMs: ms(cap, "cap") }),
-    ...(trialWait === undefined ? {} : { trialWaitMs: ms(trialWait, "trialWait") })
+    ...(trialWait === undefined ? {} : { trialWaitMs: ms(trialWait, "trialWait") }),
+    ...(warmUp === undefined ? {} : { warmUpMs: ms(warmUp, "warmUp") })
   }
   breakerRule(policy, subject)
   return policy
@@ -248,8 +265,8 @@ const shared = [
   "ignore",
   "only"
 ] as const
-const policyKeys = [...shared, "slowMs", "resetMs", "capMs", "trialWaitMs"]
-const optionKeys = [...shared, "slow", "reset", "cap", "trialWait"]
+const policyKeys = [...shared, "slowMs", "resetMs", "capMs", "trialWaitMs", "warmUpMs"]
+const optionKeys = [...shared, "slow", "reset", "cap", "trialWait", "warmUp"]
 
 /** A setting with a wrong name would be a breaker that never opens. */
 const requireKnown = (given: object, known: ReadonlyArray<string>, subject: string) => {

@@ -99,6 +99,7 @@ const Breaker = Schema.Struct({
   successes: optional(PositiveInt(limits.breakerCalls)),
   trials: optional(PositiveInt(limits.breakerTrials)),
   trialWaitMs: optional(PositiveMilliseconds),
+  warmUpMs: optional(Milliseconds),
   ignore: optional(Schema.Array(Text)),
   only: optional(Schema.Array(Text))
 })

@@ -373,6 +373,19 @@ export class AttemptTimedOut extends TroupeError {
   }
 }
 
+/** A call behind a `timeout` gave no answer in time. */
+export class CallTimedOut extends TroupeError {
+  readonly _tag = "CallTimedOut"
+  readonly code = "TIMEOUT"
+  readonly timeout: string
+  readonly timeoutMs: number
+  constructor({ timeout, timeoutMs }: { timeout: string; timeoutMs: number }) {
+    super(`timeout '${timeout}' had no answer within ${timeoutMs} ms: try again (retry), or allow more`)
+    this.timeout = timeout
+    this.timeoutMs = timeoutMs
+  }
+}
+
 /** A task was ready, and nobody had begun with it within its `startWithin`. Another attempt would only join the same queue. */
 export class StartTimedOut extends TroupeError {
   readonly _tag = "StartTimedOut"

@@ -130,6 +130,8 @@ export interface Meter {
   waitMs(at: number, ahead?: number): number
   /** A call is let through. */
   take(at: number): void
+  /** How many calls could be made now. */
+  free(at: number): number
 }
 
 /** `at`: now. `origin`: when some window began, or would have. */
@@ -159,6 +161,10 @@ class BucketMeter implements Meter {
   }
   take(at: number): void {
     this.#fullAt = Math.max(this.#fullAt, at) + this.#intervalMs
+  }
+  free(at: number): number {
+    const spent = (Math.max(this.#fullAt, at) - at - leastMs) / this.#intervalMs
+    return Math.max(0, this.#burst - Math.max(0, Math.ceil(spent)))
   }
 }
 
@@ -196,6 +202,10 @@ class WindowMeter implements Meter {
       this.#count = 0
     }
     this.#count++
+  }
+  free(at: number): number {
+    const window = this.#of(at)
+    return window > this.#window ? this.#limit : window < this.#window ? 0 : this.#limit - this.#count
   }
   #of(at: number): number {
     return Math.floor((at - this.#origin) / this.#windowMs)

@@ -7,10 +7,20 @@ import type { AnyActorRef } from "xstate"
 import { breakerActor } from "../actors/breaker.ts"
 import type { Inspect } from "../actors/create.ts"
 import type { BreakerReason, BreakerStatus } from "../machines/breaker.ts"
-import { BreakerDesk, type BreakerState, type CallEnd, type Permit, requireState } from "../machines/breaker-desk.ts"
+import {
+  BreakerDesk,
+  type BreakerState,
+  type CallEnd,
+  type Opening,
+  type Permit,
+  requireState
+} from "../machines/breaker-desk.ts"
 import { type BreakerOptions, breakerPolicy, breakerRule, countsAsFailure, type Seen } from "../model/breaker.ts"
-import { CircuitOpen, toFailure } from "../model/errors.ts"
+import { type Duration, milliseconds } from "../model/duration.ts"
+import { CircuitOpen, InvalidOption, toFailure } from "../model/errors.ts"
 import { requireId } from "../model/ids.ts"
+import { CallCounter, type CallStats, type StatsOptions, statsWindowMs } from "./call-stats.ts"
+import { isTimeout } from "./policy.ts"
 
 /** The policy, and what only code can say. */
 export interface BreakerSettings<F = never> extends BreakerOptions {
@@ -22,6 +32,10 @@ export interface BreakerSettings<F = never> extends BreakerOptions {
   readonly isFailureResult?: (value: unknown) => boolean
   /** Answers for a call that failed or was not let through. What counts as nothing reaches the caller as it is. */
   readonly fallback?: (error: unknown) => F | PromiseLike<F>
+  /** How long the next open period lasts; undefined: as the policy says. One that throws is not heard. */
+  readonly openFor?: (opening: Opening & { readonly error: unknown }) => Duration | undefined
+  /** Counts and latencies of the last while, for `stats()`. */
+  readonly stats?: StatsOptions
   /** Goes on from what `snapshot()` gave, of another process maybe: trials that were out then have their place free again. */
   readonly from?: BreakerState
   /** Milliseconds since 1970. The default never jumps. */
@@ -64,6 +78,20 @@ export interface CallReport {
   /** How long it took. */
   readonly ms: number
   readonly isTrial: boolean
+  /** What it failed with, or was refused with; also where a fallback answered for it. */
+  readonly error?: unknown
+  /** It failed because its time was over. */
+  readonly isTimeout: boolean
+}
+
+/** A fallback answered for a call, or failed too. */
+export interface FallbackReport {
+  readonly breaker: string
+  /** What it answered for. */
+  readonly error: unknown
+  readonly end: "succeeded" | "failed"
+  /** What it gave, or failed with. */
+  readonly value: unknown
 }
 
 export interface BreakerMetrics {
@@ -108,6 +136,8 @@ export const breaker = <F = never>(settings: BreakerSettings<F> = {}): Breaker<F
 /** Never jumps, and is still the time of day: what is taken out with `snapshot()` means the same in another process. */
 const steady = () => Math.floor(performance.timeOrigin + performance.now())
 
+const stopwatch = () => performance.now()
+
 const quiet: Call = Object.freeze({ signal: new AbortController().signal })
 
 export class Breaker<F = never> {
@@ -120,6 +150,10 @@ export class Breaker<F = never> {
   readonly #totals: Totals = { calls: 0, succeeded: 0, failed: 0, ignored: 0, refused: 0, late: 0, fallbacks: 0 }
   readonly #onTransition = new Set<(transition: BreakerTransition) => void>()
   readonly #onCall = new Set<(report: CallReport) => void>()
+  readonly #onFallback = new Set<(report: FallbackReport) => void>()
+  readonly #counter: CallCounter | undefined
+  /** How long calls take: finer than the time of day, where there is no clock of the caller's own. */
+  readonly #watch: () => number
   /** What ends ordinary calls of this period, made once: a healthy call makes no closure. Undefined where a call needs its own. */
   #ends: { readonly ok: (value: any) => any; readonly bad: (error: unknown) => any } | undefined
   #known: BreakerStatus
@@ -132,6 +166,8 @@ export class Breaker<F = never> {
       isFailure,
       isFailureResult,
       fallback,
+      openFor,
+      stats,
       from,
       now = steady,
       inspect,
@@ -143,16 +179,19 @@ export class Breaker<F = never> {
     this.#settings = settings
     this.#hasLists = rule.only !== null || rule.ignore.length > 0
     this.#now = now
+    this.#watch = settings.now ?? stopwatch
+    this.#counter = stats === undefined ? undefined : new CallCounter(statsWindowMs(stats, `breaker '${name}'`))
     const fresh = from === undefined ? undefined : { ...requireState(from), facts: { ...from.facts, trials: [] } }
     const { make, actor } = breakerActor(
       { rule, at: now(), from: fresh },
-      { id: name, inspect, onInspectError: (error) => this.#report(error) }
+      { id: name, inspect, onInspectError: (error) => this.#misfire(error) }
     )
     this.#desk = new BreakerDesk(rule, make, from?.window)
     this.#actor = actor
     this.#known = this.#desk.status
     this.#prepare()
     this.#desk.onChange = () => this.#changed()
+    if (openFor !== undefined) this.#desk.openFor = (opening) => this.#openMs(openFor, opening)
   }
 
   /** Where it is. An open one whose time is over says `open` until a call asks. */
@@ -223,6 +262,17 @@ export class Breaker<F = never> {
     }
   }
 
+  /** Calls `listener` after each answer of a fallback; what is returned ends that. */
+  onFallback(listener: (report: FallbackReport) => void): () => void {
+    this.#onFallback.add(listener)
+    return () => void this.#onFallback.delete(listener)
+  }
+
+  /** Counts and latencies of the last while; undefined where the settings did not ask for them. */
+  stats(): CallStats | undefined {
+    return this.#counter?.read(this.#watch())
+  }
+
   /** All of it as JSON, to go on from with `breaker({ ...policy, from })`. */
   snapshot(): BreakerState {
     return this.#desk.snapshot()
@@ -255,31 +305,32 @@ export class Breaker<F = never> {
       return Promise.reject(signal.reason)
     }
     const listens = this.#onCall.size > 0
-    const since = listens ? this.#now() : 0
+    const counter = this.#counter
+    const since = listens || counter !== undefined ? this.#watch() : 0
     const permit = this.#desk.admit(this.#now)
-    const tell = (end: CallReport["end"], isTrial: boolean) => {
-      if (listens) this.#tell(this.#onCall, { breaker: this.name, end, ms: this.#now() - since, isTrial })
-    }
     if (permit === undefined) {
       this.#totals.refused++
-      tell("refused", false)
-      const { retryAt } = this.#desk.facts
-      const error = new CircuitOpen({
-        breaker: this.name,
-        state: this.state as CircuitOpen["state"],
-        retryAt,
-        cause: this.#cause
-      })
+      const error = this.#refusal()
+      counter?.count("refused", since)
+      if (listens) this.#report("refused", since, false, error)
       return this.#fallBack(error, fallback)
     }
+    const ended = (end: CallEnd, error?: unknown) => {
+      const seen = this.#settle(permit, end) ? end : "late"
+      if (counter !== undefined) {
+        const at = this.#watch()
+        counter.took(seen, at - since, at)
+        if (seen === "failed" && isTimeout(error)) counter.count("timedOut", at)
+      }
+      if (listens) this.#report(seen, since, permit.trial > 0, error)
+    }
     const ok = (value: T): T => {
-      const end = this.#isFailureResult(value) ? "failed" : "succeeded"
-      tell(this.#settle(permit, end) ? end : "late", permit.trial > 0)
+      ended(this.#isFailureResult(value) ? "failed" : "succeeded")
       return value
     }
     const bad = (error: unknown): Promise<G> => {
       const end = this.#endOf(error, signal)
-      tell(this.#settle(permit, end) ? end : "late", permit.trial > 0)
+      ended(end, error)
       return end === "failed" ? this.#fallBack(error, fallback) : Promise.reject(error)
     }
     try {
@@ -293,7 +344,8 @@ export class Breaker<F = never> {
 
   #prepare(): void {
     const desk = this.#desk
-    const isOrdinary = desk.status === "closed" && desk.rule.slowMs === null && this.#onCall.size === 0
+    const isWatched = this.#onCall.size > 0 || this.#counter !== undefined
+    const isOrdinary = desk.status === "closed" && desk.rule.slowMs === null && !isWatched
     if (!isOrdinary) {
       this.#ends = undefined
       return
@@ -329,7 +381,7 @@ export class Breaker<F = never> {
 
   #endOf(error: unknown, signal: AbortSignal | undefined): CallEnd {
     // its caller gave it up: that says nothing about what was called; that it took too long does
-    if (signal?.aborted && (signal.reason as { name?: unknown } | undefined)?.name !== "TimeoutError") return "ignored"
+    if (signal?.aborted && !isTimeout(signal.reason)) return "ignored"
     if (this.#hasLists && !countsAsFailure(this.#desk.rule, namesOf(error))) return "ignored"
     const { isFailure } = this.#settings
     if (isFailure !== undefined && !this.#ask(isFailure, error)) return "ignored"
@@ -347,7 +399,7 @@ export class Breaker<F = never> {
     try {
       return question(about)
     } catch (error) {
-      this.#report(error)
+      this.#misfire(error)
       return true
     }
   }
@@ -355,11 +407,40 @@ export class Breaker<F = never> {
   #fallBack<G>(error: unknown, fallback: ((error: unknown) => G | PromiseLike<G>) | undefined): Promise<G> {
     if (fallback === undefined) return Promise.reject(error)
     this.#totals.fallbacks++
+    this.#counter?.count("fallbacks", this.#watch())
+    const answer = answerOf(() => fallback(error))
+    if (this.#onFallback.size === 0) return answer
+    const tell = (end: FallbackReport["end"]) => (value: unknown) =>
+      this.#tell(this.#onFallback, { breaker: this.name, error, end, value })
+    answer.then(tell("succeeded"), tell("failed"))
+    return answer
+  }
+
+  #refusal(): CircuitOpen {
+    const { retryAt, since } = this.#desk.facts
+    // a clock that was set back must not make it longer than it was meant to be
+    const retryAfterMs = retryAt === null ? undefined : Math.max(0, Math.min(retryAt - this.#now(), retryAt - since))
+    const state = this.state as CircuitOpen["state"]
+    return new CircuitOpen({ breaker: this.name, state, retryAt, retryAfterMs, cause: this.#cause })
+  }
+
+  #openMs(openFor: NonNullable<BreakerSettings["openFor"]>, opening: Opening): number | undefined {
     try {
-      return Promise.resolve(fallback(error))
-    } catch (second) {
-      return Promise.reject(second)
+      const given = openFor({ ...opening, error: this.#cause })
+      if (given === undefined) return undefined
+      const ms = milliseconds(given, `openFor of breaker '${this.name}'`)
+      if (ms >= 1) return ms
+      throw new InvalidOption({ option: `openFor of breaker '${this.name}'`, value: given, allowed: "at least 1 ms" })
+    } catch (error) {
+      this.#misfire(error)
+      return undefined
     }
+  }
+
+  #report(end: CallReport["end"], since: number, isTrial: boolean, error: unknown): void {
+    const report = { breaker: this.name, end, ms: this.#watch() - since, isTrial }
+    const isOver = end === "failed" && isTimeout(error)
+    this.#tell(this.#onCall, { ...report, ...(error === undefined ? {} : { error }), isTimeout: isOver })
   }
 
   #releaseOnce(): () => void {
@@ -387,14 +468,14 @@ export class Breaker<F = never> {
     for (const listener of [...listeners]) {
       try {
         const seen: unknown = listener(message)
-        if (seen instanceof Promise) seen.catch((error) => this.#report(error))
+        if (seen instanceof Promise) seen.catch((error) => this.#misfire(error))
       } catch (error) {
-        this.#report(error)
+        this.#misfire(error)
       }
     }
   }
 
-  #report(error: unknown): void {
+  #misfire(error: unknown): void {
     try {
       this.#settings.onError?.(error)
     } catch {
@@ -409,6 +490,14 @@ const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   typeof (value as { then?: unknown }).then === "function"
 
 const rejected = <T>(bad: (error: unknown) => T | Promise<T>, error: unknown): Promise<T> => Promise.resolve(bad(error))
+
+const answerOf = <G>(fallback: () => G | PromiseLike<G>): Promise<G> => {
+  try {
+    return Promise.resolve(fallback())
+  } catch (error) {
+    return Promise.reject(error)
+  }
+}
 
 const shareOf = (part: number, whole: number) => (whole === 0 ? 0 : part / whole)
 

@@ -26,7 +26,7 @@ export interface Time {
 /** Longest that a timer of the platform can wait. */
 const timerMost = 2_147_483_647
 
-export const realTime: Time = {
+const timeOf = (keepsAlive: boolean): Time => ({
   now: () => performance.now(),
   later: (ms, then) => {
     let timer: ReturnType<typeof setTimeout>
@@ -35,11 +35,17 @@ export const realTime: Time = {
         () => (left > timerMost ? sleep(left - timerMost) : then()),
         Math.min(Math.ceil(left), timerMost)
       )
+      if (!keepsAlive) timer.unref()
     }
     sleep(ms)
     return () => clearTimeout(timer)
   }
-}
+})
+
+export const realTime: Time = timeOf(true)
+
+/** The same, for what is not worth staying for: a process that has nothing else to do ends in the middle of a wait. */
+export const backgroundTime: Time = timeOf(false)
 
 const quiet: LetThrough = Object.freeze({ signal: new AbortController().signal })
 
