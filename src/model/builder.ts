@@ -4,6 +4,7 @@
  */
 import { analyse } from "./analysis.ts"
 import { type BreakerOptions, breakerPolicies } from "./breaker.ts"
+import { type BulkheadOptions, bulkheadPolicies } from "./bulkhead.ts"
 import { type Duration, milliseconds } from "./duration.ts"
 import { InvalidOption, InvalidWorkflow, type Problem, type ProblemCode } from "./errors.ts"
 import {
@@ -30,6 +31,7 @@ import type {
 } from "./ir.ts"
 import { deepFreeze, type JsonObject, toJson } from "./json.ts"
 import { limits } from "./limits.ts"
+import { type RateOptions, ratePolicies } from "./rate.ts"
 import {
   environment,
   type Ref,
@@ -323,6 +325,10 @@ export interface WorkflowOptions extends Omit<WorkflowConfig, "timeoutMs" | "mis
   readonly timeout?: Duration
   /** Policies of circuit breakers that its tasks name; those of the orchestrator count before them. */
   readonly breakers?: { readonly [name: string]: BreakerOptions }
+  /** Sizes of bulkheads that its tasks name; those of the orchestrator count before them. */
+  readonly bulkheads?: { readonly [name: string]: BulkheadOptions }
+  /** The same of rates. */
+  readonly rates?: { readonly [name: string]: RateOptions }
 }
 
 /**
@@ -534,7 +540,8 @@ class Draft {
 
   returns(output: Lambda): Workflow {
     const { name, input, options, tasks, code } = this.#shared
-    const { version, description, metadata, timeout, onFailure, concurrency, recovery, breakers } = options
+    const { version, description, metadata, timeout, onFailure, concurrency, recovery, breakers, bulkheads, rates } =
+      options
     const config: WorkflowConfig = {
       ...(onFailure === undefined ? {} : { onFailure }),
       ...(concurrency === undefined ? {} : { concurrency }),
@@ -550,6 +557,8 @@ class Draft {
       ...(metadata === undefined ? {} : { metadata: toJson(metadata) as JsonObject }),
       config,
       ...(breakers === undefined ? {} : { breakers: breakerPolicies(breakers, ` of workflow '${name}'`) }),
+      ...(bulkheads === undefined ? {} : { bulkheads: bulkheadPolicies(bulkheads, ` of workflow '${name}'`) }),
+      ...(rates === undefined ? {} : { rates: ratePolicies(rates, ` of workflow '${name}'`) }),
       tasks: tasks.slice(0, this.#size),
       output: toMapping(output(this.#env()))
     }

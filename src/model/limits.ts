@@ -38,6 +38,9 @@ export const limits = {
   breakerTrials: 1_000,
   /** Degraded tasks of one run that are listed; each is in its own report. */
   degraded: 1_000,
+  /** Bulkheads that documents bring along, and rates, of one orchestrator. */
+  bulkheads: 10_000,
+  rates: 10_000,
   /** Calls at once in one bulkhead, and calls a second, or a window, of one rate. */
   concurrent: 1_000_000,
   /** Calls that wait for one bulkhead, or one rate. */
