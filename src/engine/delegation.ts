@@ -79,7 +79,8 @@ class Delegation {
     if (attempt.entry !== undefined) attempt.entry.isOut = true
     let agent: string
     try {
-      agent = tools.router.choose(this.needs, attempt.key, failedBy(attempt)).id
+      const { router, admission } = tools
+      agent = router.choose(this.needs, attempt.key, failedBy(attempt), (id) => admission.refusalTo(id)).id
     } catch (error) {
       attempt.entry?.leave()
       this.#reject(error)
@@ -113,7 +114,7 @@ class Delegation {
           this.needs,
           attempt.key,
           failedBy(attempt),
-          this.#calls.map((one) => one.agent)
+          (id) => this.#calls.some((one) => one.agent === id) || tools.admission.refusalTo(id) !== undefined
         )
     if (agent !== undefined) {
       const call = new Call(this, agent.id, undefined)

@@ -102,7 +102,7 @@ export class Spared {
   #hear(message: Message): void {
     if (message.type !== "attempt.failed" || message.failure.tag !== "CircuitOpen") return
     this.counts.refused++
-    const until = / until (\S+):/.exec(message.failure.message)?.[1]
-    if (until !== undefined) this.#told.push({ from: message.at, until: Date.parse(until) })
+    const { retryAt } = message.failure.data as { readonly retryAt: number | null }
+    if (retryAt !== null) this.#told.push({ from: message.at, until: retryAt })
   }
 }
