@@ -100,6 +100,10 @@ export interface UndoAttempts {
   readonly timeout?: Duration
   /** Default: five attempts, from 1 s on. */
   readonly retry?: RetryOptions
+  /** Names of what its calls pass, as of a task: it passes nothing of what the task passes. */
+  readonly bulkhead?: string
+  readonly rate?: string
+  readonly breaker?: string
 }
 
 /** Where nobody knows whether an attempt did its work, because it was cut off, a gate asks somebody who does. */
@@ -141,7 +145,7 @@ export interface UndoDef {
   readonly needs: ReadonlyArray<string>
   readonly verify: TaskDef | undefined
   readonly onUnknown: "ask" | "undo" | "verify"
-  readonly policy: Pick<WorkPolicy, "timeoutMs" | "retry">
+  readonly policy: Pick<WorkPolicy, "timeoutMs" | "retry" | "bulkhead" | "rate" | "breaker">
 }
 
 /** Further agents for an attempt that takes long. */
@@ -281,7 +285,15 @@ const undoDef = (name: string, given: UndoBody<any, any> | UndoOptions<any, any>
       allowed: "undo or pivot, not both: a pivot is never undone"
     })
   const options: UndoOptions<any, any> = typeof given === "function" ? { run: given } : given
-  const { timeout, retry, verify, onUnknown = verify === undefined ? "ask" : "verify" } = options
+  const {
+    timeout,
+    retry,
+    bulkhead,
+    rate,
+    breaker,
+    verify,
+    onUnknown = verify === undefined ? "ask" : "verify"
+  } = options
   const { run, needs: needed = [] } = options
   const needs = typeof needed === "string" ? [needed] : needed
   if ((run === undefined) === (needs.length === 0))
@@ -293,8 +305,14 @@ const undoDef = (name: string, given: UndoBody<any, any> | UndoOptions<any, any>
       value: onUnknown,
       allowed: "'verify' with a function verify, and only with it"
     })
-  const { timeoutMs, retry: policy } = workPolicy(
-    { ...(timeout === undefined ? {} : { timeout }), ...(retry === undefined ? {} : { retry }) },
+  const policy = workPolicy(
+    {
+      ...(timeout === undefined ? {} : { timeout }),
+      ...(retry === undefined ? {} : { retry }),
+      ...(bulkhead === undefined ? {} : { bulkhead }),
+      ...(rate === undefined ? {} : { rate }),
+      ...(breaker === undefined ? {} : { breaker })
+    },
     subject
   )
   return Object.freeze({
@@ -308,10 +326,7 @@ const undoDef = (name: string, given: UndoBody<any, any> | UndoOptions<any, any>
       verify === undefined
         ? undefined
         : bodyOf(`${name}.verify`, (effect: Given, context) => verify(effect.request, context, effect as any)),
-    policy: {
-      ...(timeoutMs === undefined ? {} : { timeoutMs }),
-      ...(policy === undefined ? {} : { retry: policy })
-    }
+    policy
   })
 }
 

@@ -166,6 +166,90 @@ describe("Undo", () => {
     })
   })
 
+  describe("what an undo passes", () => {
+    const guarded = (policy: object) =>
+      task("guarded", {
+        in: type<string>(),
+        out: type<string>(),
+        run: (name) => name,
+        undo: {
+          run: async (name) => {
+            out.now++
+            out.most = Math.max(out.most, out.now)
+            await new Promise((resolve) => setTimeout(resolve, 5))
+            out.now--
+            undone.push(name)
+          },
+          retry: { attempts: 2, base: 1, jitter: 0 },
+          ...policy
+        }
+      })
+    const out = { now: 0, most: 0 }
+    beforeEach(() => {
+      out.most = 0
+    })
+    const flow = (policy: object) =>
+      workflow("flow", type<string>())
+        .task("guarded", guarded(policy), ($) => $.input)
+        .task("fail", fail, ($) => $.guarded)
+        .returns(($) => $.fail)
+
+    test("a bulkhead of its own: undos of many runs are not more at once than it has places", async () => {
+      await using orchestrator = await Orchestrator.open({ bulkheads: { refunds: { concurrent: 2 } } })
+      const runs = await Promise.all(
+        ["a", "b", "c", "d", "e"].map((name) => orchestrator.submit(flow({ bulkhead: "refunds" }), name))
+      )
+      await Promise.all(runs.map((run) => run.outcome()))
+      expect([out.most, [...undone].sort()]).toEqual([2, ["a", "b", "c", "d", "e"]])
+    })
+    test("a rate of its own: what has no token waits for it", async () => {
+      await using orchestrator = await Orchestrator.open({ rates: { refunds: { perSecond: 100, burst: 1 } } })
+      const runs = await Promise.all(
+        ["a", "b", "c"].map((name) => orchestrator.submit(flow({ rate: "refunds" }), name))
+      )
+      await Promise.all(runs.map((run) => run.outcome()))
+      expect(undone.length).toBe(3)
+      expect(orchestrator.rates()).toEqual([{ name: "refunds", passed: 3, queued: 0, refused: 0 }])
+    })
+    test("a breaker of its own: while it is open nothing is called, and a person lets it go on afterwards", async () => {
+      await using orchestrator = await Orchestrator.open({ breakers: { refunds: {} } })
+      await orchestrator.breaker("refunds").forceOpen({ why: "maintenance" })
+      const run = await orchestrator.submit(flow({ breaker: "refunds" }), "a")
+      expect(await run.result().catch((error) => error)).toMatchObject({ code: "COMPENSATION_FAILED" })
+      const refused = (await run.history()).filter((message) => message.type === "attempt.failed").slice(1)
+      expect(refused.map(({ task, failure }) => `${task} ${failure.code}`)).toEqual(
+        Array(2).fill("guarded~undo CIRCUIT_OPEN")
+      )
+      expect(out.most).toBe(0)
+      await orchestrator.breaker("refunds").reset()
+      await run.retry("guarded~undo")
+      expect((await run.outcome()).status).toBe("failed")
+      expect(undone).toEqual(["a"])
+    })
+    test("nothing of what its task passes, and no names that cannot be", async () => {
+      await using orchestrator = await Orchestrator.open({ breakers: { bank: {} } })
+      const charge = task("charge", {
+        in: type<string>(),
+        out: type<string>(),
+        breaker: "bank",
+        run: (name) => name,
+        undo: async (name) => {
+          await orchestrator.breaker("bank").forceOpen()
+          undone.push(name)
+        }
+      })
+      const twice = workflow("twice", type<string>())
+        .task("one", charge, ($) => $.input)
+        .task("two", charge, ($) => $.one)
+        .task("fail", fail, ($) => $.two)
+        .returns(($) => $.fail)
+      await (await orchestrator.submit(twice, "a")).outcome()
+      expect(undone).toEqual(["a", "a"])
+      expect(() => guarded({ breaker: "no such name" })).toThrow(/breaker/)
+      expect(() => guarded({ bulkhead: "" })).toThrow(/bulkhead of undo of task 'guarded'/)
+    })
+  })
+
   describe("an undo that fails", () => {
     test("is tried again", async () => {
       await using orchestrator = await Orchestrator.open()
