@@ -5,7 +5,7 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from "node:f
 import { basename, dirname, join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import * as Effect from "effect/Effect"
-import { type BreakerRecord, recordIn, sharedKind } from "../../src/engine/breaker-record.ts"
+import { type BreakerRecord, breakerFault, recordIn, sharedKind } from "../../src/engine/breaker-record.ts"
 import { type History, type RunRecord, type SqliteJournal, sqliteJournal } from "../../src/storage/index.ts"
 
 export interface Written extends History {
@@ -78,6 +78,8 @@ const readRuns = (journal: SqliteJournal) => {
 const readBreakers = (journal: SqliteJournal) =>
   new Map(
     Effect.runSync(journal.shared(sharedKind)).flatMap((one) => {
+      const fault = breakerFault(one)
+      if (fault !== undefined) throw new TypeError(`breaker '${one.name}' ${fault}`)
       const record = recordIn(one)
       return record === undefined ? [] : [[one.name, record] as const]
     })
