@@ -34,7 +34,7 @@ import { standardCheck } from "../model/schemas.ts"
 import type { TaskContext, TaskDef } from "../model/task.ts"
 import { InTransaction, type Transaction } from "../model/transaction.ts"
 import type { Code, PureFunction } from "../model/workflow.ts"
-import type { Admission, Caller, Entry, Pass } from "./admission.ts"
+import type { Admission, Caller, Entry, Pass, PassKind } from "./admission.ts"
 import { atOnce, isThenable } from "./at-once.ts"
 import { type Allow, builtins } from "./builtin.ts"
 import { cacheKeyOf } from "./caching.ts"
@@ -70,6 +70,12 @@ export interface AttemptsOptions {
   readonly epoch: number
   /** A value that was remembered and has not expired. */
   readonly cached: (key: string, at: number) => Effect.Effect<Json | undefined, unknown>
+}
+
+/** What an attempt waits for: a pass by its name, or an agent, in whose mailbox it is. */
+export interface AwaitedPlace {
+  readonly kind: PassKind | "agent"
+  readonly name: string
 }
 
 /** When an attempt was asked for, and in which epoch: perhaps before this process was there. */
@@ -120,6 +126,8 @@ export class Attempt extends Timer implements TaskContext, Caller {
   entry: Entry | undefined = undefined
   /** Takes the work out of a mailbox, while it waits there. */
   withdraw: (() => void) | undefined = undefined
+  /** Says what the work waits for once an agent was chosen for it. */
+  waitsAtAgent: (() => AwaitedPlace | undefined) | undefined = undefined
   /** Interrupting is enough to stop it: the body is an Effect. */
   isStructured = false
   isOver = false
@@ -175,6 +183,10 @@ export class Attempt extends Timer implements TaskContext, Caller {
   /** Nothing of it is at work: it waits to be let through, or in a mailbox. */
   get isWaiting(): boolean {
     return this.entry?.waitsFor !== undefined || this.withdraw !== undefined
+  }
+  /** What has to let it through, or take it up, before its body is called. */
+  get waitsFor(): AwaitedPlace | undefined {
+    return this.entry?.waitsFor ?? this.waitsAtAgent?.()
   }
   get lane(): string {
     const { lane } = this.place.task!.work!

@@ -10,7 +10,7 @@ import { TroupeError, toFailure } from "../model/errors.ts"
 import type { Json } from "../model/json.ts"
 import type { TaskContext } from "../model/task.ts"
 import type { Admission, Entry, Pass } from "./admission.ts"
-import type { Attempt, AttemptEnd } from "./attempts.ts"
+import type { Attempt, AttemptEnd, AwaitedPlace } from "./attempts.ts"
 import type { Agent, Router } from "./router.ts"
 import type { Timer, Timers } from "./timers.ts"
 
@@ -90,10 +90,16 @@ class Delegation {
     const call = new Call(this, agent, attempt.entry)
     this.#calls.push(call)
     attempt.withdraw = () => this.#withdraw()
+    attempt.waitsAtAgent = () => this.#waitsFor
     call.begin(tools.admission.passesTo(agent))
     if (!this.isHedged || this.#isSettled) return
     attempt.signal.addEventListener("abort", () => this.#stop(attempt.signal.reason), { once: true })
     this.#wait()
+  }
+
+  /** What the first one waits for; once somebody is at work, nothing. */
+  get #waitsFor(): AwaitedPlace | undefined {
+    return this.#hasBegun ? undefined : this.#calls.find((call) => call.isWaiting)?.waitsFor
   }
 
   /** The next one begins in a while, if nobody has answered by then. */
@@ -202,6 +208,11 @@ class Call implements TaskContext {
     this.#of = of
     this.agent = agent
     this.#entries = entry === undefined ? [] : [entry]
+  }
+
+  /** While it waits: what is on the way to the agent, or else the agent itself. */
+  get waitsFor(): AwaitedPlace {
+    return this.#entries.find(({ waitsFor }) => waitsFor !== undefined)?.waitsFor ?? { kind: "agent", name: this.agent }
   }
 
   get key(): string {

@@ -180,6 +180,29 @@ describe("Agents", () => {
       await clock.advance(1_001)
       expect([await run.result(), called]).toEqual(["fine", ["anna", "carl"]])
     })
+    test("what an attempt waits for at its agent can be seen: its place, its rate, or that it is busy", async () => {
+      const options = {
+        bulkheads: { "agent:anna": { concurrent: 1 } },
+        rates: { "agent:bert": { perSecond: 1, burst: 1 } }
+      }
+      const { open, clock } = house({ anna: never }, options)
+      const { orchestrator } = await open()
+      const waitsOf = async (name: string) => {
+        const run = await orchestrator.submit(flowOf({}), name)
+        await settle()
+        return run.waits()
+      }
+      expect(await waitsOf("at work")).toEqual([])
+      expect(await waitsOf("no place")).toEqual([{ task: "t", for: "bulkhead", name: "agent:anna" }])
+      orchestrator.removeAgent("anna")
+      orchestrator.addAgent({ id: "bert", can: ["price"], run: () => new Promise(() => {}) })
+      expect(await waitsOf("a token")).toEqual([])
+      expect(await waitsOf("no token")).toEqual([{ task: "t", for: "rate", name: "agent:bert" }])
+      await clock.advance(1_000)
+      const second = await orchestrator.submit(flowOf({}), "x")
+      await clock.advance(2_000)
+      expect(await second.waits()).toEqual([{ task: "t", for: "agent", name: "bert" }])
+    })
     test("who has failed is known after a restart, with all messages or a snapshot alone", async () => {
       for (const more of [{}, { snapshotEvery: 1, keepMessages: 0 }]) {
         const { open, clock, called } = house(
