@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { Place } from "../actors/room.ts"
+import type { Heard } from "../machines/task.ts"
 import type { CompiledWork } from "../model/compile.ts"
 import { doneBy, type TimeLimits, type Times } from "../model/deadlines.ts"
 import {
@@ -15,6 +16,7 @@ import {
   type Failure,
   FragmentRefused,
   HeartbeatMissed,
+  LimitExceeded,
   NotBegun,
   NothingRemembered,
   NotJson,
@@ -28,6 +30,7 @@ import { fragmentIR } from "../model/fragment.ts"
 import { suggest } from "../model/ids.ts"
 import type { Fragment } from "../model/ir.ts"
 import { canonical, isPlainRecord, type Json, toJson } from "../model/json.ts"
+import { limits } from "../model/limits.ts"
 import { bindingProblems } from "../model/load.ts"
 import type { Check } from "../model/schemas.ts"
 import { standardCheck } from "../model/schemas.ts"
@@ -122,6 +125,8 @@ export class Attempt extends Timer implements TaskContext, Caller {
   pulse: Timer | undefined = undefined
   /** When its body was heard last, on the clock that never jumps. */
   heardAt = 0
+  /** How far its body said it was. */
+  progress: Json | undefined = undefined
   /** Its way through what it has to pass, where there is anything. */
   entry: Entry | undefined = undefined
   /** Takes the work out of a mailbox, while it waits there. */
@@ -174,8 +179,12 @@ export class Attempt extends Timer implements TaskContext, Caller {
   get task(): string {
     return this.place.path
   }
-  get heartbeat(): () => void {
-    return () => this.#attempts.heard(this)
+  get heartbeat(): TaskContext["heartbeat"] {
+    return (progress) => this.#attempts.heard(this, progress)
+  }
+  get lastHeartbeat(): Json | undefined {
+    const known = this.place.actor?.getSnapshot().context as { readonly heard?: Heard } | undefined
+    return known?.heard?.progress
   }
   get tx(): TaskContext["tx"] {
     return (work) => new InTransaction(this, work)
@@ -471,9 +480,10 @@ export class Attempts {
     this.#tooLong(attempt, new AttemptTimedOut({ task: attempt.task, timeoutMs }))
   }
 
-  /** @internal A body says that it is well. */
-  heard(attempt: Attempt): void {
+  /** @internal A body says that it is well, and perhaps how far it is. */
+  heard(attempt: Attempt, progress?: unknown): void {
     attempt.heardAt = this.#options.monotonic()
+    if (progress !== undefined && !attempt.isOver) attempt.progress = progressOf(progress)
   }
 
   /** An attempt may wait for its body to be called as long as is left; one that comes again, as long as at first. */
@@ -582,6 +592,14 @@ export class Attempts {
     checksKnown.set(def, checks)
     return checks
   }
+}
+
+const progressOf = (given: unknown): Json => {
+  const progress = toJson(given)
+  const bytes = Buffer.byteLength(JSON.stringify(progress))
+  if (bytes > limits.progressBytes)
+    throw new LimitExceeded({ limit: "progress", allowed: limits.progressBytes, actual: bytes, unit: "bytes" })
+  return progress
 }
 
 /** It waits no longer to be let through. A place that it has it leaves when its body has ended. */

@@ -236,8 +236,11 @@ class Call implements TaskContext {
   get deadlineAt(): number {
     return this.#of.attempt.deadlineAt
   }
-  get heartbeat(): () => void {
+  get heartbeat(): TaskContext["heartbeat"] {
     return this.#of.attempt.heartbeat
+  }
+  get lastHeartbeat(): Json | undefined {
+    return this.#of.attempt.lastHeartbeat
   }
   get tx(): TaskContext["tx"] {
     return this.#of.attempt.tx

@@ -201,6 +201,7 @@ export class Router {
         deadlineAt: this.#now() + timeoutMs,
         agent: message.recipient,
         heartbeat: () => {},
+        lastHeartbeat: undefined,
         // a message belongs to no run, so there is nothing that it could be written with
         tx: () => {
           throw new TransactionsUnsupported()

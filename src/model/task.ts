@@ -4,6 +4,7 @@ import { type Failure, InvalidOption } from "./errors.ts"
 import type { FailingOptions } from "./fallback.ts"
 import { requireId } from "./ids.ts"
 import type { Backoff, HedgePolicy, Jitter, Resources, RetryPolicy, Undo, WorkPolicy } from "./ir.ts"
+import type { Json } from "./json.ts"
 import { limits } from "./limits.ts"
 import { hedgedWork, policyFaults } from "./policies.ts"
 import { builtinResources } from "./resources.ts"
@@ -25,8 +26,13 @@ export interface TaskContext {
   readonly fencingToken: number
   /** Aborted when the attempt is cancelled or times out; its `reason` says which. */
   readonly signal: AbortSignal
-  /** Says that the body is well, where the task has a `heartbeat`. */
-  readonly heartbeat: () => void
+  /**
+   * Says that the body is well, where the task has a `heartbeat`; and how far it is, if it likes: JSON of at most 16 KiB, of which
+   * the last is kept. Throws `NotJson` or `LimitExceeded` for anything else.
+   */
+  readonly heartbeat: (progress?: unknown) => void
+  /** How far the last attempt was that said so and failed; undefined when none did. An attempt that a crash cut off is not among them. */
+  readonly lastHeartbeat: Json | undefined
   /** When the attempt times out, in milliseconds since 1970. */
   readonly deadlineAt: number
   /** The agent that does the work, for tasks with `needs`. */
