@@ -14,13 +14,15 @@ import type { Children, Exit } from "./children.ts"
 import { nextSteps } from "./duties/migrate.ts"
 import type { Work } from "./duties/order.ts"
 import { type Boot, type Line, readLog } from "./log.ts"
+import { reader } from "./reader.ts"
 import { copyStore, examine, type Scene } from "./scene.ts"
 import { type PaymentCounts, Spared } from "./spared.ts"
 
-/** When an owner is killed: this long after it began to open the store, at most. */
+/** When an owner is killed: this long after it began to open the store, or had opened it, at most. */
 export interface Kill {
   readonly phase: string
   readonly withinMs: number
+  readonly isOpen?: boolean
 }
 
 /** What stories have to hand. */
@@ -123,7 +125,8 @@ const migration: Story = {
 const trips: Story = {
   name: "trips",
   weight: 2,
-  kills: ({ whole }, most) => times(Math.min(most, whole(6, 10)), () => ({ phase: "going back", withinMs: 140 })),
+  kills: ({ whole }, most) =>
+    times(Math.min(most, whole(6, 10)), () => ({ phase: "going back", withinMs: 140, isOpen: true })),
   tell: async (stage, kills) => {
     const agency = join(stage.folder, "agency.db")
     const accounts = new Accounts(agency)
@@ -142,7 +145,8 @@ const trips: Story = {
 const payments: Story = {
   name: "payments",
   weight: 2,
-  kills: ({ whole }, most) => times(Math.min(most, whole(6, 10)), () => ({ phase: "breaker", withinMs: 240 })),
+  kills: ({ whole }, most) =>
+    times(Math.min(most, whole(6, 10)), () => ({ phase: "breaker", withinMs: 200, isOpen: true })),
   tell: async (stage, kills) => {
     const spared = new Spared()
     const checker = await live(
@@ -197,6 +201,7 @@ const live = async (
     const child = children.start(duty)
     if (kill !== undefined) {
       await child.started
+      if (kill.isOpen === true) await reader(log).until((line) => line.is === "opened" && line.life === life, child)
       await wait(whole(0, kill.withinMs))
       child.signal("SIGKILL")
     }
