@@ -148,6 +148,8 @@ export const attacks: ReadonlyArray<Attack> = [
   // real processes, real files
   { file: "test/kills/kills.test.ts", title: "100 processes killed at any moment", by: "K", on: kills },
   { file: "test/kills/kills.test.ts", title: "G30 a process killed while it takes", by: "KV", on: ["G30"] },
+  { file: "test/kills/kills.test.ts", title: "G14 a process killed while a run goes back", by: "K", on: ["G14"] },
+  { file: "test/kills/kills.test.ts", title: "G33 a process killed while a breaker", by: "K", on: ["G33"] },
   { file: "test/kills/kills.test.ts", title: "G24 an owner that was frozen", by: "Z", on: ["G24"] },
   { file: "test/engine/late.test.ts", title: "G10 an answer that comes after its time", by: "AO", on: ["G10"] },
   { file: "test/poison/poison.test.ts", title: "G21 a task that ends the process", by: "KA", on: ["G21"] },

@@ -6,6 +6,9 @@ import { UnknownError } from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import type { Inspect } from "./actors/create.ts"
+import type { BreakerOverview } from "./engine/breaker-record.ts"
 import type { DecisionOptions } from "./engine/decide.ts"
 import {
   type CancelOptions,
@@ -20,19 +23,28 @@ import {
 } from "./engine/orchestrator.ts"
 import type { OrchestratorTransaction } from "./engine/outbox.ts"
 import type { RunOverview, RunState, TaskResult } from "./engine/progress.ts"
+import type { Agent, AgentMessage } from "./engine/router.ts"
+import type { ExportOptions } from "./engine/transfer.ts"
 import type { Wait } from "./engine/waits.ts"
+import type { Registry } from "./model/agents.ts"
 import {
   type AmendmentRefused,
+  type AttemptTimedOut,
   type GateClosed,
   type GateUnknown,
   type IdempotencyMismatch,
+  type ImportRefused,
   type InvalidId,
   type InvalidOption,
   type InvalidWorkflow,
   type LimitExceeded,
+  type MailboxFull,
+  type NoRecipient,
   type NotJson,
   type OrchestratorClosed,
+  type PolicyUnknown,
   type RunCancelled,
+  type RunCompacted,
   type RunFailed,
   type RunNotFound,
   type RunPoisoned,
@@ -46,7 +58,10 @@ import {
 } from "./model/errors.ts"
 import type { Json } from "./model/json.ts"
 import type { Cause, Message, TaskStatus } from "./model/messages.ts"
+import type { PlacesMetrics } from "./model/places.ts"
+import type { RunExport } from "./model/run-export.ts"
 import type { TaskDef } from "./model/task.ts"
+import type { RateMetrics } from "./model/turnstile.ts"
 import type { Workflow } from "./model/workflow.ts"
 import type { BackupRefused, JournalError } from "./storage/errors.ts"
 import type { Backup } from "./storage/journal.ts"
@@ -193,6 +208,117 @@ export const list = (
   Troupe
 > => Effect.flatMap(Troupe, ({ orchestrator }) => asked(() => orchestrator.list(options)))
 
+/** Runs that have not ended. */
+export const live: Effect.Effect<number, never, Troupe> = Effect.map(Troupe, ({ orchestrator }) => orchestrator.live)
+
+/** Makes workflows known, so that runs of them that came back from the store go on. */
+export const register = (
+  ...workflows: ReadonlyArray<Workflow | TaskDef>
+): Effect.Effect<void, InvalidWorkflow, Troupe> => told((orchestrator) => orchestrator.register(...workflows))
+
+/** Watches every actor until the scope ends. */
+export const inspect = (observer: Inspect): Effect.Effect<void, never, Troupe | Scope.Scope> =>
+  Effect.asVoid(
+    Effect.acquireRelease(
+      Effect.map(Troupe, ({ orchestrator }) => orchestrator.inspect(observer)),
+      (stop) => Effect.sync(stop)
+    )
+  )
+
+// ── agents ─────────────────────────────────────────────────────────────────────────────────────────
+
+/** Agents by id, with capabilities and load. */
+export const agents: Effect.Effect<Registry, never, Troupe> = Effect.map(
+  Troupe,
+  ({ orchestrator }) => orchestrator.agents
+)
+
+/** Lets an agent take work. */
+export const addAgent = (agent: Agent): Effect.Effect<void, InvalidId | InvalidOption, Troupe> =>
+  told((orchestrator) => orchestrator.addAgent(agent))
+
+/** An agent takes no more work; false when there is none of that id. */
+export const removeAgent = (id: string): Effect.Effect<boolean, never, Troupe> =>
+  told((orchestrator) => orchestrator.removeAgent(id))
+
+/** Sends a message to an agent; what the agent fails with is inside an `UnknownError`, unless it is an error of this package. */
+export const send = (
+  message: AgentMessage
+): Effect.Effect<unknown, NoRecipient | MailboxFull | AttemptTimedOut | UnknownError, Troupe> =>
+  Effect.flatMap(Troupe, ({ orchestrator }) =>
+    Effect.tryPromise({
+      try: () => orchestrator.send(message),
+      catch: (error) => (error instanceof TroupeError ? (error as NoRecipient) : new UnknownError(error))
+    })
+  )
+
+// ── what guards calls ──────────────────────────────────────────────────────────────────────────────
+
+/** How full each bulkhead is. */
+export const bulkheads: Effect.Effect<ReadonlyArray<PlacesMetrics>, never, Troupe> = Effect.map(
+  Troupe,
+  ({ orchestrator }) => orchestrator.bulkheads()
+)
+
+/** How each rate is used. */
+export const rates: Effect.Effect<ReadonlyArray<RateMetrics>, never, Troupe> = Effect.map(Troupe, ({ orchestrator }) =>
+  orchestrator.rates()
+)
+
+/** Circuit breakers by name, and how each stands. */
+export const breakers: Effect.Effect<ReadonlyArray<BreakerOverview>, never, Troupe> = Effect.map(
+  Troupe,
+  ({ orchestrator }) => orchestrator.breakers()
+)
+
+export type BreakerError = PolicyUnknown | LimitExceeded | OrchestratorClosed | JournalError
+
+/** What people may decide about a circuit breaker; written when it succeeds. */
+export interface BreakerHandle {
+  readonly name: string
+  /** Nothing is called until somebody resets it, over restarts too. */
+  readonly forceOpen: (cause?: Cause) => Effect.Effect<BreakerOverview, BreakerError>
+  /** Everything is called, whatever fails, until somebody resets it. */
+  readonly forceClose: (cause?: Cause) => Effect.Effect<BreakerOverview, BreakerError>
+  /** Closed, as if nothing had ever failed. */
+  readonly reset: (cause?: Cause) => Effect.Effect<BreakerOverview, BreakerError>
+}
+
+/** One circuit breaker. */
+export const breaker = (name: string): Effect.Effect<BreakerHandle, PolicyUnknown, Troupe> =>
+  told((orchestrator): BreakerHandle => {
+    const handle = orchestrator.breaker(name)
+    return {
+      name,
+      forceOpen: (cause) => asked(() => handle.forceOpen(cause)),
+      forceClose: (cause) => asked(() => handle.forceClose(cause)),
+      reset: (cause) => asked(() => handle.reset(cause))
+    }
+  })
+
+// ── from store to store ────────────────────────────────────────────────────────────────────────────
+
+/** A run as one JSON value; `importRun` of any other store takes it. */
+export const exportRun = (
+  id: string,
+  options?: ExportOptions
+): Effect.Effect<RunExport, InvalidId | LimitExceeded | RunCompacted | ReadError, Troupe> =>
+  Effect.flatMap(Troupe, ({ orchestrator }) => asked(() => orchestrator.exportRun(id, options)))
+
+/** Takes in a run that `exportRun` gave. */
+export const importRun = (
+  given: RunExport,
+  cause?: Cause
+): Effect.Effect<Run<any>, ImportRefused | LimitExceeded | OrchestratorClosed | ReadError, Troupe> =>
+  Effect.flatMap(Troupe, ({ orchestrator }) =>
+    Effect.map(
+      asked<PromiseRun<any>, ImportRefused | LimitExceeded | OrchestratorClosed | ReadError>(() =>
+        orchestrator.importRun(given, cause)
+      ),
+      runOf<any, any>
+    )
+  )
+
 const runOf = <O, G>(run: PromiseRun<O, G>): Run<O, G> => ({
   id: run.id,
   result: asked(() => run.result()),
@@ -213,6 +339,18 @@ const runOf = <O, G>(run: PromiseRun<O, G>): Run<O, G> => ({
   reject: (gate, reason, cause) => asked(() => run.reject(gate, reason, cause)),
   signal: (name, value, cause) => asked(() => run.signal(name, value, cause))
 })
+
+/** Something that answers at once, and throws our typed errors; anything else is a defect. */
+const told = <A, E>(tell: (orchestrator: Orchestrator) => A): Effect.Effect<A, E, Troupe> =>
+  Effect.flatMap(Troupe, ({ orchestrator }) =>
+    Effect.suspend(() => {
+      try {
+        return Effect.succeed(tell(orchestrator))
+      } catch (error) {
+        return error instanceof TroupeError ? Effect.fail(error as unknown as E) : Effect.die(error)
+      }
+    })
+  )
 
 /** A promise whose rejections are our typed errors; anything else is a defect. */
 const asked = <A, E>(ask: () => Promise<A>): Effect.Effect<A, E> =>

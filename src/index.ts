@@ -17,7 +17,7 @@ export {
   type WorkflowResult
 } from "./engine/orchestrator.ts"
 export type { OrchestratorTransaction } from "./engine/outbox.ts"
-export type { RunState, TaskCounts, TaskResult, WaitingGate } from "./engine/progress.ts"
+export type { Heartbeat, RunState, TaskCounts, TaskResult, WaitingGate } from "./engine/progress.ts"
 export type { RetentionOptions } from "./engine/retention.ts"
 export type { RetryBudgetOptions } from "./engine/retry-budget.ts"
 export type { Agent, AgentMessage } from "./engine/router.ts"
@@ -37,7 +37,7 @@ export {
   type WorkflowOptions,
   workflow
 } from "./model/builder.ts"
-export type { BulkheadOptions } from "./model/bulkhead.ts"
+export type { BulkheadOptions, BulkheadPolicy } from "./model/bulkhead.ts"
 export {
   analyzeDependencies,
   type CriticalPath,
@@ -57,7 +57,7 @@ export { type Bindings, fromJson, fromYaml, load } from "./model/load.ts"
 export type { Cause, Degraded, Instead, Message, Outcome, RunStatus, TaskStatus } from "./model/messages.ts"
 export type { PlacesMetrics } from "./model/places.ts"
 export { type ExecutionPlan, type ExecutionStage, type PlanOptions, plan } from "./model/plan.ts"
-export type { RateOptions } from "./model/rate.ts"
+export type { RateOptions, RatePolicy } from "./model/rate.ts"
 export {
   and,
   type Comparison,

@@ -4,7 +4,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import { TestClock } from "effect/testing"
-import { task, type, workflow } from "troupe"
+import { Orchestrator, task, type, workflow } from "troupe"
 import * as T from "troupe/effect"
 import { JournalBusy, type JournalService, memoryJournal } from "troupe/storage"
 import { describe, expect, test } from "vitest"
@@ -121,6 +121,83 @@ describe("the Effect face", () => {
     const layer = Layer.provideMerge(T.layer(), Layer.succeed(Rate, 10))
     expect(await Effect.runPromise(Effect.provide(program, layer))).toEqual([40, "cancelled"])
     expect(log).toEqual(["interrupted"])
+  })
+  test("has every verb that the Promise face has: of the orchestrator, and of a run", async () => {
+    // one run is asked for first, and then steered
+    const byRun = [
+      ...["status", "pause", "resume", "cancel", "answer", "reject", "signal"],
+      ...["retry", "skip", "fail", "rollback"]
+    ]
+    const ofTheLayer = ["constructor", "close"]
+    const verbs = Object.getOwnPropertyNames(Orchestrator.prototype).filter(
+      (name) => !byRun.includes(name) && !ofTheLayer.includes(name)
+    )
+    expect(verbs.length).toBeGreaterThan(15)
+    expect(verbs.filter((name) => !Object.hasOwn(T, name))).toEqual([])
+    await using orchestrator = await Orchestrator.open()
+    const plain = await orchestrator.submit(num, 1)
+    const ofRuns = Object.getOwnPropertyNames(Object.getPrototypeOf(plain)).filter((name) => name !== "constructor")
+    const effectful = await Effect.runPromise(Effect.provide(T.submit(num, 1), T.layer()))
+    expect([...byRun, "result", "waits"].filter((name) => !ofRuns.includes(name))).toEqual([])
+    expect(ofRuns.filter((name) => !Object.hasOwn(effectful, name))).toEqual([])
+  })
+  test("breakers are told what to do, with errors in the type", async () => {
+    const program = Effect.gen(function* () {
+      const bank = yield* T.breaker("bank")
+      const opened = yield* bank.forceOpen({ who: "ann", why: "maintenance" })
+      const [seen] = yield* T.breakers
+      const refused = yield* Effect.flip(T.execute(pay, 1).pipe(Effect.catchTag("RunFailed", Effect.fail)))
+      const closed = yield* bank.reset()
+      return [
+        [opened.state, opened.who, seen?.state, closed.state],
+        (refused as T.RunError & { failure: { code: string } }).failure.code,
+        yield* T.execute(pay, 1),
+        yield* tagOf(T.breaker("bnak"))
+      ]
+    })
+    const pay = task("pay", { in: type<number>(), out: type<number>(), breaker: "bank", run: (n) => n })
+    expect(await run(program, { breakers: { bank: {} } })).toEqual(
+      Exit.succeed([["forcedOpen", "ann", "forcedOpen", "closed"], "CIRCUIT_OPEN", 1, "PolicyUnknown"])
+    )
+  })
+  test("agents join, answer and leave; what is in the way of calls is shown", async () => {
+    const program = Effect.gen(function* () {
+      yield* T.addAgent({ id: "anna", can: ["price"], run: (given: number) => given * 2 })
+      const message = { sender: "me", recipient: "anna", action: "price", payload: 4, requiresResponse: true }
+      const answer = yield* T.send(message)
+      const there = Object.keys(yield* T.agents)
+      const left = [yield* T.removeAgent("anna"), yield* T.removeAgent("anna")]
+      return [answer, there, left, yield* tagOf(T.send(message)), (yield* T.bulkheads).length, (yield* T.rates).length]
+    })
+    const limits = { bulkheads: { bank: { concurrent: 1 } }, rates: { bank: { perSecond: 1 } } }
+    expect(await run(program, limits)).toEqual(Exit.succeed([8, ["anna"], [true, false], "NoRecipient", 1, 1]))
+  })
+  test("a run moves from one store to another, and whoever watches stops with the scope", async () => {
+    const seen: Array<string> = []
+    const there = await run(
+      Effect.gen(function* () {
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            yield* T.inspect(({ type: what }: { type: string }) => seen.push(what))
+            yield* T.execute(num, 1, { id: "moves" })
+          })
+        )
+        const watched = seen.length
+        yield* T.execute(num, 2)
+        return [watched > 0, seen.length === watched, yield* T.exportRun("moves"), yield* T.live] as const
+      })
+    )
+    if (!Exit.isSuccess(there)) throw new TypeError(String(there))
+    const [wasWatched, hasStopped, exported, live] = there.value
+    expect([wasWatched, hasStopped, live]).toEqual([true, true, 0])
+    const here = await run(
+      Effect.gen(function* () {
+        yield* T.register(num)
+        const moved = yield* T.importRun(exported)
+        return [moved.id, yield* moved.result]
+      })
+    )
+    expect(here).toEqual(Exit.succeed(["moves", 2]))
   })
   test("interrupting execute cancels the run", async () => {
     const nap = workflow("nap", type<null>())

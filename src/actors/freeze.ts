@@ -74,14 +74,11 @@ const leaves = {
   task: {
     logic: taskLogic,
     chart: compile(taskMachine),
-    keep: ({ attempt, failure, times, failedBy }: any): Json =>
-      failedBy !== undefined
-        ? [attempt, failure ?? null, times ?? null, failedBy]
-        : times !== undefined
-          ? [attempt, failure ?? null, times]
-          : failure === undefined
-            ? [attempt]
-            : [attempt, failure],
+    keep: ({ attempt, failure, times, failedBy, heard }: any): Json => {
+      const facts = [attempt, failure, times, failedBy, heard]
+      // most have none of the last ones
+      return facts.slice(0, 1 + facts.findLastIndex((one) => one !== undefined)).map((one) => one ?? null)
+    },
     facts: (kept: any, { path, retry, finishes, seed, limits }: Place) => ({
       path,
       retry,
@@ -91,7 +88,8 @@ const leaves = {
       attempt: kept[0],
       failure: kept[1] ?? undefined,
       times: kept[2] ?? undefined,
-      failedBy: kept[3],
+      failedBy: kept[3] ?? undefined,
+      heard: kept[4],
       outcome: undefined
     })
   },

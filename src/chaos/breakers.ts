@@ -160,7 +160,7 @@ export class BreakerAudit {
   #ruleOf(name: string): BreakerRule {
     let rule = this.#rules.get(name)
     if (rule === undefined) {
-      rule = breakerRule(this.#compiled.breakers?.[name] ?? {})
+      rule = breakerRule(this.#compiled.policies.breakers?.[name] ?? {})
       this.#rules.set(name, rule)
     }
     return rule

@@ -167,6 +167,20 @@ export const commands = {
     example: 'troupe breaker bank open --why "maintenance until noon"',
     load: async () => (await import("./commands/breaker.ts")).breaker
   },
+  bulkheads: {
+    summary: "list the bulkheads of whoever has the store, and how full each is",
+    positionals: [],
+    options: { ...fileStoreOption, ...jsonOption },
+    example: "troupe bulkheads --json",
+    load: async () => (await import("./commands/occupancy.ts")).bulkheads
+  },
+  rates: {
+    summary: "list the rates of whoever has the store, and how each is used",
+    positionals: [],
+    options: { ...fileStoreOption, ...jsonOption },
+    example: "troupe rates --json",
+    load: async () => (await import("./commands/occupancy.ts")).rates
+  },
   check: {
     summary: "list everything that is wrong with a workflow",
     positionals: ["FILE"],

@@ -49,6 +49,13 @@ export interface Pass {
   readonly kind: PassKind
   readonly name: string
   ask(caller: Caller, told: (error?: unknown) => void): Ticket
+  /** Whether it would refuse a call that asked now, whoever makes it; asking this changes nothing. */
+  refuses?(): Refusal | undefined
+}
+
+/** When whoever refuses may let a call through again, in milliseconds since 1970; null where nobody knows. */
+export interface Refusal {
+  readonly retryAt: number | null
 }
 
 /** All passes of one kind, by name. */
@@ -92,6 +99,16 @@ export class Admission {
     if (this.#isEmpty) return undefined
     const passes = this.#kinds.flatMap((kind) => kind.get(`agent:${agent}`) ?? [])
     return passes.length === 0 ? undefined : passes
+  }
+
+  /** Whether something on the way to an agent would refuse a call now: whoever chooses takes another one then. */
+  refusalTo(agent: string): Refusal | undefined {
+    if (this.#isEmpty) return undefined
+    for (const kind of this.#kinds) {
+      const refusal = kind.get(`agent:${agent}`)?.refuses?.()
+      if (refusal !== undefined) return refusal
+    }
+    return undefined
   }
 
   /** The way of a call. */

@@ -6,7 +6,7 @@ import type { Attempt, AttemptEnd } from "./attempts.ts"
 import type { Delivery } from "./writer.ts"
 
 /** How an attempt ended, as the message that tells of it. */
-export const messageOf = ({ place, attempt, agent }: Attempt, end: AttemptEnd, at: number): Message => {
+export const messageOf = ({ place, attempt, agent, progress }: Attempt, end: AttemptEnd, at: number): Message => {
   const task = place.path
   const by = agent === undefined ? undefined : { agent }
   switch (end.type) {
@@ -19,7 +19,15 @@ export const messageOf = ({ place, attempt, agent }: Attempt, end: AttemptEnd, a
       // what a store without transactions writes
       return { type: "attempt.failed", at, task, attempt, failure: unsupported, ...by }
     case "attempt.failed":
-      return { type: end.type, at, task, attempt, failure: end.failure, ...by }
+      return {
+        type: end.type,
+        at,
+        task,
+        attempt,
+        failure: end.failure,
+        ...by,
+        ...(progress === undefined ? undefined : { progress })
+      }
     case "attempt.aborted":
       return { type: end.type, at, task, attempt }
   }

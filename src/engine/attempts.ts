@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { Place } from "../actors/room.ts"
+import type { Heard } from "../machines/task.ts"
 import type { CompiledWork } from "../model/compile.ts"
 import { doneBy, type TimeLimits, type Times } from "../model/deadlines.ts"
 import {
@@ -15,6 +16,7 @@ import {
   type Failure,
   FragmentRefused,
   HeartbeatMissed,
+  LimitExceeded,
   NotBegun,
   NothingRemembered,
   NotJson,
@@ -28,13 +30,14 @@ import { fragmentIR } from "../model/fragment.ts"
 import { suggest } from "../model/ids.ts"
 import type { Fragment } from "../model/ir.ts"
 import { canonical, isPlainRecord, type Json, toJson } from "../model/json.ts"
+import { limits } from "../model/limits.ts"
 import { bindingProblems } from "../model/load.ts"
 import type { Check } from "../model/schemas.ts"
 import { standardCheck } from "../model/schemas.ts"
 import type { TaskContext, TaskDef } from "../model/task.ts"
 import { InTransaction, type Transaction } from "../model/transaction.ts"
 import type { Code, PureFunction } from "../model/workflow.ts"
-import type { Admission, Caller, Entry, Pass } from "./admission.ts"
+import type { Admission, Caller, Entry, Pass, PassKind } from "./admission.ts"
 import { atOnce, isThenable } from "./at-once.ts"
 import { type Allow, builtins } from "./builtin.ts"
 import { cacheKeyOf } from "./caching.ts"
@@ -70,6 +73,12 @@ export interface AttemptsOptions {
   readonly epoch: number
   /** A value that was remembered and has not expired. */
   readonly cached: (key: string, at: number) => Effect.Effect<Json | undefined, unknown>
+}
+
+/** What an attempt waits for: a pass by its name, or an agent, in whose mailbox it is. */
+export interface AwaitedPlace {
+  readonly kind: PassKind | "agent"
+  readonly name: string
 }
 
 /** When an attempt was asked for, and in which epoch: perhaps before this process was there. */
@@ -116,10 +125,14 @@ export class Attempt extends Timer implements TaskContext, Caller {
   pulse: Timer | undefined = undefined
   /** When its body was heard last, on the clock that never jumps. */
   heardAt = 0
+  /** How far its body said it was. */
+  progress: Json | undefined = undefined
   /** Its way through what it has to pass, where there is anything. */
   entry: Entry | undefined = undefined
   /** Takes the work out of a mailbox, while it waits there. */
   withdraw: (() => void) | undefined = undefined
+  /** Says what the work waits for once an agent was chosen for it. */
+  waitsAtAgent: (() => AwaitedPlace | undefined) | undefined = undefined
   /** Interrupting is enough to stop it: the body is an Effect. */
   isStructured = false
   isOver = false
@@ -166,8 +179,12 @@ export class Attempt extends Timer implements TaskContext, Caller {
   get task(): string {
     return this.place.path
   }
-  get heartbeat(): () => void {
-    return () => this.#attempts.heard(this)
+  get heartbeat(): TaskContext["heartbeat"] {
+    return (progress) => this.#attempts.heard(this, progress)
+  }
+  get lastHeartbeat(): Json | undefined {
+    const known = this.place.actor?.getSnapshot().context as { readonly heard?: Heard } | undefined
+    return known?.heard?.progress
   }
   get tx(): TaskContext["tx"] {
     return (work) => new InTransaction(this, work)
@@ -175,6 +192,10 @@ export class Attempt extends Timer implements TaskContext, Caller {
   /** Nothing of it is at work: it waits to be let through, or in a mailbox. */
   get isWaiting(): boolean {
     return this.entry?.waitsFor !== undefined || this.withdraw !== undefined
+  }
+  /** What has to let it through, or take it up, before its body is called. */
+  get waitsFor(): AwaitedPlace | undefined {
+    return this.entry?.waitsFor ?? this.waitsAtAgent?.()
   }
   get lane(): string {
     const { lane } = this.place.task!.work!
@@ -459,9 +480,10 @@ export class Attempts {
     this.#tooLong(attempt, new AttemptTimedOut({ task: attempt.task, timeoutMs }))
   }
 
-  /** @internal A body says that it is well. */
-  heard(attempt: Attempt): void {
+  /** @internal A body says that it is well, and perhaps how far it is. */
+  heard(attempt: Attempt, progress?: unknown): void {
     attempt.heardAt = this.#options.monotonic()
+    if (progress !== undefined && !attempt.isOver) attempt.progress = progressOf(progress)
   }
 
   /** An attempt may wait for its body to be called as long as is left; one that comes again, as long as at first. */
@@ -570,6 +592,14 @@ export class Attempts {
     checksKnown.set(def, checks)
     return checks
   }
+}
+
+const progressOf = (given: unknown): Json => {
+  const progress = toJson(given)
+  const bytes = Buffer.byteLength(JSON.stringify(progress))
+  if (bytes > limits.progressBytes)
+    throw new LimitExceeded({ limit: "progress", allowed: limits.progressBytes, actual: bytes, unit: "bytes" })
+  return progress
 }
 
 /** It waits no longer to be let through. A place that it has it leaves when its body has ended. */

@@ -71,6 +71,32 @@ export const recordIn = ({ state: text }: SharedRecord): BreakerRecord | undefin
   }
 }
 
+/** What cannot be in a record of a breaker; undefined for nothing, and for what is of another kind. */
+export const breakerFault = (one: SharedRecord): string | undefined => {
+  if (one.kind !== sharedKind) return undefined
+  const record = recordIn(one)
+  if (record === undefined) return "cannot be read as a breaker"
+  const { state, facts, window, changes } = record
+  for (const name of ["period", "failures", "opened", "trial", "successes", "holds"] as const)
+    if (!isCount(facts[name])) return `has ${JSON.stringify(facts[name])} as '${name}', which is a whole number from 0`
+  if (!Number.isFinite(facts.since)) return "does not say since when it stands so"
+  if (state === "open" ? !Number.isFinite(facts.retryAt) : facts.retryAt !== null)
+    return `is ${state} and ${facts.retryAt === null ? "does not say until when" : "says when it is tried again"}`
+  if (!Array.isArray(facts.trials) || !facts.trials.every(({ id, at }) => isCount(id) && Number.isFinite(at)))
+    return "has trials that are none"
+  if (state !== "halfOpen" && facts.trials.length > 0) return `is ${state} and has trials`
+  if (!isWindow(window)) return "has a window that is none"
+  return changes.every(({ at }) => Number.isFinite(at)) ? undefined : "has changes without a time"
+}
+
+const isCount = (value: unknown): boolean => Number.isInteger(value) && (value as number) >= 0
+const isWindow = (window: WindowState): boolean =>
+  "calls" in window
+    ? /^[0-3]*$/.test(String(window.calls))
+    : window.ms > 0 &&
+      Array.isArray(window.steps) &&
+      window.steps.every((step) => step.length === 4 && step.slice(1).every(isCount) && Number.isInteger(step[0]))
+
 export const overviewOf = (name: string, { state, facts, changes }: BreakerRecord): BreakerOverview => {
   const { who, why } = changes.at(-1) ?? {}
   return {

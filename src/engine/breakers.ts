@@ -22,7 +22,7 @@ import { limits } from "../model/limits.ts"
 import type { Cause } from "../model/messages.ts"
 import type { JournalError } from "../storage/errors.ts"
 import type { JournalService } from "../storage/journal.ts"
-import type { Caller, Pass, Passes, Ticket } from "./admission.ts"
+import type { Caller, Pass, Passes, Refusal, Ticket } from "./admission.ts"
 import type { AttemptEnd } from "./attempts.ts"
 import {
   type BreakerChange,
@@ -227,6 +227,11 @@ export class Guard implements Pass, Kept {
     // nobody is called before it is written that this process tries
     this.#isChanged = false
     return this.#onceWritten(call, (error) => error, told)
+  }
+
+  refuses(): Refusal | undefined {
+    const desk = this.#made()
+    return desk.refuses(this.#breakers.now) ? { retryAt: desk.facts.retryAt } : undefined
   }
 
   /** Nobody is told that it is open before that is written: whoever comes next would not know it. */

@@ -34,6 +34,7 @@ const contextOf = (context: Parameters<Agent["run"]>[1]) => ({
   fencingToken: context.fencingToken,
   signal: context.signal,
   heartbeat: context.heartbeat,
+  lastHeartbeat: context.lastHeartbeat,
   deadlineAt: context.deadlineAt,
   agent: context.agent,
   tx: context.tx

@@ -10,7 +10,7 @@ import { TroupeError, toFailure } from "../model/errors.ts"
 import type { Json } from "../model/json.ts"
 import type { TaskContext } from "../model/task.ts"
 import type { Admission, Entry, Pass } from "./admission.ts"
-import type { Attempt, AttemptEnd } from "./attempts.ts"
+import type { Attempt, AttemptEnd, AwaitedPlace } from "./attempts.ts"
 import type { Agent, Router } from "./router.ts"
 import type { Timer, Timers } from "./timers.ts"
 
@@ -79,7 +79,8 @@ class Delegation {
     if (attempt.entry !== undefined) attempt.entry.isOut = true
     let agent: string
     try {
-      agent = tools.router.choose(this.needs, attempt.key, failedBy(attempt)).id
+      const { router, admission } = tools
+      agent = router.choose(this.needs, attempt.key, failedBy(attempt), (id) => admission.refusalTo(id)).id
     } catch (error) {
       attempt.entry?.leave()
       this.#reject(error)
@@ -89,10 +90,16 @@ class Delegation {
     const call = new Call(this, agent, attempt.entry)
     this.#calls.push(call)
     attempt.withdraw = () => this.#withdraw()
+    attempt.waitsAtAgent = () => this.#waitsFor
     call.begin(tools.admission.passesTo(agent))
     if (!this.isHedged || this.#isSettled) return
     attempt.signal.addEventListener("abort", () => this.#stop(attempt.signal.reason), { once: true })
     this.#wait()
+  }
+
+  /** What the first one waits for; once somebody is at work, nothing. */
+  get #waitsFor(): AwaitedPlace | undefined {
+    return this.#hasBegun ? undefined : this.#calls.find((call) => call.isWaiting)?.waitsFor
   }
 
   /** The next one begins in a while, if nobody has answered by then. */
@@ -113,7 +120,7 @@ class Delegation {
           this.needs,
           attempt.key,
           failedBy(attempt),
-          this.#calls.map((one) => one.agent)
+          (id) => this.#calls.some((one) => one.agent === id) || tools.admission.refusalTo(id) !== undefined
         )
     if (agent !== undefined) {
       const call = new Call(this, agent.id, undefined)
@@ -203,6 +210,11 @@ class Call implements TaskContext {
     this.#entries = entry === undefined ? [] : [entry]
   }
 
+  /** While it waits: what is on the way to the agent, or else the agent itself. */
+  get waitsFor(): AwaitedPlace {
+    return this.#entries.find(({ waitsFor }) => waitsFor !== undefined)?.waitsFor ?? { kind: "agent", name: this.agent }
+  }
+
   get key(): string {
     return this.#of.attempt.key
   }
@@ -224,8 +236,11 @@ class Call implements TaskContext {
   get deadlineAt(): number {
     return this.#of.attempt.deadlineAt
   }
-  get heartbeat(): () => void {
+  get heartbeat(): TaskContext["heartbeat"] {
     return this.#of.attempt.heartbeat
+  }
+  get lastHeartbeat(): Json | undefined {
+    return this.#of.attempt.lastHeartbeat
   }
   get tx(): TaskContext["tx"] {
     return this.#of.attempt.tx

@@ -429,7 +429,10 @@ export class Engine {
 
   #make(id: string, workflow: Workflow, input: Json, at: number): LiveRun {
     const compiled = compileWorkflow(definition(workflow.ir))
-    if (compiled.breakers !== undefined) this.breakers.declare(compiled.breakers)
+    const { bulkheads, rates, breakers } = compiled.policies
+    if (bulkheads !== undefined) this.bulkheads.declare(bulkheads)
+    if (rates !== undefined) this.rates.declare(rates)
+    if (breakers !== undefined) this.breakers.declare(breakers)
     const room = new Room(id, compiled.concurrency, this.options.timeScale)
     room.recovery = compiled.ir.config?.recovery
     const run = new LiveRun(id, workflow, compiled, input, at, room)

@@ -1,8 +1,10 @@
 /** How far a run is: counts, percent, what is running, and when it may be done. Computed when asked, from what the actors keep. */
 
 import { FanoutDirector, LoopDirector, WorkflowDirector } from "../actors/directors.ts"
+import type { Place } from "../actors/room.ts"
 import { SagaDirector } from "../actors/saga.ts"
 import type { ScopeSnapshot } from "../actors/scope.ts"
+import type { Heard } from "../machines/task.ts"
 import type { Board } from "../model/board.ts"
 import { criticalPath } from "../model/dependencies.ts"
 import { type Failure, RunPoisoned, type TroupeError, toFailure } from "../model/errors.ts"
@@ -11,6 +13,7 @@ import type { Json } from "../model/json.ts"
 import type { Degraded, RunStatus, TaskStatus } from "../model/messages.ts"
 import { durationsOf } from "../model/plan.ts"
 import type { RunNote, RunRecord } from "../storage/journal.ts"
+import type { Attempt } from "./attempts.ts"
 import type { LiveRun } from "./run.ts"
 
 export interface TaskCounts {
@@ -60,6 +63,11 @@ export interface RunState extends RunOverview {
   readonly meanTaskMs: number | undefined
   /** Attempts started. */
   readonly attempts: number
+  /**
+   * How far bodies say they are, of tasks that are at work or will be again; at most 100. What an attempt at work has said is
+   * known to the process that runs it, and written when the attempt fails.
+   */
+  readonly heartbeats: ReadonlyArray<Heartbeat>
   readonly output: Json | undefined
   /** Tasks that failed, and what was taken instead of their results, in the order in which that was decided. */
   readonly degraded: ReadonlyArray<Degraded>
@@ -67,6 +75,13 @@ export interface RunState extends RunOverview {
   readonly undo: { readonly done: ReadonlyArray<string>; readonly left: ReadonlyArray<string> }
   readonly error: { readonly task: string; readonly failure: Failure } | undefined
   readonly reason: string | undefined
+}
+
+/** How far an attempt of a task has said that it is. */
+export interface Heartbeat {
+  readonly task: string
+  readonly attempt: number
+  readonly progress: Json
 }
 
 /** A gate that waits for its answer. */
@@ -112,6 +127,7 @@ export const stateOf = (run: LiveRun, now: number, hasEta = true): RunState => {
     meanTaskMs:
       board === undefined || board.observed.count === 0 ? undefined : board.observed.totalMs / board.observed.count,
     attempts: run.attempts,
+    heartbeats: alive.heartbeats,
     messages: run.delivered,
     output: outcome?.status === "succeeded" ? outcome.value : undefined,
     degraded: run.room.degraded,
@@ -277,12 +293,13 @@ const countsOf = (run: LiveRun): TaskCounts => {
 interface Alive {
   readonly current: ReadonlyArray<string>
   readonly waiting: ReadonlyArray<string>
+  readonly heartbeats: ReadonlyArray<Heartbeat>
   /** Settled share of the tasks that are at work and have parts, in tasks. */
   readonly parts: number
   /** How far each task of the workflow itself is that is at work, by index: since when, and which share is done. */
   readonly since: ReadonlyMap<number, { readonly startedAt: number; readonly share: number }>
 }
-const nobody: Alive = { current: [], waiting: [], parts: 0, since: new Map() }
+const nobody: Alive = { current: [], waiting: [], heartbeats: [], parts: 0, since: new Map() }
 /** Most paths that a state lists. */
 const listedMax = 100
 
@@ -295,10 +312,12 @@ const look = (run: LiveRun): Alive => {
   if (root === undefined) return nobody
   const current: Array<string> = []
   const waiting: Array<string> = []
+  const heartbeats: Array<Heartbeat> = []
   const visit = ({ scope }: ScopeSnapshot): number => {
     let parts = 0
     for (const { actor, place } of scope.children.values()) {
       const snapshot = actor.getSnapshot()
+      hear(heartbeats, place, snapshot)
       if (snapshot.scope !== undefined) parts += visit(snapshot)
       else if (resting.has(snapshot.value)) push(waiting, place.path)
       else push(current, place.path)
@@ -312,12 +331,22 @@ const look = (run: LiveRun): Alive => {
   const isUndoing = scope.director instanceof SagaDirector
   for (const { actor, place, index, startedAt } of scope.children.values()) {
     const snapshot = actor.getSnapshot()
+    hear(heartbeats, place, snapshot)
     const share = snapshot.scope === undefined ? 0 : visit(snapshot)
     if (snapshot.scope === undefined) push(resting.has(snapshot.value) ? waiting : current, place.path)
     parts += share
     if (!isUndoing) since.set(index, { startedAt, share })
   }
-  return { current, waiting, parts, since }
+  return { current, waiting, heartbeats, parts, since }
+}
+
+/** What its attempt has said, or else the last one that failed. */
+const hear = (found: Array<Heartbeat>, place: Place, { context }: { readonly context: unknown }): void => {
+  const out = place.attempt as Attempt | undefined
+  const { heard } = context as { readonly heard?: Heard }
+  const isSaying = out !== undefined && !out.isOver && out.progress !== undefined
+  const said = isSaying ? { attempt: out.attempt, progress: out.progress! } : heard
+  if (said !== undefined && found.length < listedMax) found.push({ task: place.path, ...said })
 }
 
 const push = (list: Array<string>, path: string) => {

@@ -3,9 +3,10 @@
  * only: where an earlier one worked on the same store, a rate begins as if a whole burst, or window, had just been spent.
  */
 import type { Work } from "../model/ir.ts"
-import { meterOf, type RateOptions, type RateRule, ratePolicy, rateRule } from "../model/rate.ts"
+import { meterOf, type RateOptions, type RatePolicy, type RateRule, ratePolicy, rateRule } from "../model/rate.ts"
 import { type RateMetrics, Turnstile } from "../model/turnstile.ts"
 import type { Caller, Pass, Passes, Ticket } from "./admission.ts"
+import { DeclaredSizes } from "./declared-sizes.ts"
 import type { Life } from "./engine.ts"
 import type { Timer } from "./timers.ts"
 
@@ -27,25 +28,20 @@ interface Gate {
 
 export class Rates implements Passes {
   readonly kind = "rate"
-  readonly #life: Pick<Life, "timers" | "monotonic">
+  readonly #life: Life
+  /** When this process began, on the clock that never jumps. */
+  readonly #begunAt: number
   readonly #gates = new Map<string, Gate>()
+  readonly #declared = new DeclaredSizes<RatePolicy>("rates")
 
   constructor(rules: ReadonlyMap<string, RateRule>, life: Life) {
     this.#life = life
-    const at = life.monotonic()
-    for (const [name, rule] of rules) {
-      // what came before may have spent all of it, however it ended
-      const isEmpty = rule.afterRestart === "empty" && life.claim.epoch > 1
-      // windows begin where the clock on the wall has them begin, for all processes alike
-      const turnstile = new Turnstile(name, rule, meterOf(rule, { at, origin: at - life.now(), isEmpty }))
-      const pass: Pass = { kind: this.kind, name, ask: (caller, told) => this.#ask(gate, caller, told) }
-      const gate: Gate = { turnstile, pass, timer: undefined }
-      this.#gates.set(name, gate)
-    }
+    this.#begunAt = life.monotonic()
+    for (const [name, rule] of rules) this.#make(name, rule)
   }
 
   get names(): ReadonlyArray<string> {
-    return [...this.#gates.keys()]
+    return [...new Set([...this.#gates.keys(), ...this.#declared.names])]
   }
   get metrics(): ReadonlyArray<RateMetrics> {
     return [...this.#gates.values()].map(({ turnstile }) => turnstile.metrics)
@@ -54,13 +50,33 @@ export class Rates implements Passes {
     return rate
   }
   get(name: string): Pass | undefined {
-    return this.#gates.get(name)?.pass
+    const known = this.#gates.get(name)
+    if (known !== undefined) return known.pass
+    const policy = this.#declared.get(name)
+    return policy === undefined ? undefined : this.#make(name, rateRule(policy, `rate '${name}'`)).pass
+  }
+  /** A document says how much rates allow; the orchestrator's own count before it. */
+  declare(policies: { readonly [name: string]: RatePolicy }): void {
+    this.#declared.declare(policies)
   }
   resume(): void {
     for (const gate of this.#gates.values()) {
       gate.turnstile.resume()
       this.#arm(gate)
     }
+  }
+
+  #make(name: string, rule: RateRule): Gate {
+    const { monotonic, now, claim } = this.#life
+    // what came before may have spent all of it, however it ended
+    const isEmpty = rule.afterRestart === "empty" && claim.epoch > 1
+    // windows begin where the clock on the wall has them begin, for all processes alike
+    const origin = monotonic() - now()
+    const turnstile = new Turnstile(name, rule, meterOf(rule, { at: this.#begunAt, origin, isEmpty }))
+    const pass: Pass = { kind: this.kind, name, ask: (caller, told) => this.#ask(gate, caller, told) }
+    const gate: Gate = { turnstile, pass, timer: undefined }
+    this.#gates.set(name, gate)
+    return gate
   }
 
   #ask(gate: Gate, caller: Caller, told: (error?: unknown) => void): Ticket {

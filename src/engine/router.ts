@@ -11,7 +11,8 @@ import {
   choose,
   type Failures,
   leastFailed,
-  type Registry
+  type Registry,
+  soonest
 } from "../model/agents.ts"
 import {
   AttemptTimedOut,
@@ -25,6 +26,7 @@ import { requireId } from "../model/ids.ts"
 import type { AgentIR } from "../model/ir.ts"
 import { PriorityQueue } from "../model/queue.ts"
 import type { TaskContext } from "../model/task.ts"
+import type { Refusal } from "./admission.ts"
 import type { Timers } from "./timers.ts"
 
 /** An agent of this program: what it can do, and the code that does it. */
@@ -69,6 +71,7 @@ interface Mailbox {
 }
 
 const never = () => false
+const none = () => undefined
 
 /** Default bound on the messages that wait for one agent. */
 export const mailboxCapacity = 1_000
@@ -142,12 +145,23 @@ export class Router {
 
   /**
    * The agent that gets work with these needs, or a typed refusal: never one that lacks a capability. One that has failed this work
-   * more often than another that can take it is left alone.
+   * more often than another that can take it is left alone, and so is one on whose way a call would be refused; where that is so of
+   * all, the one that may be called first is chosen, and what is on its way says so.
    */
-  choose(needs: ReadonlyArray<string>, seed: string, failedBy: Failures = {}): AgentRecord {
+  choose(
+    needs: ReadonlyArray<string>,
+    seed: string,
+    failedBy: Failures = {},
+    refusalTo: (agent: string) => Refusal | undefined = none
+  ): AgentRecord {
     const able = candidates(this.agents, needs)
     if (able.length === 0) throw new NoAgent({ needs, known: capabilities(this.agents) })
-    const chosen = choose(leastFailed(this.#free(able), failedBy), this.#balance, seed)
+    const free = this.#free(able)
+    const open = free.filter(({ id }) => refusalTo(id) === undefined)
+    const chosen =
+      open.length === 0
+        ? soonest(free, (id) => refusalTo(id)?.retryAt ?? null)
+        : choose(leastFailed(open, failedBy), this.#balance, seed)
     if (chosen === undefined)
       throw new MailboxFull({ recipient: able.map(({ id }) => id).join(", "), capacity: this.#bound })
     return chosen
@@ -158,9 +172,9 @@ export class Router {
     needs: ReadonlyArray<string>,
     seed: string,
     failedBy: Failures,
-    except: ReadonlyArray<string>
+    isExcept: (agent: string) => boolean
   ): AgentRecord | undefined {
-    const others = candidates(this.agents, needs).filter(({ id }) => !except.includes(id))
+    const others = candidates(this.agents, needs).filter(({ id }) => !isExcept(id))
     return choose(leastFailed(this.#free(others), failedBy), this.#balance, seed)
   }
 
@@ -187,6 +201,7 @@ export class Router {
         deadlineAt: this.#now() + timeoutMs,
         agent: message.recipient,
         heartbeat: () => {},
+        lastHeartbeat: undefined,
         // a message belongs to no run, so there is nothing that it could be written with
         tx: () => {
           throw new TransactionsUnsupported()

@@ -6,7 +6,7 @@ import { requireBreakerName } from "../model/breaker.ts"
 import { compileWorkflow } from "../model/compile.ts"
 import { InvalidWorkflow, VersionUnavailable } from "../model/errors.ts"
 import { requireId } from "../model/ids.ts"
-import { isPlainRecord, type Json } from "../model/json.ts"
+import { isPlainRecord, type Json, toJson } from "../model/json.ts"
 import { inspectDocument } from "../model/load.ts"
 import type { Cause } from "../model/messages.ts"
 import { definition } from "../model/nested.ts"
@@ -78,8 +78,11 @@ const done = (asked: Promise<unknown>): Promise<boolean> => asked.then(() => tru
 export const verbNamed = (name: string): Verb | undefined =>
   Object.hasOwn(verbs, name) ? verbs[name as VerbName] : undefined
 
-/** A request to do something with a run, to start one, or to decide about a circuit breaker. */
-export type Request = Steer | Start | Switch
+/** A request to do something with a run, to start one, to decide about a circuit breaker, or to say how full something is. */
+export type Request = Steer | Start | Switch | Occupancy
+
+/** What only whoever makes the calls knows: how full bulkheads and rates are. */
+export type Occupancy = { readonly verb: "bulkheads" } | { readonly verb: "rates" }
 
 export interface Switch {
   readonly verb: "breaker"
@@ -109,6 +112,7 @@ export const readRequest = (text: string | undefined, ageMs: number): Request =>
   if (!(typeof patienceMs === "number" && ageMs <= patienceMs))
     throw refuse("REQUEST_EXPIRED", "the request is too old: whoever asked has gone, so nothing was done")
   if (verb === "breaker") return readSwitch(given)
+  if (verb === "bulkheads" || verb === "rates") return { verb }
   if (typeof run !== "string") throw invalid("has no run")
   requireId("run", run)
   if (verb === "start") {
@@ -177,6 +181,8 @@ export const performer =
   (orchestrator: Orchestrator, engine: Engine, recovery: Recovery) =>
   async (request: Request): Promise<Json> => {
     if (request.verb === "breaker") return decideBreaker(engine, request)
+    if (request.verb === "bulkheads" || request.verb === "rates")
+      return { [request.verb]: toJson(engine[request.verb].metrics) }
     const { run } = request
     if (request.verb === "start") return start(engine, recovery, request)
     const { verb, fields, cause } = request

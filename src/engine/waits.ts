@@ -15,7 +15,9 @@ export type Wait =
     }
   | { readonly task: string; readonly for: "slot" }
   /** Its attempt is to be let through by this one. */
-  | { readonly task: string; readonly for: "bulkhead" | "rate"; readonly name: string }
+  | { readonly task: string; readonly for: "bulkhead" | "rate" | "breaker"; readonly name: string }
+  /** It is in the mailbox of this agent, which has its hands full. */
+  | { readonly task: string; readonly for: "agent"; readonly name: string }
   | { readonly task: string; readonly for: string }
 
 /** Most waits that are listed. */
@@ -54,8 +56,8 @@ const visit = (run: LiveRun, { scope }: ScopeSnapshot, found: Array<Wait>): void
       const timer = { task, for: "timer", dueAt: dueAt === undefined ? undefined : new Date(dueAt) } as const
       switch (snapshot.value) {
         case "attempting": {
-          const pass = (place.attempt as Attempt | undefined)?.entry?.waitsFor
-          if (pass !== undefined) found.push({ task, for: pass.kind, name: pass.name })
+          const awaited = (place.attempt as Attempt | undefined)?.waitsFor
+          if (awaited !== undefined) found.push({ task, for: awaited.kind, name: awaited.name })
           break
         }
         case "aborting":

@@ -12,7 +12,8 @@ import {
   type BreakerFacts,
   type BreakerInput,
   type BreakerStatus,
-  breakerMachine
+  breakerMachine,
+  refusesNow
 } from "./breaker.ts"
 import { type ChartSnapshot, compile, type Emit } from "./compile.ts"
 
@@ -143,6 +144,11 @@ export class BreakerDesk {
     const trial = this.#admitted
     this.#admitted = 0
     return trial === 0 ? undefined : { period: this.facts.period, trial, startedAt: at }
+  }
+
+  /** Whether a call that asked now would be refused; takes no place and changes nothing. */
+  refuses(now: () => number): boolean {
+    return this.status !== "closed" && refusesNow(this.status, this.facts, now())
   }
 
   /** Says how a call ended. False when that came too late to count: the breaker has changed since the call began. */

@@ -114,6 +114,25 @@ const placed = ({ context, event }: Args): ReadonlyArray<Trial> => {
   return isFull && Math.abs(event.at - oldest!.at) >= rule.trialWaitMs ? trials.slice(1) : trials
 }
 
+const isTimeOver = ({ context, event }: Args) => Math.abs(event.at - context.since) >= context.retryAt! - context.since
+const hasPlace = (args: Args) => placed(args).length < args.context.rule.trials
+
+/** Whether a call that asks now is refused; asking this changes nothing. */
+export const refusesNow = (status: BreakerStatus, context: BreakerContext, at: number): boolean => {
+  const args: Args = { context, event: { type: "call.asked", at } }
+  switch (status) {
+    case "closed":
+    case "forcedClosed":
+      return false
+    case "open":
+      return !isTimeOver(args)
+    case "halfOpen":
+      return !hasPlace(args)
+    case "forcedOpen":
+      return true
+  }
+}
+
 const withTrial = (args: Args) => {
   const { trial } = args.context
   return { trials: [...placed(args), { id: trial + 1, at: args.event.at }], trial: trial + 1 }
@@ -143,8 +162,8 @@ export const breakerMachine = setup({
     isOfThisPeriod,
     isLastStraw: (args) => isOfThisPeriod(args) && tripOf(args) !== undefined && !isYoung(args),
     // both ways: a clock that was set back must not keep it open much longer than it was meant to be
-    isTimeOver: ({ context, event }) => Math.abs(event.at - context.since) >= context.retryAt! - context.since,
-    hasPlace: (args) => placed(args).length < args.context.rule.trials,
+    isTimeOver,
+    hasPlace,
     wasTooSlow: (args) => isOfThisPeriod(args) && isTooSlow(args),
     isLastSuccess: (args) => isOfThisPeriod(args) && args.context.successes + 1 >= args.context.rule.successes,
     isLastHold: (args) => isOfThisPeriod(args) && args.context.holds <= 1

@@ -39,10 +39,18 @@ export interface TaskContext extends TaskInput {
   readonly failure: Failure | undefined
   /** How often each agent failed it: a further attempt goes to another one. */
   readonly failedBy: Failures | undefined
+  /** How far the last attempt was that said so and failed. */
+  readonly heard: Heard | undefined
   /** When what happened, of a task whose time is limited. */
   readonly times: Times | undefined
   /** How the task ended, once it has. */
   readonly outcome: Outcome | undefined
+}
+
+/** How far an attempt said it was. */
+export interface Heard {
+  readonly attempt: number
+  readonly progress: Json
 }
 
 export type TaskEvent =
@@ -142,6 +150,10 @@ export const taskMachine = setup({
     succeed: assign({ outcome: ({ event }) => ({ status: "succeeded", value: (event as AttemptSucceeded).value }) }),
     noteFailure: assign({
       failure: ({ event }) => (event as AttemptFailed).failure,
+      heard: ({ context, event }) => {
+        const { attempt, progress } = event as AttemptFailed
+        return progress === undefined ? context.heard : { attempt, progress }
+      },
       failedBy: ({ context, event }) => {
         const { agent } = event as AttemptFailed
         return agent === undefined
@@ -186,7 +198,7 @@ export const taskMachine = setup({
       })
     }),
     giveUp: assign({ outcome: { status: "cancelled", reason: "" } }),
-    beginAnew: assign({ attempt: 0, failure: undefined, failedBy: undefined, times: undefined }),
+    beginAnew: assign({ attempt: 0, failure: undefined, failedBy: undefined, heard: undefined, times: undefined }),
     accept: assign({
       outcome: ({ event }) => ({
         status: "succeeded",
@@ -212,6 +224,7 @@ export const taskMachine = setup({
     attempt: 0,
     failure: undefined,
     failedBy: undefined,
+    heard: undefined,
     times: undefined,
     outcome: undefined
   }),

@@ -75,6 +75,29 @@ export const leastFailed = <A extends { readonly id: string }>(
   return among.filter(({ id }) => (failedBy[id] ?? 0) === least)
 }
 
+/**
+ * The one that may be called again first; those of which nobody knows when come last.
+ *
+ * ```ts check
+ * soonest([{ id: "a" }, { id: "b" }, { id: "c" }], (id) => ({ a: null, b: 9, c: 5 })[id]).id // => "c"
+ * soonest([], () => null) // => undefined
+ * ```
+ */
+export const soonest = <A extends { readonly id: string }>(
+  among: ReadonlyArray<A>,
+  retryAt: (id: string) => number | null
+): A | undefined => {
+  let best: A | undefined
+  let bestAt = Number.POSITIVE_INFINITY
+  for (const agent of among) {
+    const at = retryAt(agent.id) ?? Number.POSITIVE_INFINITY
+    if (best !== undefined && at >= bestAt) continue
+    best = agent
+    bestAt = at
+  }
+  return best
+}
+
 /** All capabilities that some agent has. */
 export const capabilities = (registry: Registry): ReadonlyArray<string> =>
   [...new Set(Object.values(registry).flatMap(({ can }) => can))].sort()

@@ -20,7 +20,7 @@ import {
   scan,
   scanReferences
 } from "./mapping.ts"
-import { breakerProblems, hasPolicy, policyProblems } from "./policies.ts"
+import { hasPolicy, policyProblems, sharedProblems } from "./policies.ts"
 import { requirementProblems } from "./resources.ts"
 import { jsonSchemaProblems } from "./schemas.ts"
 import { recoveryProblems, undoProblems } from "./undo.ts"
@@ -68,7 +68,7 @@ const read = (ir: WorkflowIR): Analysis => {
   if (cycle !== undefined) problems.push(cycleProblem(ir, index, cycle))
   checkCapabilities(ir, problems)
   checkSchemas(ir, problems)
-  if (ir.breakers !== undefined) problems.push(...breakerProblems(ir.breakers))
+  problems.push(...sharedProblems(ir))
   ir.tasks.forEach((task, i) => {
     if ("kind" in task && task.kind === "gate") problems.push(...gateProblems(task, `/tasks/${i}`))
     if (hasPolicy(task)) problems.push(...policyProblems(task, `/tasks/${i}`, ir.config))

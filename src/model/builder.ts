@@ -4,6 +4,7 @@
  */
 import { analyse } from "./analysis.ts"
 import { type BreakerOptions, breakerPolicies } from "./breaker.ts"
+import { type BulkheadOptions, bulkheadPolicies } from "./bulkhead.ts"
 import { type Duration, milliseconds } from "./duration.ts"
 import { InvalidOption, InvalidWorkflow, type Problem, type ProblemCode } from "./errors.ts"
 import {
@@ -30,6 +31,7 @@ import type {
 } from "./ir.ts"
 import { deepFreeze, type JsonObject, toJson } from "./json.ts"
 import { limits } from "./limits.ts"
+import { type RateOptions, ratePolicies } from "./rate.ts"
 import {
   environment,
   type Ref,
@@ -108,6 +110,26 @@ type Result<V, O> = O extends MayBeMissing
       ? V
       : V | undefined
     : V
+/** How a node waits for others. A parameter of its own beside the other options: what `$` gives follows from it. */
+interface Waits<A, J> {
+  readonly after?: A
+  readonly join?: J
+}
+/** Tasks that may have failed when those start that wait for them like this. */
+type MayHaveFailed<A> =
+  A extends ReadonlyArray<infer E>
+    ? E extends { readonly task: infer T; readonly on: "failed" | "done" }
+      ? T
+      : never
+    : never
+/** The tasks whose results a node may find missing: who does not wait for all, or also for failures. */
+type Missing<A, J> = J extends "any" | { readonly atLeast: number } ? string : MayHaveFailed<A>
+/** What a node may read. */
+type Seen<I, D, A, J> = { readonly [K in keyof D]: Ref<K extends Missing<A, J> ? D[K] | undefined : D[K]> } & {
+  readonly input: Ref<I>
+}
+/** Which tasks there are, the other options check. */
+type Afters = ReadonlyArray<string | { readonly task: string; readonly on: Trigger }>
 type Add<D, K extends string, V> = D & { readonly [P in K]: V }
 
 export interface Builder<I, D, G = {}> {
@@ -116,12 +138,14 @@ export interface Builder<I, D, G = {}> {
     const K extends string,
     TI,
     TO,
-    const N extends NodeOptions<I, D> & Instead<I, D, TI, TO> = NodeOptions<I, D> & Instead<I, D, TI, TO>
+    const N extends NodeOptions<I, D> & Instead<I, D, TI, TO> = NodeOptions<I, D> & Instead<I, D, TI, TO>,
+    const A extends Afters = [],
+    const J extends Join = "all"
   >(
     key: Fresh<K, D>,
     task: TaskDef<any, TI, TO>,
-    input: ($: Env<I, D>) => Wire<NoInfer<TI>>,
-    options?: N
+    input: ($: Seen<I, D, A, J>) => Wire<NoInfer<TI>>,
+    options?: N & Waits<A, J>
   ): Builder<I, Add<D, K, Result<TO, N>>, G>
 
   /** Fans out over a list: one task, or one run of a workflow, per item; the results keep the order of the items. */
@@ -130,22 +154,36 @@ export interface Builder<I, D, G = {}> {
     TI,
     TO,
     const N extends NodeOptions<I, D> & MapOptions = NodeOptions<I, D> & MapOptions,
-    WG = {}
+    WG = {},
+    const A extends Afters = [],
+    const J extends Join = "all"
   >(
     key: Fresh<K, D>,
     each: TaskDef<any, TI, TO> | Workflow<TI, TO, any, WG>,
-    over: ($: Env<I, D>) => Wire<ReadonlyArray<NoInfer<TI>>>,
-    options?: N & { readonly input?: never } & Instead<I, D, NoInfer<TI>, NoInfer<TO>>
+    over: ($: Seen<I, D, A, J>) => Wire<ReadonlyArray<NoInfer<TI>>>,
+    options?: N & Waits<A, J> & { readonly input?: never } & Instead<I, D, NoInfer<TI>, NoInfer<TO>>
   ): Builder<I, Add<D, K, Result<Accepted<TO, N>, N>>, Also<G, WG, `${K}[${number}]`>>
 
   /** Fans out over a list, or a number of items, and wires each item: `input: ($) => ({ seed: $.root, nth: $.index, of: $.item })`. */
-  map<const K extends string, TI, TO, Item, const N extends NodeOptions<I, D> & MapOptions, WG = {}>(
+  map<
+    const K extends string,
+    TI,
+    TO,
+    Item,
+    const N extends NodeOptions<I, D> & MapOptions,
+    WG = {},
+    const A extends Afters = [],
+    const J extends Join = "all"
+  >(
     key: Fresh<K, D>,
     each: TaskDef<any, TI, TO> | Workflow<TI, TO, any, WG>,
-    over: ($: Env<I, D>) => Ref<ReadonlyArray<Item>> | ReadonlyArray<Item> | Ref<number> | number,
-    options: N & {
-      readonly input: ($: Env<I, D> & { readonly item: Ref<Item>; readonly index: Ref<number> }) => Wire<NoInfer<TI>>
-    }
+    over: ($: Seen<I, D, A, J>) => Ref<ReadonlyArray<Item>> | ReadonlyArray<Item> | Ref<number> | number,
+    options: N &
+      Waits<A, J> & {
+        readonly input: (
+          $: Seen<I, D, A, J> & { readonly item: Ref<Item>; readonly index: Ref<number> }
+        ) => Wire<NoInfer<TI>>
+      }
   ): Builder<I, Add<D, K, Result<Accepted<TO, N>, N>>, Also<G, WG, `${K}[${number}]`>>
 
   /** A pure step between tasks. */
@@ -153,12 +191,14 @@ export interface Builder<I, D, G = {}> {
     const K extends string,
     W,
     O,
-    const N extends Omit<NodeOptions<I, D>, keyof TaskOptions> = Omit<NodeOptions<I, D>, keyof TaskOptions>
+    const N extends Omit<NodeOptions<I, D>, keyof TaskOptions> = Omit<NodeOptions<I, D>, keyof TaskOptions>,
+    const A extends Afters = [],
+    const J extends Join = "all"
   >(
     key: Fresh<K, D>,
-    from: ($: Env<I, D>) => W,
+    from: ($: Seen<I, D, A, J>) => W,
     f: (value: Unwire<W>) => O,
-    options?: N
+    options?: N & Waits<A, J>
   ): Builder<I, Add<D, K, Result<O, N>>, G>
 
   /**
@@ -188,40 +228,64 @@ export interface Builder<I, D, G = {}> {
   ): Builder<I, Add<D, K, Result<InferOutput<S>, N>>, G & { readonly [P in K]: InferInput<S> }>
 
   /** Another workflow as one node. */
-  use<const K extends string, WI, WO, WG, const N extends NodeOptions<I, D> = NodeOptions<I, D>>(
+  use<
+    const K extends string,
+    WI,
+    WO,
+    WG,
+    const N extends NodeOptions<I, D> = NodeOptions<I, D>,
+    const A extends Afters = [],
+    const J extends Join = "all"
+  >(
     key: Fresh<K, D>,
     workflow: Workflow<WI, WO, any, WG>,
-    input: ($: Env<I, D>) => Wire<NoInfer<WI>>,
-    options?: N & Instead<I, D, NoInfer<WI>, NoInfer<WO>>
+    input: ($: Seen<I, D, A, J>) => Wire<NoInfer<WI>>,
+    options?: N & Waits<A, J> & Instead<I, D, NoInfer<WI>, NoInfer<WO>>
   ): Builder<I, Add<D, K, Result<WO, N>>, Also<G, WG, K>>
 
   /** Takes the case that `on` names; the result is that of the workflow taken. */
   branch<
     const K extends string,
     C extends { readonly [name: string]: Workflow<any, any> },
-    const N extends NodeOptions<I, D> = NodeOptions<I, D>
+    const N extends NodeOptions<I, D> = NodeOptions<I, D>,
+    const A extends Afters = [],
+    const J extends Join = "all"
   >(
     key: Fresh<K, D>,
-    on: ($: Env<I, D>) => Ref<string> | Ref<number> | Ref<boolean>,
+    on: ($: Seen<I, D, A, J>) => Ref<string> | Ref<number> | Ref<boolean>,
     cases: C,
-    input: ($: Env<I, D>) => Wire<CaseInput<C>>,
-    options?: N
+    input: ($: Seen<I, D, A, J>) => Wire<CaseInput<C>>,
+    options?: N & Waits<A, J>
   ): Builder<I, Add<D, K, Result<CaseOutput<C>, N>>, Also<G, CaseGates<C>, K>>
 
   /** Runs a workflow again and again, its output becoming its next input, until the condition holds or `max` rounds are done. */
-  repeat<const K extends string, S, const N extends NodeOptions<I, D> & RepeatOptions<S>, WG>(
+  repeat<
+    const K extends string,
+    S,
+    const N extends NodeOptions<I, D> & RepeatOptions<S>,
+    WG,
+    const A extends Afters = [],
+    const J extends Join = "all"
+  >(
     key: Fresh<K, D>,
     workflow: Workflow<S, S, any, WG>,
-    start: ($: Env<I, D>) => Wire<NoInfer<S>>,
-    options: N
+    start: ($: Seen<I, D, A, J>) => Wire<NoInfer<S>>,
+    options: N & Waits<A, J>
   ): Builder<I, Add<D, K, Result<S, N>>, Also<G, WG, `${K}#${number}`>>
 
   /** A planning task that returns tasks and edges; they are injected whole, or refused whole. The result is that of the fragment. */
-  expand<const K extends string, TI, OS extends AnySchema, const N extends NodeOptions<I, D> = NodeOptions<I, D>>(
+  expand<
+    const K extends string,
+    TI,
+    OS extends AnySchema,
+    const N extends NodeOptions<I, D> = NodeOptions<I, D>,
+    const A extends Afters = [],
+    const J extends Join = "all"
+  >(
     key: Fresh<K, D>,
     planner: TaskDef<any, TI, Fragment>,
-    input: ($: Env<I, D>) => Wire<NoInfer<TI>>,
-    options: N & { readonly out: OS; readonly tasks?: ReadonlyArray<TaskDef> }
+    input: ($: Seen<I, D, A, J>) => Wire<NoInfer<TI>>,
+    options: N & Waits<A, J> & { readonly out: OS; readonly tasks?: ReadonlyArray<TaskDef> }
   ): Builder<I, Add<D, K, Result<InferOutput<OS>, N>>, G & { readonly [P in `${K}@tasks/${string}`]: unknown }>
 
   /** Adds a reusable part: a function from builder to builder. */
@@ -323,6 +387,10 @@ export interface WorkflowOptions extends Omit<WorkflowConfig, "timeoutMs" | "mis
   readonly timeout?: Duration
   /** Policies of circuit breakers that its tasks name; those of the orchestrator count before them. */
   readonly breakers?: { readonly [name: string]: BreakerOptions }
+  /** Sizes of bulkheads that its tasks name; those of the orchestrator count before them. */
+  readonly bulkheads?: { readonly [name: string]: BulkheadOptions }
+  /** The same of rates. */
+  readonly rates?: { readonly [name: string]: RateOptions }
 }
 
 /**
@@ -534,7 +602,8 @@ class Draft {
 
   returns(output: Lambda): Workflow {
     const { name, input, options, tasks, code } = this.#shared
-    const { version, description, metadata, timeout, onFailure, concurrency, recovery, breakers } = options
+    const { version, description, metadata, timeout, onFailure, concurrency, recovery, breakers, bulkheads, rates } =
+      options
     const config: WorkflowConfig = {
       ...(onFailure === undefined ? {} : { onFailure }),
       ...(concurrency === undefined ? {} : { concurrency }),
@@ -550,6 +619,8 @@ class Draft {
       ...(metadata === undefined ? {} : { metadata: toJson(metadata) as JsonObject }),
       config,
       ...(breakers === undefined ? {} : { breakers: breakerPolicies(breakers, ` of workflow '${name}'`) }),
+      ...(bulkheads === undefined ? {} : { bulkheads: bulkheadPolicies(bulkheads, ` of workflow '${name}'`) }),
+      ...(rates === undefined ? {} : { rates: ratePolicies(rates, ` of workflow '${name}'`) }),
       tasks: tasks.slice(0, this.#size),
       output: toMapping(output(this.#env()))
     }

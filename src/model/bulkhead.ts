@@ -75,3 +75,12 @@ export const bulkheadPolicy = (options: BulkheadOptions, subject = "a bulkhead")
   bulkheadRule(policy, subject)
   return policy
 }
+
+/** Policies by name, as data. Throws `InvalidOption` for what cannot be. */
+export const bulkheadPolicies = (
+  bulkheads: { readonly [name: string]: BulkheadOptions },
+  where = ""
+): { readonly [name: string]: BulkheadPolicy } =>
+  Object.fromEntries(
+    Object.entries(bulkheads).map(([name, options]) => [name, bulkheadPolicy(options, `bulkhead '${name}'${where}`)])
+  )

@@ -4,7 +4,6 @@
  */
 import { analyse, needsOf } from "./analysis.ts"
 import { type Retry, retryOf } from "./backoff.ts"
-import type { BreakerPolicy } from "./breaker.ts"
 import { type Test, test } from "./condition.ts"
 import { type TimeLimits, timeLimitsOf } from "./deadlines.ts"
 import { type DependencyGraph, indegrees } from "./dependencies.ts"
@@ -45,8 +44,8 @@ export interface CompiledWorkflow {
   readonly concurrency: number
   readonly output: Resolver
   readonly checkInput: Check | undefined
-  /** Policies of breakers that it and the workflows inside it bring along; undefined for most. */
-  readonly breakers: { readonly [name: string]: BreakerPolicy } | undefined
+  /** Policies that all runs share, as it and the workflows inside it bring them along; nothing for most. */
+  readonly policies: SharedPolicies
 }
 
 export interface CompiledTask {
@@ -188,21 +187,35 @@ export const compileWorkflow = (given: Definition): CompiledWorkflow => {
     onFailure: ir.config?.onFailure ?? "stop",
     concurrency: ir.config?.concurrency ?? defaults.concurrency,
     output: ir.output === undefined ? sinks(graph) : resolver(ir.output, plain, missing),
-    breakers: breakersOf(ir),
+    policies: policiesOf(ir),
     checkInput: jsonSchemaCheck(ir.input, `the input of workflow '${ir.name}'`)
   }
   known.set(given, compiled)
   return compiled
 }
 
-/** What a document says about breakers; what stands outside counts before what stands inside. */
-const breakersOf = (ir: WorkflowIR): CompiledWorkflow["breakers"] => {
-  let found = ir.breakers
+/** What a document says about breakers, bulkheads and rates; what stands outside counts before what stands inside. */
+const policiesOf = (ir: WorkflowIR): SharedPolicies => {
+  const { breakers, bulkheads, rates } = ir
+  let found: SharedPolicies = { breakers, bulkheads, rates }
   forEachInner(ir, (inner) => {
-    const inside = breakersOf(inner)
-    if (inside !== undefined) found = { ...inside, ...found }
+    const inside = policiesOf(inner)
+    found = {
+      breakers: merged(inside.breakers, found.breakers),
+      bulkheads: merged(inside.bulkheads, found.bulkheads),
+      rates: merged(inside.rates, found.rates)
+    }
   })
   return found
+}
+
+const merged = <P extends object>(inside: P | undefined, outside: P | undefined): P | undefined =>
+  inside === undefined ? outside : outside === undefined ? inside : { ...inside, ...outside }
+
+interface SharedPolicies {
+  readonly breakers: WorkflowIR["breakers"]
+  readonly bulkheads: WorkflowIR["bulkheads"]
+  readonly rates: WorkflowIR["rates"]
 }
 
 type Resolve = (mapping: Mapping | undefined) => Resolver

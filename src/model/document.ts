@@ -13,6 +13,7 @@ import type { TaskKind, WorkflowIR } from "./ir.ts"
 import { toJson } from "./json.ts"
 import { limits } from "./limits.ts"
 import { escapePointer } from "./mapping.ts"
+import { perSecondLeast } from "./rate.ts"
 
 const optional = Schema.optionalKey
 const Text = Schema.String
@@ -102,6 +103,23 @@ const Breaker = Schema.Struct({
   warmUpMs: optional(Milliseconds),
   ignore: optional(Schema.Array(Text)),
   only: optional(Schema.Array(Text))
+})
+
+const Waiting = { queue: optional(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: limits.waiting }))) }
+const Bulkhead = Schema.Struct({
+  concurrent: PositiveInt(limits.concurrent),
+  ...Waiting,
+  waitMs: optional(PositiveMilliseconds),
+  perKey: optional(Schema.Struct({ concurrent: optional(PositiveInt(limits.concurrent)), ...Waiting }))
+})
+const Rate = Schema.Struct({
+  perSecond: optional(Schema.Finite.check(Schema.isBetween({ minimum: perSecondLeast, maximum: limits.concurrent }))),
+  burst: optional(PositiveInt(limits.concurrent)),
+  limit: optional(PositiveInt(limits.concurrent)),
+  windowMs: optional(PositiveMilliseconds),
+  ...Waiting,
+  waitMs: optional(Milliseconds),
+  afterRestart: optional(Schema.Literals(["empty", "full"]))
 })
 
 const policy = {
@@ -329,6 +347,8 @@ const envelope = <Tasks extends Schema.Constraint>(tasks: Tasks) =>
     agents: optional(Schema.Array(Agent)),
     resources: optional(Inventory),
     breakers: optional(Schema.Record(Text, Breaker)),
+    bulkheads: optional(Schema.Record(Text, Bulkhead)),
+    rates: optional(Schema.Record(Text, Rate)),
     workflows: optional(Schema.Record(Text, Schema.Unknown.annotate({ description: "a whole workflow document" }))),
     tasks,
     output: optional(Mapping)

@@ -472,7 +472,7 @@ export class PolicyUnknown extends TroupeError {
   readonly policy: string
   constructor({ kind, policy, known }: { kind: string; policy: string; known: ReadonlyArray<string> }) {
     super(
-      `there is no ${kind} '${policy}' here: give it to the orchestrator as ${kind}s: { ${JSON.stringify(policy)}: … }${known.length === 0 ? "" : `; there are ${known.join(", ")}`}`
+      `there is no ${kind} '${policy}' here: give it to the orchestrator, or to the workflow, as ${kind}s: { ${JSON.stringify(policy)}: … }${known.length === 0 ? "" : `; there are ${known.join(", ")}`}`
     )
     this.kind = kind
     this.policy = policy

@@ -5,7 +5,9 @@
  * `document.ts` holds the same shape as a schema that checks documents from outside.
  */
 import type { BreakerPolicy } from "./breaker.ts"
+import type { BulkheadPolicy } from "./bulkhead.ts"
 import type { Json, JsonObject } from "./json.ts"
+import type { RatePolicy } from "./rate.ts"
 
 /** A JSON Schema (draft 2020-12, without `pattern`, `format` and remote `$ref`). */
 export type JsonSchema = JsonObject | boolean
@@ -32,6 +34,10 @@ export interface WorkflowIR {
   readonly resources?: Inventory
   /** Policies of circuit breakers that its tasks name, where the orchestrator has none of its own for them. */
   readonly breakers?: { readonly [name: string]: BreakerPolicy }
+  /** Sizes of bulkheads that its tasks name, where the orchestrator has none of its own for them. */
+  readonly bulkheads?: { readonly [name: string]: BulkheadPolicy }
+  /** The same of rates. */
+  readonly rates?: { readonly [name: string]: RatePolicy }
   /** Workflows that tasks of this document may use by name. */
   readonly workflows?: { readonly [name: string]: WorkflowIR }
   readonly tasks: ReadonlyArray<TaskIR>

@@ -16,6 +16,8 @@ export const limits = {
   exportBytes: 256 * 1024 * 1024,
   /** Messages of one exported run. */
   exportMessages: 1_000_000,
+  /** Bytes of how far a body says it is. */
+  progressBytes: 16 * 1024,
   /** Characters of an id. */
   id: 128,
   /** Rounds of one `repeat`. */
@@ -38,6 +40,9 @@ export const limits = {
   breakerTrials: 1_000,
   /** Degraded tasks of one run that are listed; each is in its own report. */
   degraded: 1_000,
+  /** Bulkheads that documents bring along, and rates, of one orchestrator. */
+  bulkheads: 10_000,
+  rates: 10_000,
   /** Calls at once in one bulkhead, and calls a second, or a window, of one rate. */
   concurrent: 1_000_000,
   /** Calls that wait for one bulkhead, or one rate. */
@@ -46,4 +51,4 @@ export const limits = {
   durationMs: 3_660 * 24 * 3_600_000
 } as const
 
-export type LimitName = keyof typeof limits | "payload" | "queue" | "mailbox" | "runs"
+export type LimitName = keyof typeof limits | "payload" | "progress" | "queue" | "mailbox" | "runs"

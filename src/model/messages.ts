@@ -49,6 +49,8 @@ export interface AttemptFailed {
   readonly agent?: string
   /** It is not tried again, whatever its policy says: there were too many retries of its kind already. */
   readonly refused?: "budget"
+  /** How far its body said it was, where it did. */
+  readonly progress?: Json
 }
 
 /** A cancelled attempt has come to its end. */

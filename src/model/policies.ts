@@ -3,12 +3,14 @@
  * workflow is built, and for documents, which list everything. Durations are in milliseconds here.
  */
 import { retryOf, shortestPause } from "./backoff.ts"
-import { type BreakerPolicy, breakerRule, requireBreakerName } from "./breaker.ts"
+import { breakerRule, requireBreakerName } from "./breaker.ts"
+import { bulkheadRule } from "./bulkhead.ts"
 import { InvalidId, InvalidOption, type Problem } from "./errors.ts"
 import { isId } from "./ids.ts"
-import type { TaskIR, WorkflowConfig, WorkPolicy } from "./ir.ts"
+import type { TaskIR, WorkflowConfig, WorkflowIR, WorkPolicy } from "./ir.ts"
 import { limits } from "./limits.ts"
 import { escapePointer } from "./mapping.ts"
+import { rateRule } from "./rate.ts"
 
 /** A setting that cannot be, and what it could be. */
 export interface Fault {
@@ -67,10 +69,25 @@ const limitFaults = (work: WorkPolicy): ReadonlyArray<Fault> => {
   return found
 }
 
-/** Policies of breakers that cannot be, each with where it stands in the document. */
-export const breakerProblems = (breakers: { readonly [name: string]: BreakerPolicy }): ReadonlyArray<Problem> =>
-  Object.entries(breakers).flatMap(([name, policy]): ReadonlyArray<Problem> => {
-    const path = `/breakers/${escapePointer(name)}`
+/** What a document says of policies that all runs share. */
+const shared = {
+  breakers: (name: string, policy: any) => breakerRule(policy, `breaker '${requireBreakerName(name)}'`),
+  bulkheads: (name: string, policy: any) => bulkheadRule(policy, `bulkhead '${requireName("bulkhead", name)}'`),
+  rates: (name: string, policy: any) => rateRule(policy, `rate '${requireName("rate", name)}'`)
+} as const
+
+const requireName = (what: string, name: string): string => {
+  if (name !== "" && name.length <= limits.id) return name
+  throw new InvalidOption({ option: `name of ${what}`, value: name, allowed: `1 to ${limits.id} characters` })
+}
+
+/** Policies of breakers, bulkheads and rates that cannot be, each with where it stands in the document. */
+export const sharedProblems = (ir: WorkflowIR): ReadonlyArray<Problem> =>
+  (Object.keys(shared) as ReadonlyArray<keyof typeof shared>).flatMap((kind) => problemsOf(kind, ir[kind] ?? {}))
+
+const problemsOf = (kind: keyof typeof shared, policies: { readonly [name: string]: object }) =>
+  Object.entries(policies).flatMap(([name, policy]): ReadonlyArray<Problem> => {
+    const path = `/${kind}/${escapePointer(name)}`
     if (/^(?:needs|agent):/.test(name))
       return [
         {
@@ -78,12 +95,11 @@ export const breakerProblems = (breakers: { readonly [name: string]: BreakerPoli
           severity: "error",
           path,
           message: `'${name}' is for all work of a kind, whatever workflow it comes from: only the orchestrator gives it a policy`,
-          hint: "put it into Orchestrator.open({ breakers }), or give the tasks a breaker by name"
+          hint: `put it into Orchestrator.open({ ${kind} }), or give the tasks a ${kind.slice(0, -1)} by name`
         }
       ]
     try {
-      requireBreakerName(name)
-      breakerRule(policy, `breaker '${name}'`)
+      shared[kind](name, policy)
       return []
     } catch (error) {
       if (!(error instanceof InvalidOption || error instanceof InvalidId)) throw error

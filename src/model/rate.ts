@@ -106,6 +106,15 @@ export const ratePolicy = (options: RateOptions, subject = "a rate"): RatePolicy
   return policy
 }
 
+/** Policies by name, as data. Throws `InvalidOption` for what cannot be. */
+export const ratePolicies = (
+  rates: { readonly [name: string]: RateOptions },
+  where = ""
+): { readonly [name: string]: RatePolicy } =>
+  Object.fromEntries(
+    Object.entries(rates).map(([name, options]) => [name, ratePolicy(options, `rate '${name}'${where}`)])
+  )
+
 const bucketOf = ({ perSecond, burst }: { readonly perSecond?: number; readonly burst?: number }, subject: string) => {
   if (typeof perSecond !== "number" || !(perSecond >= perSecondLeast && perSecond <= limits.concurrent))
     throw new InvalidOption({
@@ -117,7 +126,7 @@ const bucketOf = ({ perSecond, burst }: { readonly perSecond?: number; readonly 
   return { intervalMs: 1_000 / perSecond, burst: requireWhole(most, 1, limits.concurrent, `burst of ${subject}`) }
 }
 /** Less is a call a day: that is a fixed window. */
-const perSecondLeast = 0.00001
+export const perSecondLeast = 0.00001
 
 const windowOf = ({ limit, windowMs }: { readonly limit?: number; readonly windowMs?: number }, subject: string) => ({
   limit: requireWhole(limit!, 1, limits.concurrent, `limit of ${subject}`),

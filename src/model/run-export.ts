@@ -143,7 +143,14 @@ const shapes: { readonly [type in MessageType]: { readonly [name: string]: Fits 
     agent: perhaps(text),
     cached: perhaps(oneOf(true))
   },
-  "attempt.failed": { task: text, attempt: count, failure, agent: perhaps(text), refused: perhaps(oneOf("budget")) },
+  "attempt.failed": {
+    task: text,
+    attempt: count,
+    failure,
+    agent: perhaps(text),
+    refused: perhaps(oneOf("budget")),
+    progress: () => true
+  },
   "attempt.aborted": { task: text, attempt: count },
   "attempt.late": {
     task: text,

@@ -4,6 +4,7 @@ import { type Failure, InvalidOption } from "./errors.ts"
 import type { FailingOptions } from "./fallback.ts"
 import { requireId } from "./ids.ts"
 import type { Backoff, HedgePolicy, Jitter, Resources, RetryPolicy, Undo, WorkPolicy } from "./ir.ts"
+import type { Json } from "./json.ts"
 import { limits } from "./limits.ts"
 import { hedgedWork, policyFaults } from "./policies.ts"
 import { builtinResources } from "./resources.ts"
@@ -25,8 +26,13 @@ export interface TaskContext {
   readonly fencingToken: number
   /** Aborted when the attempt is cancelled or times out; its `reason` says which. */
   readonly signal: AbortSignal
-  /** Says that the body is well, where the task has a `heartbeat`. */
-  readonly heartbeat: () => void
+  /**
+   * Says that the body is well, where the task has a `heartbeat`; and how far it is, if it likes: JSON of at most 16 KiB, of which
+   * the last is kept. Throws `NotJson` or `LimitExceeded` for anything else.
+   */
+  readonly heartbeat: (progress?: unknown) => void
+  /** How far the last attempt was that said so and failed; undefined when none did. An attempt that a crash cut off is not among them. */
+  readonly lastHeartbeat: Json | undefined
   /** When the attempt times out, in milliseconds since 1970. */
   readonly deadlineAt: number
   /** The agent that does the work, for tasks with `needs`. */
@@ -100,6 +106,10 @@ export interface UndoAttempts {
   readonly timeout?: Duration
   /** Default: five attempts, from 1 s on. */
   readonly retry?: RetryOptions
+  /** Names of what its calls pass, as of a task: it passes nothing of what the task passes. */
+  readonly bulkhead?: string
+  readonly rate?: string
+  readonly breaker?: string
 }
 
 /** Where nobody knows whether an attempt did its work, because it was cut off, a gate asks somebody who does. */
@@ -141,7 +151,7 @@ export interface UndoDef {
   readonly needs: ReadonlyArray<string>
   readonly verify: TaskDef | undefined
   readonly onUnknown: "ask" | "undo" | "verify"
-  readonly policy: Pick<WorkPolicy, "timeoutMs" | "retry">
+  readonly policy: Pick<WorkPolicy, "timeoutMs" | "retry" | "bulkhead" | "rate" | "breaker">
 }
 
 /** Further agents for an attempt that takes long. */
@@ -281,7 +291,15 @@ const undoDef = (name: string, given: UndoBody<any, any> | UndoOptions<any, any>
       allowed: "undo or pivot, not both: a pivot is never undone"
     })
   const options: UndoOptions<any, any> = typeof given === "function" ? { run: given } : given
-  const { timeout, retry, verify, onUnknown = verify === undefined ? "ask" : "verify" } = options
+  const {
+    timeout,
+    retry,
+    bulkhead,
+    rate,
+    breaker,
+    verify,
+    onUnknown = verify === undefined ? "ask" : "verify"
+  } = options
   const { run, needs: needed = [] } = options
   const needs = typeof needed === "string" ? [needed] : needed
   if ((run === undefined) === (needs.length === 0))
@@ -293,8 +311,14 @@ const undoDef = (name: string, given: UndoBody<any, any> | UndoOptions<any, any>
       value: onUnknown,
       allowed: "'verify' with a function verify, and only with it"
     })
-  const { timeoutMs, retry: policy } = workPolicy(
-    { ...(timeout === undefined ? {} : { timeout }), ...(retry === undefined ? {} : { retry }) },
+  const policy = workPolicy(
+    {
+      ...(timeout === undefined ? {} : { timeout }),
+      ...(retry === undefined ? {} : { retry }),
+      ...(bulkhead === undefined ? {} : { bulkhead }),
+      ...(rate === undefined ? {} : { rate }),
+      ...(breaker === undefined ? {} : { breaker })
+    },
     subject
   )
   return Object.freeze({
@@ -308,10 +332,7 @@ const undoDef = (name: string, given: UndoBody<any, any> | UndoOptions<any, any>
       verify === undefined
         ? undefined
         : bodyOf(`${name}.verify`, (effect: Given, context) => verify(effect.request, context, effect as any)),
-    policy: {
-      ...(timeoutMs === undefined ? {} : { timeoutMs }),
-      ...(policy === undefined ? {} : { retry: policy })
-    }
+    policy
   })
 }
 

@@ -418,6 +418,77 @@ describe("Breakers under the orchestrator", () => {
     })
   })
 
+  describe("beside a fallback", () => {
+    const refusedByBank = ["pay", "circuit breaker 'bank' is open"]
+    const degradedBy = async (run: Awaited<ReturnType<typeof pay>>) => {
+      const { status, output, degraded } = await run.outcome()
+      return [status, output, degraded.map(({ task, because }) => [task, because.slice(0, 30)])]
+    }
+    const with_ = async (fallback: object) => {
+      const run = await owner.orchestrator.submit(bank.flow(1, { fallback }), 1)
+      await settle()
+      return run
+    }
+
+    test("while it is open the fallback stands in and nobody is called, after a kill too", async () => {
+      await live()
+      await pay()
+      await pay()
+      const stoodIn = ["succeeded", "on account", [refusedByBank]]
+      expect(await degradedBy(await with_({ value: "on account" }))).toEqual(stoodIn)
+      await owner.kill()
+      await live()
+      expect(await degradedBy(await with_({ value: "on account" }))).toEqual(stoodIn)
+      expect(bank.calls).toBe(2)
+      await time.advance(10_001)
+      bank.isUp = true
+      expect(await degradedBy(await with_({ value: "on account" }))).toEqual(["succeeded", "paid", []])
+      expect(bank.calls).toBe(3)
+    })
+
+    test("another task may stand in: it is called in its place, and a kill while it is at work changes nothing", async () => {
+      let cash = 0
+      const gate = Promise.withResolvers<void>()
+      const byCash = task("byCash", {
+        in: type<number>(),
+        out: type<string>(),
+        run: async () => {
+          cash++
+          await gate.promise
+          return "in cash"
+        }
+      })
+      const flow = bank.flow(1, { fallback: { task: byCash } })
+      await live({ bank: two }, { workflows: [flow] })
+      await pay()
+      await pay()
+      const run = await owner.orchestrator.submit(flow, 1)
+      await settle()
+      expect([bank.calls, cash]).toEqual([2, 1])
+      await owner.kill()
+      await live({ bank: two }, { workflows: [flow] })
+      gate.resolve()
+      await settle()
+      expect(await degradedBy(await owner.orchestrator.get<string>(run.id))).toEqual([
+        "succeeded",
+        "in cash",
+        [refusedByBank]
+      ])
+      expect([bank.calls, cash]).toEqual([2, 2])
+    })
+
+    test("what stands in passes no breaker of what it stands in for, and fails without it", async () => {
+      await live()
+      const broken = task("broken", {
+        in: type<number>(),
+        out: type<string>(),
+        run: () => Promise.reject(new Error("no cash either"))
+      })
+      expect((await (await with_({ task: broken })).outcome()).status).toBe("failed")
+      expect(owner.orchestrator.breakers()).toMatchObject([{ state: "closed", counts: { failuresInARow: 1 } }])
+    })
+  })
+
   describe("by hand", () => {
     test("who forced it open, and why, is written, and it stays open over restarts until it is reset", async () => {
       await live()

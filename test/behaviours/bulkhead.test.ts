@@ -469,8 +469,40 @@ describe("Bulkhead", () => {
         .returns(($) => $.t)
       expect(await failureOf(await orchestrator.submit(flow, "a"))).toMatchObject({
         code: "POLICY_UNKNOWN",
-        message: `there is no bulkhead 'bink' here: give it to the orchestrator as bulkheads: { "bink": … }; there are bank`
+        message: `there is no bulkhead 'bink' here: give it to the orchestrator, or to the workflow, as bulkheads: { "bink": … }; there are bank`
       })
+    })
+    test("a workflow may bring its size along: it is the same room for all runs, and the first that says so counts", async () => {
+      const { open, work, begun, end } = await house()
+      const { orchestrator } = await open()
+      const flow = (name: string, concurrent: number) =>
+        workflow(name, type<string>(), { bulkheads: { bank: { concurrent } } })
+          .task("t", work, ($) => $.input, { bulkhead: "bank" })
+          .returns(($) => $.t)
+      await orchestrator.submit(flow("small", 1), "a")
+      await settle()
+      await orchestrator.submit(flow("large", 9), "b")
+      await settle()
+      expect(begun).toEqual(["a"])
+      expect(orchestrator.bulkheads()).toEqual([
+        { name: "bank", running: 1, queued: 1, refused: 0, concurrent: 1, queue: 1_000 }
+      ])
+      await end("a")
+      expect(begun).toEqual(["a", "b"])
+      await end("b")
+    })
+    test("the size that the orchestrator gives counts before that of a workflow", async () => {
+      const { open, work, begun, end } = await house({ bulkheads: { bank: { concurrent: 2 } } })
+      const { orchestrator } = await open()
+      const flow = workflow("flow", type<string>(), { bulkheads: { bank: { concurrent: 1 } } })
+        .task("t", work, ($) => $.input, { bulkhead: "bank" })
+        .returns(($) => $.t)
+      await orchestrator.submit(flow, "a")
+      await orchestrator.submit(flow, "b")
+      await settle()
+      expect(begun).toEqual(["a", "b"])
+      await end("a")
+      await end("b")
     })
     test("a result that is remembered passes no bulkhead", async () => {
       const { open, work, end } = await house({ bulkheads: { bank: { concurrent: 1 } } })

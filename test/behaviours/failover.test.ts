@@ -116,6 +116,93 @@ describe("Agents", () => {
       expect((await run.outcome()).status).toBe("failed")
       expect(called).toEqual(["anna", "anna", "anna"])
     })
+    test("one whose breaker is open is not chosen while another able one is free", async () => {
+      const breakers = { "agent:anna": { failures: 1, reset: "10s" } } as const
+      const { open, clock, called } = house({ anna: fails, bert: says("fine") }, { breakers })
+      const { orchestrator } = await open()
+      const once = flowOf({})
+      await orchestrator.submit(once, "finds out")
+      await settle()
+      expect(orchestrator.breakers()).toMatchObject([{ name: "agent:anna", state: "open" }])
+      for (const name of ["a", "b", "c"]) expect(await orchestrator.execute(once, name)).toBe("fine")
+      expect(called).toEqual(["anna", "bert", "bert", "bert"])
+      // its time is over: it may try again
+      await clock.advance(10_001)
+      await orchestrator.submit(once, "tries")
+      await settle()
+      expect(called.slice(4)).toEqual(["anna"])
+    })
+    test("of one that is trying whether it works again no more is asked than its breaker allows", async () => {
+      const breakers = { "agent:anna": { failures: 1, reset: "10s" } } as const
+      let times = 0
+      const anna: Does = (given, context) => (times++ === 0 ? fails(given, context) : never(given, context))
+      const { open, clock, called } = house({ anna, bert: says("fine") }, { breakers, balance: "round-robin" })
+      const { orchestrator } = await open()
+      const once = flowOf({})
+      await orchestrator.submit(once, "finds out")
+      await clock.advance(10_001)
+      orchestrator.removeAgent("bert")
+      await orchestrator.submit(once, "tries, and is not answered")
+      await settle()
+      orchestrator.addAgent({ id: "carl", can: ["price"], run: () => "fine" })
+      for (const name of ["a", "b", "c", "d"]) expect(await orchestrator.execute(once, name)).toBe("fine")
+      expect(called).toEqual(["anna", "anna"])
+    })
+    test("where the breakers of all are open the attempt is refused, until the first of them lets somebody try", async () => {
+      const breakers = {
+        "agent:anna": { failures: 1, reset: "30s" },
+        "agent:bert": { failures: 1, reset: "10s" }
+      } as const
+      const { open, clock, called } = house({ anna: fails, bert: fails }, { breakers })
+      const { orchestrator } = await open()
+      const once = flowOf({})
+      for (const name of ["a", "b"]) await orchestrator.submit(once, name)
+      await settle()
+      expect([...called].sort()).toEqual(["anna", "bert"])
+      const at = clock.now
+      for (let i = 0; i < 2; i++) {
+        const run = await orchestrator.submit(once, `refused ${i}`)
+        await settle()
+        const refused = (await run.history()).find(({ type }) => type === "attempt.failed")
+        expect(refused).toMatchObject({
+          agent: "bert",
+          failure: { code: "CIRCUIT_OPEN", data: { breaker: "agent:bert", retryAt: at + 10_000 } }
+        })
+      }
+      expect(called.length).toBe(2)
+    })
+    test("a second agent is one whose breaker is not open", async () => {
+      const breakers = { "agent:bert": { failures: 1, reset: "10m" } } as const
+      const { open, clock, called } = house({ anna: never, bert: says("fine"), carl: says("fine") }, { breakers })
+      const { orchestrator } = await open()
+      await orchestrator.breaker("agent:bert").forceOpen()
+      const run = await orchestrator.submit(flowOf({ hedge: { after: "1s" } }), "x")
+      await clock.advance(1_001)
+      expect([await run.result(), called]).toEqual(["fine", ["anna", "carl"]])
+    })
+    test("what an attempt waits for at its agent can be seen: its place, its rate, or that it is busy", async () => {
+      const options = {
+        bulkheads: { "agent:anna": { concurrent: 1 } },
+        rates: { "agent:bert": { perSecond: 1, burst: 1 } }
+      }
+      const { open, clock } = house({ anna: never }, options)
+      const { orchestrator } = await open()
+      const waitsOf = async (name: string) => {
+        const run = await orchestrator.submit(flowOf({}), name)
+        await settle()
+        return run.waits()
+      }
+      expect(await waitsOf("at work")).toEqual([])
+      expect(await waitsOf("no place")).toEqual([{ task: "t", for: "bulkhead", name: "agent:anna" }])
+      orchestrator.removeAgent("anna")
+      orchestrator.addAgent({ id: "bert", can: ["price"], run: () => new Promise(() => {}) })
+      expect(await waitsOf("a token")).toEqual([])
+      expect(await waitsOf("no token")).toEqual([{ task: "t", for: "rate", name: "agent:bert" }])
+      await clock.advance(1_000)
+      const second = await orchestrator.submit(flowOf({}), "x")
+      await clock.advance(2_000)
+      expect(await second.waits()).toEqual([{ task: "t", for: "agent", name: "bert" }])
+    })
     test("who has failed is known after a restart, with all messages or a snapshot alone", async () => {
       for (const more of [{}, { snapshotEvery: 1, keepMessages: 0 }]) {
         const { open, clock, called } = house(

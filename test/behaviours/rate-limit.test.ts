@@ -29,7 +29,7 @@ const world = (settings: RateLimitSettings) => {
 }
 
 /** An orchestrator on a standing clock, and a workflow whose only task writes down when it is called. */
-const house = (rates: Record<string, any>, more: object = {}) => {
+const house = (rates: Record<string, any>, more: object = {}, own: object = {}) => {
   const clock = new StandingClock()
   const store = memoryJournal({ isDurable: true })
   const begun: Array<string> = []
@@ -44,7 +44,7 @@ const house = (rates: Record<string, any>, more: object = {}) => {
       return name
     }
   })
-  const flow = workflow("flow", type<string>())
+  const flow = workflow("flow", type<string>(), own)
     .task("t", work, ($) => $.input, { rate: "bank", ...more })
     .returns(($) => $.t)
   return { clock, flow, begun, at, open: () => clock.open({ store, rates, workflows: [flow] }) }
@@ -229,6 +229,30 @@ describe("Rate limit", () => {
       expect(orchestrator.rates()).toEqual([{ name: "bank", passed: 2, queued: 2, refused: 0 }])
       await clock.advance(5_000)
       expect(at).toEqual([0, 0, 1_000, 2_000])
+    })
+    test("a workflow may bring its rate along; that of the orchestrator counts before it", async () => {
+      const at = async (rates: Record<string, any>) => {
+        const { open, clock, flow, at } = house(rates, {}, { rates: { bank: { perSecond: 1, burst: 2 } } })
+        const { orchestrator } = await open()
+        for (const name of ["a", "b", "c"]) await orchestrator.submit(flow, name)
+        await clock.advance(5_000)
+        return at
+      }
+      expect(await at({})).toEqual([0, 0, 1_000])
+      expect(await at({ bank: { perSecond: 1, burst: 3 } })).toEqual([0, 0, 0])
+    })
+    test("one that a workflow brought along begins empty where an earlier process worked on the same store", async () => {
+      const { open, clock, flow, at } = house({}, {}, { rates: { bank: { perSecond: 1, burst: 2 } } })
+      const first = await open()
+      await first.orchestrator.submit(flow, "a")
+      await settle()
+      await first.orchestrator.close()
+      const second = await open()
+      // what it had to wait for has come meanwhile, although nobody has asked for it yet
+      await clock.advance(1_000)
+      for (const name of ["b", "c"]) await second.orchestrator.submit(flow, name)
+      await clock.advance(5_000)
+      expect(at).toEqual([0, 1_000, 2_000])
     })
     test("what a run waits for can be seen", async () => {
       const { open, clock, flow } = house({ bank: { perSecond: 1, burst: 1 } })

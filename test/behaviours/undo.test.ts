@@ -1,5 +1,17 @@
-import { CompensationFailed, Orchestrator, RunCancelled, RunFailed, task, type, workflow } from "troupe"
-import { beforeEach, describe, expect, test } from "vitest"
+import {
+  CompensationFailed,
+  type Json,
+  Orchestrator,
+  type Run,
+  RunCancelled,
+  RunFailed,
+  task,
+  type,
+  workflow
+} from "troupe"
+import { memoryJournal } from "troupe/storage"
+import { beforeEach, describe, expect, test, vi } from "vitest"
+import { StandingClock } from "../clock.ts"
 
 const done: Array<string> = []
 const undone: Array<string> = []
@@ -166,6 +178,90 @@ describe("Undo", () => {
     })
   })
 
+  describe("what an undo passes", () => {
+    const guarded = (policy: object) =>
+      task("guarded", {
+        in: type<string>(),
+        out: type<string>(),
+        run: (name) => name,
+        undo: {
+          run: async (name) => {
+            out.now++
+            out.most = Math.max(out.most, out.now)
+            await new Promise((resolve) => setTimeout(resolve, 5))
+            out.now--
+            undone.push(name)
+          },
+          retry: { attempts: 2, base: 1, jitter: 0 },
+          ...policy
+        }
+      })
+    const out = { now: 0, most: 0 }
+    beforeEach(() => {
+      out.most = 0
+    })
+    const flow = (policy: object) =>
+      workflow("flow", type<string>())
+        .task("guarded", guarded(policy), ($) => $.input)
+        .task("fail", fail, ($) => $.guarded)
+        .returns(($) => $.fail)
+
+    test("a bulkhead of its own: undos of many runs are not more at once than it has places", async () => {
+      await using orchestrator = await Orchestrator.open({ bulkheads: { refunds: { concurrent: 2 } } })
+      const runs = await Promise.all(
+        ["a", "b", "c", "d", "e"].map((name) => orchestrator.submit(flow({ bulkhead: "refunds" }), name))
+      )
+      await Promise.all(runs.map((run) => run.outcome()))
+      expect([out.most, [...undone].sort()]).toEqual([2, ["a", "b", "c", "d", "e"]])
+    })
+    test("a rate of its own: what has no token waits for it", async () => {
+      await using orchestrator = await Orchestrator.open({ rates: { refunds: { perSecond: 100, burst: 1 } } })
+      const runs = await Promise.all(
+        ["a", "b", "c"].map((name) => orchestrator.submit(flow({ rate: "refunds" }), name))
+      )
+      await Promise.all(runs.map((run) => run.outcome()))
+      expect(undone.length).toBe(3)
+      expect(orchestrator.rates()).toEqual([{ name: "refunds", passed: 3, queued: 0, refused: 0 }])
+    })
+    test("a breaker of its own: while it is open nothing is called, and a person lets it go on afterwards", async () => {
+      await using orchestrator = await Orchestrator.open({ breakers: { refunds: {} } })
+      await orchestrator.breaker("refunds").forceOpen({ why: "maintenance" })
+      const run = await orchestrator.submit(flow({ breaker: "refunds" }), "a")
+      expect(await run.result().catch((error) => error)).toMatchObject({ code: "COMPENSATION_FAILED" })
+      const refused = (await run.history()).filter((message) => message.type === "attempt.failed").slice(1)
+      expect(refused.map(({ task, failure }) => `${task} ${failure.code}`)).toEqual(
+        Array(2).fill("guarded~undo CIRCUIT_OPEN")
+      )
+      expect(out.most).toBe(0)
+      await orchestrator.breaker("refunds").reset()
+      await run.retry("guarded~undo")
+      expect((await run.outcome()).status).toBe("failed")
+      expect(undone).toEqual(["a"])
+    })
+    test("nothing of what its task passes, and no names that cannot be", async () => {
+      await using orchestrator = await Orchestrator.open({ breakers: { bank: {} } })
+      const charge = task("charge", {
+        in: type<string>(),
+        out: type<string>(),
+        breaker: "bank",
+        run: (name) => name,
+        undo: async (name) => {
+          await orchestrator.breaker("bank").forceOpen()
+          undone.push(name)
+        }
+      })
+      const twice = workflow("twice", type<string>())
+        .task("one", charge, ($) => $.input)
+        .task("two", charge, ($) => $.one)
+        .task("fail", fail, ($) => $.two)
+        .returns(($) => $.fail)
+      await (await orchestrator.submit(twice, "a")).outcome()
+      expect(undone).toEqual(["a", "a"])
+      expect(() => guarded({ breaker: "no such name" })).toThrow(/breaker/)
+      expect(() => guarded({ bulkhead: "" })).toThrow(/bulkhead of undo of task 'guarded'/)
+    })
+  })
+
   describe("an undo that fails", () => {
     test("is tried again", async () => {
       await using orchestrator = await Orchestrator.open()
@@ -260,7 +356,107 @@ describe("Undo", () => {
     })
   })
 
+  describe("G14 an undo of which nobody knows whether it was done", () => {
+    test("comes again under the same key after a kill, and nobody is asked", async () => {
+      const clock = new StandingClock()
+      const store = memoryJournal({ isDurable: true })
+      const calls: Array<readonly [key: string, attempt: number, delivery: number]> = []
+      const room = task("room", {
+        in: type<string>(),
+        out: type<string>(),
+        run: (of) => of,
+        undo: (_, { key, attempt, delivery }) => {
+          calls.push([key, attempt, delivery])
+          return delivery === 1 ? new Promise(() => {}) : undefined
+        }
+      })
+      const flow = workflow("flow", type<string>())
+        .task("room", room, ($) => $.input)
+        .task("fail", fail, ($) => $.room)
+        .returns(($) => $.fail)
+      const open = () => clock.open({ store, workflows: [flow] })
+      const first = await open()
+      const run = await first.orchestrator.submit(flow, "Oslo")
+      await clock.advance(1)
+      await first.kill()
+      const second = await open()
+      await clock.advance(1)
+      const after = await (await second.orchestrator.get(run.id)).status()
+      expect([after.status, after.undo, after.gates]).toMatchObject(["failed", { done: ["room"], left: [] }, []])
+      expect(calls.map(([, ...rest]) => rest)).toEqual([
+        [1, 1],
+        [1, 2]
+      ])
+      expect(new Set(calls.map(([key]) => key)).size).toBe(1)
+      await second.orchestrator.close()
+    })
+    test("is tried again under the same key where it took too long", async () => {
+      await using orchestrator = await Orchestrator.open({ graceMs: 0 })
+      const calls: Array<string> = []
+      const room = task("room", {
+        in: type<string>(),
+        out: type<string>(),
+        run: (of) => of,
+        undo: {
+          timeout: 5,
+          retry: { attempts: 2, base: 1, jitter: 0 },
+          run: (_, { key, attempt }) => {
+            calls.push(key)
+            return attempt === 1 ? new Promise(() => {}) : undefined
+          }
+        }
+      })
+      const flow = workflow("flow", type<string>())
+        .task("room", room, ($) => $.input)
+        .task("fail", fail, ($) => $.room)
+        .returns(($) => $.fail)
+      const run = await orchestrator.submit(flow, "Oslo")
+      expect((await run.outcome()).status).toBe("failed")
+      expect([calls.length, new Set(calls).size]).toEqual([2, 1])
+    })
+  })
+
   describe("a pivot", () => {
+    /** A run whose pivot took too long while another task was under way; what is undone before somebody is asked, and after. */
+    const uncertain = async (answer: Json) => {
+      await using orchestrator = await Orchestrator.open({ graceMs: 0 })
+      const late = Promise.withResolvers<string>()
+      const slow = task("pay", {
+        in: type<string>(),
+        out: type<string>(),
+        timeout: 5,
+        pivot: true,
+        run: () => new Promise<never>(() => {})
+      })
+      const flight = task("flight", {
+        in: type<string>(),
+        out: type<string>(),
+        run: () => late.promise,
+        undo: () => {
+          undone.push("flight")
+        }
+      })
+      const flow = workflow("flow", type<string>())
+        .task("hotel", reserve("hotel"), ($) => $.input)
+        .task("pay", slow, ($) => $.hotel)
+        .task("flight", flight, ($) => $.hotel)
+        .returns(($) => [$.pay, $.flight])
+      const run: Run = await orchestrator.submit(flow, "Oslo")
+      await vi.waitFor(async () => expect((await run.history()).map(({ type }) => type)).toContain("attempt.failed"))
+      // it was under way when the pivot failed, and comes to its end
+      late.resolve("seat")
+      await vi.waitFor(async () => expect((await run.status()).gates).toMatchObject([{ gate: "pay~verify" }]))
+      const before = [...undone]
+      await run.answer("pay~verify", answer)
+      expect((await run.outcome()).status).toBe("failed")
+      return [before, undone.map((one) => one.split(" ")[0])]
+    }
+    test("of which nobody knows is asked about once what came after it is undone; if it was done, the rest stays", async () => {
+      expect(await uncertain({ result: "paid" })).toEqual([["flight"], ["flight"]])
+    })
+    test("of which nobody knows, and that was not done, makes nothing final", async () => {
+      expect(await uncertain(null)).toEqual([["flight"], ["flight", "hotel"]])
+    })
     const pay = task("pay", { in: type<string>(), out: type<string>(), run: (of) => of, pivot: true })
     test("makes final what was done before it", async () => {
       await using orchestrator = await Orchestrator.open()

@@ -527,6 +527,29 @@ describe.concurrent("doctor", () => {
     expect(await look(here)).toMatchObject({ code: 5, bad: [{ check: "definitions" }] })
   })
 
+  test("what a breaker knows is looked at: damage is exit 5, and says which one and what is wrong", async () => {
+    const here = place()
+    const pay = { id: "pay", kind: "fail", breaker: "bank" }
+    const breakers = { bank: { failures: 1, resetMs: 600_000 } }
+    await here.troupe("run", here.file("pay.json", doc("pay", [pay], { breakers })))
+    const { code, all } = await look(here)
+    expect([code, all.find(({ check }: any) => check === "shared").message]).toEqual([
+      0,
+      "1 shared by all runs, all intact"
+    ])
+    const known = fingerprint(join(here.folder, ".troupe"))
+    change(here, "UPDATE troupe_shared SET state = replace(state, '\"open\"', '\"closed\"')")
+    expect(fingerprint(join(here.folder, ".troupe"))).not.toEqual(known)
+    const before = fingerprint(join(here.folder, ".troupe"))
+    expect(await look(here)).toMatchObject({
+      code: 5,
+      bad: [{ check: "shared", message: "breaker 'bank' is not what was written there" }]
+    })
+    expect(fingerprint(join(here.folder, ".troupe"))).toEqual(before)
+    // and the next one that opens it takes it for one of which nothing is known
+    expect((await here.troupe("breakers", "--json")).json().breakers).toEqual([])
+  })
+
   test("a lost log is said, and opened as it is only when somebody accepts the loss", async () => {
     const here = place()
     const owner = await withOwner(here)

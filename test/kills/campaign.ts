@@ -38,6 +38,8 @@ export interface Report {
   readonly stories: { readonly [name: string]: number }
   readonly violations: ReadonlyArray<Violated>
   readonly counts: ReturnType<typeof noCounts>
+  /** Of trips that were taken back, and of payments through the breaker. */
+  readonly counted: { readonly [what: string]: number }
   /** The opening that took longest, and the most runs and memory of any. */
   readonly boot: { readonly longest: Boot | undefined; readonly liveMost: number; readonly rssMostMb: number }
   readonly ms: number
@@ -74,6 +76,7 @@ export const campaign = async (options: CampaignOptions): Promise<Report> => {
   const toldOf: Record<string, number> = {}
   const violations: Array<Violated> = []
   const counts = noCounts()
+  const counted: Record<string, number> = {}
   const boot: { longest: Boot | undefined; liveMost: number; rssMostMb: number } = {
     longest: undefined,
     liveMost: 0,
@@ -100,6 +103,9 @@ export const campaign = async (options: CampaignOptions): Promise<Report> => {
             onProgress?.(killed)
           },
           broken: (promise, what) => violations.push({ story: story.name, seed: own, promise, what }),
+          counted: (more) => {
+            for (const [what, count] of Object.entries(more)) counted[what] = (counted[what] ?? 0) + count
+          },
           opened: (one) => {
             const { ms, cpuMs, queuedMs, live, rssMb, servers } = one
             if (ms > (boot.longest?.ms ?? 0)) boot.longest = one
@@ -139,6 +145,7 @@ export const campaign = async (options: CampaignOptions): Promise<Report> => {
     stories: toldOf,
     violations,
     counts,
+    counted,
     boot,
     ms,
     msPerCycle: ms / killed,

@@ -5,6 +5,7 @@
 import { isDeepStrictEqual } from "node:util"
 import type { Message } from "../../src/index.ts"
 import { isTerminal } from "../../src/model/messages.ts"
+import { isOfUndo } from "../../src/model/saga.ts"
 import { type Folded, fold } from "./fold.ts"
 import type { Ack, Deed, Line, Steering } from "./log.ts"
 import type { Scene, Written } from "./scene.ts"
@@ -224,6 +225,7 @@ export class Checker {
     if (!isTerminal(state.status)) return
     const wasCancelled = messages.some(({ type }) => type === "run.cancelled")
     if (state.status === "cancelled" && wasCancelled) return
+    if (state.status === "failed" && expected.orFailure?.has(state.error?.failure.code ?? "") === true) return
     if (expected.orTimeout === true && state.status === "failed" && state.error?.failure.code === "TIMEOUT") return
     if (
       state.status !== expected.status ||
@@ -246,7 +248,14 @@ export class Checker {
     folded: ReadonlyMap<string, Folded>
   ): void {
     for (const line of lines) {
-      if ("key" in line || line.is === "opening" || line.is === "resume?") continue
+      if (
+        "key" in line ||
+        line.is === "opening" ||
+        line.is === "breaker" ||
+        line.is === "resume?" ||
+        line.is === "cancel?"
+      )
+        continue
       if (line.is === "wrong") {
         this.#broken("asked", `${line.run === "" ? "" : `run '${line.run}': `}${line.what}`)
         continue
@@ -301,15 +310,21 @@ export class Checker {
   #deeds(lines: ReadonlyArray<Line>, runs: ReadonlyMap<string, Written>, folded: ReadonlyMap<string, Folded>): void {
     const called = new Map<string, Deed>()
     const held = new Set<string>()
+    const asked = new Set<string>()
+    const cancelled = new Set<string>()
     const over = new Set<string>()
     for (const [run, { isPaused, isCancelled, hasEnded }] of this.#known) {
       if (isPaused) held.add(run)
-      if (isCancelled || hasEnded) over.add(run)
+      if (isCancelled) cancelled.add(run)
+      if (hasEnded) over.add(run)
     }
     for (const line of lines) {
       if (line.is === "paused") held.add(line.run)
       else if (line.is === "resume?") held.delete(line.run)
-      else if (line.is === "cancelled" || line.is === "ended") over.add(line.run)
+      else if (line.is === "cancelled") cancelled.add(line.run)
+      else if (line.is === "ended") over.add(line.run)
+      // what is taken back because of it is not held by a pause
+      else if (line.is === "cancel?") asked.add(line.run)
       else if (line.is === "done") {
         this.counts.effects++
         this.#effects.set(line.key, (this.#effects.get(line.key) ?? 0) + 1)
@@ -317,8 +332,11 @@ export class Checker {
         this.counts.calls++
         if (line.delivery > 1) this.counts.again++
         const name = `attempt ${line.attempt} of '${line.key}' (delivery ${line.delivery})`
-        if (held.has(line.run)) this.#broken("G13", `${name} began while its run was paused`)
-        if (over.has(line.run)) this.#broken("G12", `${name} began after its run was cancelled, or over`)
+        const isUndone = isOfUndo(line.task)
+        if (held.has(line.run) && !(isUndone && asked.has(line.run)))
+          this.#broken("G13", `${name} began while its run was paused`)
+        if (over.has(line.run) || (cancelled.has(line.run) && !isUndone))
+          this.#broken("G12", `${name} began after its run was cancelled, or over`)
         const id = `${line.key}#${line.attempt}`
         if (called.has(id)) this.#broken("G03", `${name} was called twice in one life`)
         called.set(id, line)
@@ -357,12 +375,15 @@ export class Checker {
       length: messages.length,
       chain: chainAt(run, messages.length - 1),
       hasEnded: isTerminal(state.status),
-      isPaused: messages.findLast(({ type }) => type === "run.paused" || type === "run.resumed")?.type === "run.paused",
+      // a cancel ends a pause, and a pause after it holds what is taken back
+      isPaused: messages.findLast(({ type }) => pauses.has(type))?.type === "run.paused",
       isCancelled: messages.some(({ type }) => type === "run.cancelled"),
       settled: settledOf(messages)
     })
   }
 }
+
+const pauses: ReadonlySet<Message["type"]> = new Set(["run.paused", "run.resumed", "run.cancelled"])
 
 const settledOf = (messages: ReadonlyArray<Message>): ReadonlySet<string> =>
   new Set(messages.flatMap((message) => ("attempt" in message ? [`${message.task}#${message.attempt}`] : [])))

@@ -33,6 +33,30 @@ test("a process killed while it takes over 2,000 runs loses none of them", { tim
   expect(boot.liveMost).toBeGreaterThanOrEqual(2_000)
 })
 
+test(`G14 a process killed while a run goes back undoes nothing twice that was undone, and forgets nothing (seed ${seed})`, {
+  timeout: 120_000
+}, async () => {
+  const { violations, kills, counted } = await campaign({ cycles: 20, seed, only: ["trips"] })
+
+  expect(violations).toEqual([])
+  // the kills came while something was being taken back, and some between a deed and its message
+  expect(kills["going back, under way"]).toBeGreaterThan(0)
+  expect(counted["undone"]).toBeGreaterThan(50)
+  expect(counted["again"]).toBeGreaterThan(0)
+})
+
+test(`G33 a process killed while a breaker is open, or tries, leaves it so: nobody is called before its time, and one at a time after it (seed ${seed})`, {
+  timeout: 120_000
+}, async () => {
+  const { violations, kills, counted } = await campaign({ cycles: 20, seed, only: ["payments"] })
+
+  expect(violations).toEqual([])
+  expect((kills["breaker open"] ?? 0) + (kills["breaker halfOpen"] ?? 0)).toBeGreaterThan(0)
+  expect(counted["whileOpen"]).toBe(0)
+  expect(counted["refused"]).toBeGreaterThan(0)
+  expect(counted["trials"]).toBeGreaterThan(0)
+})
+
 test("G30 a process killed while it takes a store to another format leaves it wholly old or wholly new", {
   timeout: 60_000
 }, async () => {

@@ -5,6 +5,8 @@
 import { openSync, readFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
 
+import type { Standing } from "./payments.ts"
+
 /** What the program was promised, or saw; what it only asked for ends in `?`. */
 export type Ack =
   | { readonly is: "opening" }
@@ -12,6 +14,9 @@ export type Ack =
   | { readonly is: "submitted"; readonly run: string }
   | { readonly is: "ended"; readonly run: string; readonly status: string; readonly output: unknown }
   | { readonly is: "resume?"; readonly run: string }
+  | { readonly is: "cancel?"; readonly run: string }
+  /** The breaker stands like this from now on. */
+  | ({ readonly is: "breaker" } & Standing)
   | { readonly is: Steering; readonly run: string; readonly why: string }
   | { readonly is: "seen"; readonly run: string; readonly messages: number; readonly state: object }
   | { readonly is: "finished" }
@@ -32,15 +37,18 @@ export interface Boot {
   readonly servers: number
 }
 
-/** A call of a task body, or the effect that it has at its end. */
+/** A call of a task body, the effect that it has at its end, and the end itself where a breaker stands before it. */
 export interface Deed {
-  readonly is: "called" | "done"
+  readonly is: "called" | "done" | "over"
   readonly run: string
   readonly task: string
   readonly key: string
   readonly attempt: number
   readonly delivery: number
   readonly token: number
+  /** Of a call through the breaker: when it was made, and how the breaker stood. */
+  readonly at?: number
+  readonly breaker?: string
 }
 
 /** The order of a line: the life of the program that wrote it, and its number in that life. */

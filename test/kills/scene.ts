@@ -5,6 +5,7 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from "node:f
 import { basename, dirname, join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import * as Effect from "effect/Effect"
+import { type BreakerRecord, breakerFault, recordIn, sharedKind } from "../../src/engine/breaker-record.ts"
 import { type History, type RunRecord, type SqliteJournal, sqliteJournal } from "../../src/storage/index.ts"
 
 export interface Written extends History {
@@ -24,6 +25,8 @@ export interface Scene {
         readonly unreadable: ReadonlyArray<string>
         /** The checksum of a run's message, which stands for all before it. */
         readonly chainAt: (run: string, seq: number) => unknown
+        /** Circuit breakers as they are written, by name. */
+        readonly breakers: ReadonlyMap<string, BreakerRecord>
       }
     | undefined
 }
@@ -48,7 +51,7 @@ export const examine = async <T>(store: string, look: (scene: Scene) => T): Prom
   const journal = await sqliteJournal({ path: copy, synchronous: "normal" })
   const raw = new DatabaseSync(copy, { readOnly: true })
   try {
-    return look({ files, store: { ...readRuns(journal), ...readRaw(raw) } })
+    return look({ files, store: { ...readRuns(journal), ...readRaw(raw), breakers: readBreakers(journal) } })
   } finally {
     raw.close()
     Effect.runSync(journal.close(0))
@@ -71,6 +74,16 @@ const readRuns = (journal: SqliteJournal) => {
   } while (cursor !== undefined)
   return { runs, unreadable }
 }
+
+const readBreakers = (journal: SqliteJournal) =>
+  new Map(
+    Effect.runSync(journal.shared(sharedKind)).flatMap((one) => {
+      const fault = breakerFault(one)
+      if (fault !== undefined) throw new TypeError(`breaker '${one.name}' ${fault}`)
+      const record = recordIn(one)
+      return record === undefined ? [] : [[one.name, record] as const]
+    })
+  )
 
 const readRaw = (database: DatabaseSync) => {
   const chain = database.prepare(

@@ -7,18 +7,22 @@ import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { setTimeout as wait } from "node:timers/promises"
 import { StoreUnusable, sqliteJournal } from "../../src/storage/index.ts"
+import { Accounts, type TripCounts } from "./accounts.ts"
 import { type Dice, dice } from "./chance.ts"
 import { Checker } from "./checker.ts"
 import type { Children, Exit } from "./children.ts"
 import { nextSteps } from "./duties/migrate.ts"
 import type { Work } from "./duties/order.ts"
 import { type Boot, type Line, readLog } from "./log.ts"
+import { reader } from "./reader.ts"
 import { copyStore, examine, type Scene } from "./scene.ts"
+import { type PaymentCounts, Spared } from "./spared.ts"
 
-/** When an owner is killed: this long after it began to open the store, at most. */
+/** When an owner is killed: this long after it began to open the store, or had opened it, at most. */
 export interface Kill {
   readonly phase: string
   readonly withinMs: number
+  readonly isOpen?: boolean
 }
 
 /** What stories have to hand. */
@@ -37,6 +41,8 @@ export interface Told {
   readonly killed: (phase: string) => void
   readonly broken: (promise: string, what: string) => void
   readonly opened: (boot: Boot) => void
+  /** What a story counts that the others do not. */
+  readonly counted: (counts: Partial<TripCounts & PaymentCounts>) => void
 }
 
 export interface Story {
@@ -115,14 +121,63 @@ const migration: Story = {
   }
 }
 
-export const stories: ReadonlyArray<Story> = [life, single, takeover, migration]
+/** Trips that have no seats, or are cancelled: killed while what was booked is taken back. */
+const trips: Story = {
+  name: "trips",
+  weight: 2,
+  kills: ({ whole }, most) =>
+    times(Math.min(most, whole(6, 10)), () => ({ phase: "going back", withinMs: 140, isOpen: true })),
+  tell: async (stage, kills) => {
+    const agency = join(stage.folder, "agency.db")
+    const accounts = new Accounts(agency)
+    const checker = await live(stage, kills, { mode: "trips", runs: 60, agency }, 0, (scene, isLast) => {
+      const back = accounts.look(scene)
+      if (isLast) accounts.finish(scene)
+      return back > 0 ? "going back, under way" : "going back, nothing under way"
+    })
+    stage.told.counted(accounts.counts)
+    for (const { promise, what } of accounts.violations) stage.told.broken(promise, what)
+    return checker
+  }
+}
+
+/** Payments to a bank that is down now and then: killed while the breaker that they share is open, or tries. */
+const payments: Story = {
+  name: "payments",
+  weight: 2,
+  kills: ({ whole }, most) =>
+    times(Math.min(most, whole(6, 10)), () => ({ phase: "breaker", withinMs: 200, isOpen: true })),
+  tell: async (stage, kills) => {
+    const spared = new Spared()
+    const checker = await live(
+      stage,
+      kills,
+      { mode: "payments", runs: 400, guarded: true },
+      0,
+      (scene, isLast, lines) => {
+        const state = spared.look(scene, lines)
+        if (isLast) spared.finish()
+        return `breaker ${state}`
+      }
+    )
+    stage.told.counted(spared.counts)
+    for (const { promise, what } of spared.violations) stage.told.broken(promise, what)
+    return checker
+  }
+}
+
+export const stories: ReadonlyArray<Story> = [life, single, takeover, migration, trips, payments]
+
+/** Looks at what the life of a story has left behind, and says what was killed. */
+type Audit = (scene: Scene, isLast: boolean, lines: ReadonlyArray<Line>) => string
 
 /** Lives of one store: each is killed and looked at, the last one brings everything to its end. */
 const live = async (
   { children, folder, seed, told }: Stage,
   kills: ReadonlyArray<Kill>,
-  load: Pick<Work, "mode" | "runs">,
-  earlier = 0
+  load: Pick<Work, "mode" | "runs" | "agency" | "guarded">,
+  earlier = 0,
+  audit?: Audit
 ): Promise<Checker> => {
   const { whole } = dice(seed)
   const checker = new Checker(earlier)
@@ -140,12 +195,13 @@ const live = async (
       log,
       life,
       seed: `${seed}.${life}`,
-      mode: isLast ? "finish" : load.mode,
-      runs: load.runs
+      ...load,
+      mode: isLast ? "finish" : load.mode
     }
     const child = children.start(duty)
     if (kill !== undefined) {
       await child.started
+      if (kill.isOpen === true) await reader(log).until((line) => line.is === "opened" && line.life === life, child)
       await wait(whole(0, kill.withinMs))
       child.signal("SIGKILL")
     }
@@ -155,7 +211,8 @@ const live = async (
     const lines = readLog(log, read)
     for (const line of lines) if (line.is === "opened") told.opened(line)
     await examine(store, (scene) => {
-      if (kill !== undefined) told.killed(kill.phase === "first boot" ? `first boot, ${leftOf(scene)}` : kill.phase)
+      const phase = audit?.(scene, isLast, lines) ?? kill?.phase
+      if (kill !== undefined) told.killed(kill.phase === "first boot" ? `first boot, ${leftOf(scene)}` : phase!)
       checker.look(scene, lines, { life, wasKilled: !isLast, wasOpen: lines.some(isOpened) })
       if (isLast) checker.finish(scene)
       if (isLast && load.mode === "single") checker.oneRepeatedPerKill()

@@ -5,13 +5,19 @@
 import { setTimeout as wait } from "node:timers/promises"
 import { gte, type Json, type TaskContext, task, type, type Workflow, workflow } from "../../src/index.ts"
 import { dice } from "./chance.ts"
+import { type Payment, paymentOf, refusals } from "./payments.ts"
+import { type Agency, type Leg, noAgency, type Trip, tripOf } from "./trips.ts"
 
 /** What the bodies tell of themselves: that they were called, and that they have done what cannot be taken back. */
 export interface Witness {
-  readonly called: (context: TaskContext) => void
+  /** `isGuarded`: through the breaker. */
+  readonly called: (context: TaskContext, isGuarded?: true) => void
   readonly done: (context: TaskContext) => void
+  /** A guarded body has come to its end. */
+  readonly over: (context: TaskContext) => void
+  readonly agency: Agency
 }
-export const nobody: Witness = { called: () => {}, done: () => {} }
+export const nobody: Witness = { called: () => {}, done: () => {}, over: () => {}, agency: noAgency }
 
 interface Work {
   readonly value: number
@@ -20,11 +26,12 @@ interface Work {
   readonly failures?: number
 }
 
-/** How a run must end if nobody cancels it; `timeout` may happen to it instead. */
+/** How a run must end if nobody cancels it; `timeout`, or a failure with one of these codes, may happen to it instead. */
 export interface Expected {
   readonly status: "succeeded" | "failed"
   readonly output?: Json
   readonly orTimeout?: boolean
+  readonly orFailure?: ReadonlySet<string>
 }
 
 export interface Sample {
@@ -38,7 +45,8 @@ export const attemptsMax = 5
 
 const backoff = { attempts: attemptsMax, base: "4ms", cap: "30ms" } as const
 
-export const workflows = ({ called, done }: Witness): { readonly [name: string]: Workflow } => {
+export const workflows = (witness: Witness): { readonly [name: string]: Workflow } => {
+  const { called, done } = witness
   const step = task("step", {
     in: type<Work>(),
     out: type<number>(),
@@ -112,7 +120,9 @@ export const workflows = ({ called, done }: Witness): { readonly [name: string]:
   const asleep = workflow("asleep", type<null>())
     .sleep("long", "1h")
     .returns(() => null)
-  return { chain, fan, nap, stubborn, nested, loop, hurried, busy, asleep }
+  const trip = tripOf(witness, backoff)
+  const payment = paymentOf(witness, attemptsMax)
+  return { chain, fan, nap, stubborn, nested, loop, hurried, busy, asleep, trip, payment }
 }
 
 /** Workflows whose runs end only when somebody cancels them. */
@@ -121,13 +131,17 @@ export const endless: ReadonlySet<string> = new Set(["busy", "asleep"])
 /** Workflows that have one task under way at a time. */
 export const inSequence = ["chain", "nap", "stubborn", "loop"] as const
 
+/** Workflows that only stories of their own tell of. */
+const apart: ReadonlySet<string> = new Set(["trip", "payment"])
+
 const shapes = ["chain", "chain", "fan", "fan", "nap", "nap", "stubborn", "nested", "loop", "hurried"] as const
 
 /** The run that an id stands for: `<workflow>-<anything>` is one of that workflow, everything else one of any. */
 export const sampleOf = (id: string): Sample => {
   const { whole, pick, next } = dice(id)
   const named = id.slice(0, id.indexOf("-"))
-  const name = endless.has(named) || shapes.some((shape) => shape === named) ? named : pick(shapes)
+  const isNamed = endless.has(named) || apart.has(named) || shapes.some((shape) => shape === named)
+  const name = isNamed ? named : pick(shapes)
   const value = whole(0, 1_000)
   const ms = next() < 0.4 ? 0 : next() < 0.8 ? whole(1, 9) : whole(20, 90)
   const sample = (input: Json, status: Expected["status"], output: Json, orTimeout = false): Sample => ({
@@ -158,6 +172,23 @@ export const sampleOf = (id: string): Sample => {
       return sample({ from: value }, "succeeded", value + 3)
     case "hurried":
       return sample({ value, ms: whole(5, 25) }, "succeeded", value + 2, true)
+    case "trip": {
+      const leg = (from: number): Leg => ({
+        value: from,
+        ms: whole(0, 6),
+        answerMs: next() < 0.5 ? 0 : whole(1, 25),
+        failures: next() < 0.2 ? whole(1, 2) : 0,
+        undoFailures: next() < 0.3 ? whole(1, attemptsMax - 1) : 0
+      })
+      const legs = Array.from({ length: whole(0, 4) }, (_, i) => leg(value + i))
+      const trip: Trip = { first: leg(value), legs, last: leg(value), hasSeats: next() < 0.15 }
+      return sample(trip as unknown as Json, trip.hasSeats ? "succeeded" : "failed", value + 1)
+    }
+    case "payment": {
+      const input: Payment = { value, ms: next() < 0.5 ? whole(0, 12) : whole(15, 50) }
+      const { expected, ...rest } = sample(input as unknown as Json, "succeeded", value + 1)
+      return { ...rest, expected: { ...expected, orFailure: refusals } }
+    }
     case "busy":
     case "asleep":
       return sample(null, "succeeded", null)

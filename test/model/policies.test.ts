@@ -238,3 +238,39 @@ test("a document has no breaker for all work of a kind: that is the orchestrator
       validate({ ir: 1, name: "w", breakers: { [name]: { failures: 3 } }, tasks: [{ id: "a", kind: "noop" }] })
     ).toMatchObject([{ code: "POLICY_INVALID", path: `/breakers/${name}` }])
 })
+
+test("a document sizes bulkheads and rates by name, and each bad size is refused with its place and its range", () => {
+  const problems = (more: object) => validate({ ir: 1, name: "w", tasks: [{ id: "a", kind: "noop" }], ...more })
+
+  expect(
+    problems({ bulkheads: { bank: { concurrent: 4, queue: 100 } }, rates: { bank: { perSecond: 10, burst: 20 } } })
+  ).toEqual([])
+  for (const [more, path, message] of [
+    [{ bulkheads: { bank: { concurrent: 0 } } }, "/bulkheads/bank", /concurrent of bulkhead 'bank'.* from 1 to/],
+    [
+      { bulkheads: { bank: { concurrent: 2, perKey: { concurrent: 3 } } } },
+      "/bulkheads/bank",
+      /perKey.concurrent.* 1 to 2/
+    ],
+    [{ bulkheads: { bank: { concurrent: 2, waitMs: Number.NaN } } }, "/bulkheads/bank", /waitMs/],
+    [{ bulkheads: { "needs:pricing": { concurrent: 2 } } }, "/bulkheads/needs:pricing", /only the orchestrator/],
+    [{ rates: { bank: { perSecond: -1 } } }, "/rates/bank", /perSecond of rate 'bank'.* from 0.00001/],
+    [{ rates: { bank: { perSecond: 1, windowMs: 5 } } }, "/rates/bank", /either .*perSecond.* or .*limit/],
+    [{ rates: { "agent:anna": { perSecond: 1 } } }, "/rates/agent:anna", /only the orchestrator/]
+  ] as const)
+    expect(problems(more)).toMatchObject([{ code: "POLICY_INVALID", path, message: expect.stringMatching(message) }])
+})
+
+test("a workflow that sizes them badly is refused while it is built", () => {
+  const build = (options: object) =>
+    workflow("flow", type<null>(), options as never)
+      .sleep("wait", "1ms")
+      .returns(() => null)
+
+  expect(() => build({ bulkheads: { bank: { concurrent: 1.5 } } })).toThrow(
+    /concurrent of bulkhead 'bank' of workflow 'flow' cannot be 1.5/
+  )
+  expect(() => build({ rates: { bank: { limit: 5, window: "soon" } } })).toThrow(
+    /window of rate 'bank' of workflow 'flow'/
+  )
+})

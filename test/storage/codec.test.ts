@@ -25,7 +25,8 @@ const full: { readonly [T in Exclude<MessageType, "attempt.late">]: Required<Ext
     attempt: 2,
     failure,
     agent: "bo",
-    refused: "budget"
+    refused: "budget",
+    progress: { row: 7 }
   },
   "attempt.aborted": { type: "attempt.aborted", at: 101, task: "ok", attempt: 2 },
   "timer.fired": { type: "timer.fired", at: 101, task: "" },

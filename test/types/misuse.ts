@@ -175,6 +175,32 @@ b.task("a", safe, ($) => $.input.n, { fallback: [{ lastGood: "1h" }, { task: num
   .task("d", num, ($) => $.c)
   .map("m", num, ($) => $.input.deep.k, { accept: { atLeast: 2 }, fallback: { value: 0 } })
   .derive("e", ($) => $.m, (xs) => xs.map((x) => (x ?? 0) + 1))
+const two = b.task("a", num, ($) => $.input.n).task("z", num, ($) => $.input.n)
+// @ts-expect-error 65 what may have failed may have no result: on a failure
+two.task("c", num, ($) => $.a, { after: [{ task: "a", on: "failed" }] })
+// @ts-expect-error 66 or whatever became of it
+two.task("c", num, ($) => $.a, { after: [{ task: "a", on: "done" }], retry: { attempts: 2 } })
+// @ts-expect-error 67 of those that any is enough of, each may be missing
+two.task("c", num, ($) => $.z, { after: ["a", "z"], join: "any" })
+// @ts-expect-error 68 or of which some are enough
+two.derive("c", ($) => ({ a: $.a, z: $.z }), ({ a, z }) => a + z, { join: { atLeast: 1 } })
+// @ts-expect-error 69 in a fan-out
+two.map("c", num, ($) => [$.a], { after: [{ task: "a", on: "done" }] })
+// @ts-expect-error 70 in what each item is given
+two.map("c", num, ($) => $.input.deep.k, { after: [{ task: "a", on: "done" }], input: ($) => $.a })
+// @ts-expect-error 71 in a workflow below
+two.use("c", trip, ($) => ({ s: "x", n: $.a, deep: { k: [] } }), { join: "any" })
+// @ts-expect-error 72 also where other options read from $
+two.task("c", num, ($) => $.a, { when: ($) => gt($.input.n, 1), after: [{ task: "a", on: "done" }] })
+// and the others are there; a condition beside it is still seen behind it
+two.task("c", num, ($) => $.z, { after: [{ task: "a", on: "done" }] })
+  .task("d", num, ($) => orElse($.a, 0), { after: [{ task: "a", on: "failed" }, "z"] })
+  .task("e", num, ($) => $.a, { after: [{ task: "a", on: "succeeded" }, { task: "z", on: "notFailed" }], join: "all" })
+  .task("f", maybe, ($) => $.a, { when: ($) => gt($.input.n, 1), after: [{ task: "a", on: "done" }] })
+  .derive("g", ($) => ({ a: $.a, z: $.z }), ({ a, z }): number => (a ?? 0) + (z ?? 0), { join: { atLeast: 1 } })
+  .task("h", num, ($) => orElse($.g, 0))
+// @ts-expect-error 73 what is skipped by a condition may be missing, whatever it waits for
+two.task("c", maybe, ($) => $.a, { when: ($) => gt($.input.n, 1), after: [{ task: "a", on: "done" }] }).task("d", num, ($) => $.c)
 await asking.answer("approved", true, { who: "ada" })
 await asking.answer("price", { n: "12" })
 await asking.reject("price", "too much")

@@ -28,7 +28,7 @@ export interface Called {
 }
 
 /** A call without anything of the engine that made it. */
-export interface Deed extends Omit<TaskContext, "signal" | "heartbeat" | "tx"> {
+export interface Deed extends Omit<TaskContext, "signal" | "heartbeat" | "lastHeartbeat" | "tx"> {
   readonly who: Who
   readonly name: string
   readonly input: unknown
@@ -122,6 +122,7 @@ const contextOf = (deed: Deed): TaskContext => {
       return signal
     },
     heartbeat: () => {},
+    lastHeartbeat: undefined,
     tx: (work) => new InTransaction(context, work)
   }
   return context

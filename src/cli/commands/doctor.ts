@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { breakerFault } from "../../engine/breaker-record.ts"
 import { Orchestrator } from "../../engine/orchestrator.ts"
 import { load } from "../../model/load.ts"
 import type { Given } from "../arguments.ts"
@@ -67,7 +68,7 @@ const examined = async ({ path }: FileStore, acceptLoss: boolean): Promise<Reado
   const { examine } = await import("../../storage/sqlite/examine.ts")
   const shown = bar("looking through")
   try {
-    const findings = await examine({ path, acceptLoss, progress: shown.set })
+    const findings = await examine({ path, acceptLoss, progress: shown.set, readShared: breakerFault })
     return findings.map(({ is, ...finding }) => ({ ...finding, ok: is === "ok", isDamage: is === "damage" }))
   } finally {
     shown.end()

@@ -48,6 +48,7 @@ const valueOf = ({ state, input, tasks, waits, criticalPath, criticalPathMs, at 
     durationMs,
     meanTaskMs: meanTaskMs ?? null,
     attempts,
+    heartbeats: rest.heartbeats,
     messages,
     at,
     input,
@@ -81,6 +82,11 @@ const print = (seen: Look, isPast: boolean, owner: StoreOwner): void => {
   if (state.undo.done.length > 0) row("undone", list(state.undo.done))
   if (state.undo.left.length > 0) row("to undo", list(state.undo.left))
   if (current.length > 0) row("at work", list(current))
+  for (const { task, attempt, progress } of state.heartbeats.slice(0, listedMost))
+    row(
+      "heard",
+      `${cyan(oneLine(task))} ${dim(`(attempt ${attempt})`)} ${oneLine(JSON.stringify(progress).slice(0, 200))}`
+    )
   for (const [i, wait] of waits.slice(0, listedMost).entries()) row(i === 0 ? "waiting" : "", waitLine(wait))
   if (waits.length > listedMost) row("", dim(`and ${waits.length - listedMost} more; --json lists them`))
   if (!hasEnded && criticalPath.length > 0) {

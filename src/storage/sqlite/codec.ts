@@ -84,9 +84,14 @@ export const encode = (message: Message, names: Names, start: number): string =>
         ms,
         encodePath(message.task, names),
         message.failure,
-        ...(message.refused === undefined
+        ...(message.refused === undefined && message.progress === undefined
           ? tail(message.attempt, message.agent)
-          : [message.attempt, message.agent ?? null, message.refused])
+          : [
+              message.attempt,
+              message.agent ?? null,
+              message.refused ?? null,
+              ...(message.progress === undefined ? [] : [message.progress])
+            ])
       ])
     case "attempt.aborted":
       return JSON.stringify([code, ms, encodePath(message.task, names), ...tail(message.attempt, undefined)])
@@ -228,7 +233,8 @@ export const decode = (body: string, names: Names, origin: Origin, fetch: (hash:
         attempt: row[4] ?? 1,
         failure: deepFreeze(row[3] as Failure),
         ...by(row[5]),
-        ...(row[6] === undefined ? undefined : { refused: row[6] })
+        ...(row[6] === undefined || row[6] === null ? undefined : { refused: row[6] }),
+        ...(row[7] === undefined ? undefined : { progress: deepFreeze(row[7] as Json) })
       })
     case codes["attempt.aborted"]:
       return frozen({ type: "attempt.aborted", at, task: decodePath(row[2], names), attempt: row[3] ?? 1 })

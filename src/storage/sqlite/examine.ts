@@ -10,6 +10,7 @@ import { StoreUnusable } from "../errors.ts"
 import { blobHash, checksums, type Link, mayBeLarge, payloadHash } from "./codec.ts"
 import { type Database, openError, Sqlite } from "./database.ts"
 import { readDefinition } from "./definitions.ts"
+import { type ReadShared, sharedFindings } from "./examine-shared.ts"
 import { look, requireWritable } from "./format.ts"
 import { clock, describeOwner } from "./owner.ts"
 import { asItLies, probe } from "./probe.ts"
@@ -34,6 +35,8 @@ export interface Examination {
   readonly progress?: (done: number, total: number) => void
   /** Look at a store that has lost its log, as it is. */
   readonly acceptLoss?: boolean
+  /** What is wrong with a text that all runs share. */
+  readonly readShared?: ReadShared
 }
 
 const ok = (check: string, message: string): Finding => ({ check, is: "ok", message, hint: "" })
@@ -43,7 +46,8 @@ const restore = "restore the store from a backup"
 export const examine = async ({
   path: given,
   progress = () => {},
-  acceptLoss = false
+  acceptLoss = false,
+  readShared = () => undefined
 }: Examination): Promise<ReadonlyArray<Finding>> => {
   const path = resolve(given)
   const findings: Array<Finding> = []
@@ -59,7 +63,12 @@ export const examine = async ({
     database.exec("BEGIN")
     findings.push(owner(database), log(path), integrity(database))
     if (findings.at(-1)!.is === "ok")
-      findings.push(...definitions(database), ...(await messages(database, progress)), ...requests(database))
+      findings.push(
+        ...definitions(database),
+        ...(await messages(database, progress)),
+        ...sharedFindings(database, readShared),
+        ...requests(database)
+      )
   } catch (error) {
     const known = error instanceof TroupeError ? error : openError(path, error)
     findings.push({ check: "store", is: "damage", message: known.message, hint: "", code: known.code })

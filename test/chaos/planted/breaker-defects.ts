@@ -53,8 +53,8 @@ export const breakerDefects: ReadonlyArray<Defect> = [
     edits: [
       {
         file: "machines/breaker.ts",
-        find: "hasPlace: (args) => placed(args).length < args.context.rule.trials",
-        put: "hasPlace: () => true"
+        find: "const hasPlace = (args: Args) => placed(args).length < args.context.rule.trials",
+        put: "const hasPlace = (_: Args) => true"
       }
     ]
   },

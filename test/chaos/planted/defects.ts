@@ -109,8 +109,8 @@ export const defects: ReadonlyArray<Defect> = [
     edits: [
       {
         file: "actors/freeze.ts",
-        find: ": [attempt, failure],",
-        put: ": [0, failure],"
+        find: "const facts = [attempt, failure,",
+        put: "const facts = [failure === undefined ? attempt : 0, failure,"
       }
     ]
   },

@@ -61,7 +61,7 @@ export const limitDefects: ReadonlyArray<Defect> = [
     like: "limiters in memory that forget over a restart",
     breaks: "G34",
     scene: "limited",
-    edits: [{ file: "engine/rates.ts", find: "life.claim.epoch > 1", put: "life.claim.epoch < 0" }]
+    edits: [{ file: "engine/rates.ts", find: "&& claim.epoch > 1", put: "&& claim.epoch < 0" }]
   },
   {
     name: "a retry goes to the agent that has just failed",
@@ -71,8 +71,8 @@ export const limitDefects: ReadonlyArray<Defect> = [
     edits: [
       {
         file: "engine/router.ts",
-        find: "const chosen = choose(leastFailed(this.#free(able), failedBy), this.#balance, seed)",
-        put: "const chosen = choose(this.#free(able), this.#balance, seed)"
+        find: ": choose(leastFailed(open, failedBy), this.#balance, seed)",
+        put: ": choose(open, this.#balance, seed)"
       }
     ]
   },
@@ -81,14 +81,14 @@ export const limitDefects: ReadonlyArray<Defect> = [
     like: classic,
     breaks: "G33 next",
     scene: "othersKept",
-    edits: [{ file: "actors/freeze.ts", find: "failedBy: kept[3],", put: "failedBy: undefined," }]
+    edits: [{ file: "actors/freeze.ts", find: "failedBy: kept[3] ?? undefined,", put: "failedBy: undefined," }]
   },
   {
     name: "a second agent that is the first again",
     like: "hedges that go to the same host",
     breaks: "G33 next",
     scene: "others",
-    edits: [{ file: "engine/router.ts", find: ".filter(({ id }) => !except.includes(id))", put: "" }]
+    edits: [{ file: "engine/router.ts", find: ".filter(({ id }) => !isExcept(id))", put: "" }]
   },
   {
     name: "a hedge that needs no place",

@@ -7,14 +7,19 @@ export interface Work {
   readonly store: string
   /** Where acknowledgements and deeds are written. */
   readonly log: string
+  /** Database of the agency that trips are booked at. */
+  readonly agency?: string
+  /** Whether the breaker is watched. */
+  readonly guarded?: boolean
   /** The how-maniest program on this store it is, from 1. */
   readonly life: number
   readonly seed: string
   /**
    * `load`: submit, steer and never end. `single`: the same with one task at a time in the whole program, and nobody who steers.
-   * `hold`: submit so many runs that only wait. `finish`: bring everything to its end, then close.
+   * `hold`: submit so many runs that only wait. `trips`, `payments`: as `load`, with these runs alone. `finish`: bring everything to
+   * its end, then close.
    */
-  readonly mode: "load" | "single" | "hold" | "finish"
+  readonly mode: "load" | "single" | "hold" | "trips" | "payments" | "finish"
   /** Runs that are submitted at most. */
   readonly runs: number
   readonly leaseMs?: number

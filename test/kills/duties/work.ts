@@ -17,6 +17,8 @@ import {
 import { sqliteJournal } from "../../../src/storage/index.ts"
 import { dice } from "../chance.ts"
 import { type Deed, type Log, openLog } from "../log.ts"
+import { bank, policy, watching } from "../payments.ts"
+import { noAgency, openAgency } from "../trips.ts"
 import { endless, inSequence, sampleOf, workflows } from "../workload.ts"
 import type { Work } from "./order.ts"
 
@@ -27,9 +29,13 @@ const seenMost = 25
 
 export const work = async (order: Work, started: () => void): Promise<void> => {
   const log = openLog(order.log, order.life)
+  let breaker = "closed"
   const flows = workflows({
-    called: (context) => log.deed(deed("called", context)),
-    done: (context) => log.deed(deed("done", context))
+    called: (context, isGuarded) =>
+      log.deed({ ...deed("called", context), ...(isGuarded === true ? { at: Date.now(), breaker } : {}) }),
+    done: (context) => log.deed(deed("done", context)),
+    over: (context) => log.deed(deed("over", context)),
+    agency: order.agency === undefined ? noAgency : openAgency(order.agency, order.life)
   })
   log.ack({ is: "opening" })
   started()
@@ -37,6 +43,15 @@ export const work = async (order: Work, started: () => void): Promise<void> => {
   const orchestrator = await open(order, log, {
     workflows: Object.values(flows),
     graceMs: 20,
+    breakers: { [bank]: policy },
+    ...(order.guarded === true
+      ? {
+          inspect: watching((standing) => {
+            breaker = standing.state
+            log.ack({ is: "breaker", ...standing })
+          })
+        }
+      : {}),
     // most lives bring runs back from snapshots, some from all their messages
     snapshotEvery: dice(`${order.seed}.snapshots`).pick([1, 3, 1_000]),
     onDefect: (error) => {
@@ -158,7 +173,7 @@ class Program {
       await this.#orchestrator.close()
       return this.#log.ack({ is: "finished" })
     }
-    if (mode === "load") {
+    if (mode === "load" || mode === "trips" || mode === "payments") {
       void this.#again()
       void this.#steer()
     }
@@ -193,7 +208,7 @@ class Program {
         ? `${nth % 2 === 0 ? "busy" : "asleep"}-${nth}`
         : mode === "single"
           ? `${this.#dice.pick(inSequence)}-${life}-${nth}`
-          : `${life}-${nth}`
+          : this.#idOf(life, nth)
     this.#out++
     await this.#try(id, async () => {
       const { workflow, input } = sampleOf(id)
@@ -204,13 +219,19 @@ class Program {
     this.#out--
   }
 
+  #idOf(life: number, nth: number): string {
+    const { mode } = this.#order
+    const kind = mode === "trips" ? "trip-" : mode === "payments" ? "payment-" : ""
+    return `${kind}${life}-${nth}`
+  }
+
   /** What was submitted in an earlier life is submitted again: the same is the same run, something else under its id is refused. */
   async #again(): Promise<void> {
     const { life } = this.#order
     for (let nth = 0; nth < 6; nth++) {
       await wait(this.#dice.whole(0, 4))
       if (life === 1) return
-      const id = `${life - 1}-${nth}`
+      const id = this.#idOf(life - 1, nth)
       await this.#try(id, async () => {
         const { workflow, input } = sampleOf(id)
         const run = await this.#orchestrator.submit(this.#flows[workflow]!, input, { id })
@@ -243,6 +264,8 @@ class Program {
 
   /** Somebody who pauses, resumes, cancels and looks, at random. */
   async #steer(): Promise<void> {
+    // trips are there to be taken back
+    const pausesBelow = this.#order.mode === "trips" ? 0.6 : 0.85
     for (;;) {
       await wait(this.#dice.whole(0, 2))
       const free = [...this.#open].filter(([, isBusy]) => !isBusy).map(([id]) => id)
@@ -250,7 +273,7 @@ class Program {
       const id = this.#dice.pick(free)
       const chance = this.#dice.next()
       if (chance < 0.35) void this.#look(id)
-      else void this.#alone(id, () => (chance < 0.85 ? this.#pause(id) : this.#cancel(id)))
+      else void this.#alone(id, () => (chance < pausesBelow ? this.#pause(id) : this.#cancel(id)))
     }
   }
 
@@ -280,7 +303,9 @@ class Program {
   #cancel(id: string): Promise<void> {
     return this.#try(id, async () => {
       const why = this.#why()
-      const force = this.#dice.next() < 0.3
+      // a cancel by force forgoes what is still to be undone: of trips there should be some left
+      const force = this.#dice.next() < (this.#order.mode === "trips" ? 0.05 : 0.3)
+      this.#log.ack({ is: "cancel?", run: id })
       if (await this.#orchestrator.cancel(id, { who: "kills", why, force }))
         this.#log.ack({ is: "cancelled", run: id, why })
     })
