@@ -12,9 +12,14 @@ const shown = join(root, "test/types/.shown.ts")
 const project = join(root, "test/types/.tsconfig.json")
 const compile = (file: string) => {
   writeFileSync(project, JSON.stringify({ extends: "../../tsconfig.json", include: [], files: [file] }))
-  const start = performance.now()
-  const { stdout } = spawnSync(process.execPath, [tsc, "-p", project, "--pretty", "false"], { encoding: "utf8" })
-  return { lines: stdout.split("\n").filter((line) => line !== ""), ms: performance.now() - start }
+  // processor time: how long it takes on a clock depends on what else the machine does
+  const command = '"$0" "$1" -p "$2" --pretty false; times'
+  const { stdout } = spawnSync("sh", ["-c", command, process.execPath, tsc, project], { encoding: "utf8" })
+  const lines = stdout.split("\n").filter((line) => line !== "")
+  const [user = 0, system = 0] = [...lines.at(-1)!.matchAll(/(\d+)m([\d.]+)s/g)].map(
+    ([, m, s]) => Number(m) * 60 + Number(s)
+  )
+  return { lines: lines.slice(0, -2), ms: (user + system) * 1_000 }
 }
 afterAll(() => {
   rmSync(shown, { force: true })
@@ -35,7 +40,7 @@ describe("types", () => {
     for (const line of errors) expect(line.length, line).toBeLessThan(420)
     expect(errors.some((line) => line.includes("'a' is taken: give each task a key of its own"))).toBe(true)
   })
-  test("a builder of a hundred nodes checks in under five seconds", () => {
+  test("a builder of a hundred nodes checks in under five seconds of processor time", () => {
     const { lines, ms } = compile("hundred.ts")
     expect(lines).toEqual([])
     expect(ms).toBeLessThan(5_000)
