@@ -125,7 +125,7 @@ export const runActs = (where: Where): ReadonlyArray<Act> => {
         verb: "step",
         label: "One step",
         icon: "next",
-        about: "The paused run takes one step and stays paused.",
+        about: "One attempt begins, the one whose turn it is; the run stays paused.",
         ...why(ended ?? (run.status === "paused" ? undefined : "only a paused run can be stepped"))
       })
     )
@@ -137,10 +137,11 @@ export const runActs = (where: Where): ReadonlyArray<Act> => {
         label: "Inject a fault",
         icon: "bolt",
         isDangerous: true,
-        about: "Something goes wrong on purpose in this development run.",
+        about: "The next attempt of the task goes wrong on purpose, in a development run.",
         asks: [
-          { field: "fault", label: "Which fault", kind: "text", hint: "throw, hang, slow, crash" },
-          { field: "task", label: "Path of a task", kind: "text", isOptional: true }
+          { field: "fault", label: "Which fault", kind: "text", hint: "throw, slow or hang" },
+          { field: "ms", label: "How much longer, in milliseconds, when it is slow", kind: "value", isOptional: true },
+          { field: "task", label: "Path of a task", kind: "text" }
         ],
         ...why(ended)
       })

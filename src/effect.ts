@@ -12,6 +12,7 @@ import type { BreakerOverview } from "./engine/breaker-record.ts"
 import type { DecisionOptions } from "./engine/decide.ts"
 import {
   type CancelOptions,
+  type InjectOptions,
   type ListOptions,
   type OpenError,
   Orchestrator,
@@ -27,6 +28,7 @@ import type { Agent, AgentMessage } from "./engine/router.ts"
 import type { ExportOptions } from "./engine/transfer.ts"
 import type { Wait } from "./engine/waits.ts"
 import type { Registry } from "./model/agents.ts"
+import type { FaultRefused } from "./model/errors.ts"
 import {
   type AmendmentRefused,
   type AttemptTimedOut,
@@ -57,7 +59,7 @@ import {
   type VersionUnavailable
 } from "./model/errors.ts"
 import type { Json } from "./model/json.ts"
-import type { Cause, Message, TaskStatus } from "./model/messages.ts"
+import type { Cause, InjectedFault, Message, TaskStatus } from "./model/messages.ts"
 import type { PlacesMetrics } from "./model/places.ts"
 import type { RunExport } from "./model/run-export.ts"
 import type { TaskDef } from "./model/task.ts"
@@ -109,6 +111,14 @@ export interface Run<O, G = any> {
   readonly waits: Effect.Effect<ReadonlyArray<Wait>, ReadError>
   readonly history: Effect.Effect<ReadonlyArray<Message>, JournalError>
   readonly pause: (cause?: Cause) => Effect.Effect<boolean, SteerError>
+  /** `Run.step`. */
+  readonly step: (cause?: Cause) => Effect.Effect<boolean, SteerError>
+  /** `Run.inject`. */
+  readonly inject: (
+    task: string,
+    fault: InjectedFault,
+    options?: InjectOptions
+  ) => Effect.Effect<boolean, SteerError | FaultRefused>
   readonly resume: (cause?: Cause) => Effect.Effect<boolean, SteerError>
   readonly cancel: (options?: CancelOptions) => Effect.Effect<boolean, SteerError>
   /** What became of each of its tasks so far. */
@@ -328,6 +338,8 @@ const runOf = <O, G>(run: PromiseRun<O, G>): Run<O, G> => ({
   waits: asked(() => run.waits()),
   history: asked(() => run.history()),
   pause: (cause) => asked(() => run.pause(cause)),
+  step: (cause) => asked(() => run.step(cause)),
+  inject: (task, fault, options) => asked(() => run.inject(task, fault, options)),
   resume: (cause) => asked(() => run.resume(cause)),
   cancel: (options) => asked(() => run.cancel(options)),
   report: asked(() => run.report()),

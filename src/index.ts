@@ -8,6 +8,7 @@ export type { Allow } from "./engine/builtin.ts"
 export {
   type BreakerHandle,
   type CancelOptions,
+  type InjectOptions,
   type ListOptions,
   type Onlooker,
   Orchestrator,
@@ -54,7 +55,16 @@ export type * from "./model/ir.ts"
 export type { Json, JsonObject, JsonPrimitive } from "./model/json.ts"
 export { limits } from "./model/limits.ts"
 export { type Bindings, fromJson, fromYaml, load } from "./model/load.ts"
-export type { Cause, Degraded, Instead, Message, Outcome, RunStatus, TaskStatus } from "./model/messages.ts"
+export type {
+  Cause,
+  Degraded,
+  InjectedFault,
+  Instead,
+  Message,
+  Outcome,
+  RunStatus,
+  TaskStatus
+} from "./model/messages.ts"
 export type { PlacesMetrics } from "./model/places.ts"
 export { type ExecutionPlan, type ExecutionStage, type PlanOptions, plan } from "./model/plan.ts"
 export type { RateOptions, RatePolicy } from "./model/rate.ts"

@@ -12,7 +12,7 @@ import type { Recovery } from "../model/ir.ts"
 import type { Json } from "../model/json.ts"
 import { limits } from "../model/limits.ts"
 import type { Frame } from "../model/mapping.ts"
-import type { Degraded, Instead, Outcome } from "../model/messages.ts"
+import type { Degraded, FaultInjected, Instead, Outcome } from "../model/messages.ts"
 import { PriorityQueue } from "../model/queue.ts"
 import { Ledger } from "../model/saga.ts"
 import type { Check } from "../model/schemas.ts"
@@ -39,6 +39,10 @@ export class Place {
   firedAt = 0
   /** The decision after which the task began anew, if one was made: its effects have a key of their own. */
   generation = 0
+  /** Its attempt was let begin although the run is held. */
+  isStepped = false
+  /** What its next attempt was told to do wrong. */
+  fault: FaultInjected | undefined = undefined
   /** What the engine keeps about the attempt that is out. */
   attempt: unknown = undefined
   /** Whether its task has had an effect, as far as anybody knows. */
@@ -181,6 +185,9 @@ export class Room {
   readonly #queue = new PriorityQueue<Admission>()
   #taken = 0
   #held = false
+  #steps = 0
+  /** Faults that are to come, by the path of their task. */
+  faults: Map<string, FaultInjected> | undefined = undefined
   #gates: Gates | undefined = undefined
 
   /** Divides the length of waits. */
@@ -245,15 +252,17 @@ export class Room {
 
   /** Starts what the slots allow; called when a step has come to rest. */
   admit(): void {
-    while (this.#taken < this.#slots && !this.#held) {
+    while (this.#taken < this.#slots && (!this.#held || this.#steps > 0)) {
       const next = this.#queue.pop()
-      if (next === undefined) return
+      if (next === undefined) break
       // whoever has ended meanwhile would keep the slot for ever
       if (!isAlive(next)) continue
       this.#taken++
+      if (this.#held) this.#steps--
       if (next.place === undefined) next.parent.send({ type: "admitted", index: next.index })
       else next.place.begin()
     }
+    this.#steps = 0
   }
 
   /** What waits for a slot, with its priority. */
@@ -285,6 +294,25 @@ export class Room {
     if (this.recovery?.strategy === "rollback" && this.recovery.to === path) this.mark = this.seq
   }
 
+  /** Lets one of those begin that wait, although the run is held. */
+  step(): void {
+    this.#steps++
+  }
+
+  /** The next attempt of a task goes wrong. */
+  plant(fault: FaultInjected): void {
+    this.faults ??= new Map()
+    this.faults.set(fault.task, fault)
+  }
+
+  #faultOf({ path }: Place): FaultInjected | undefined {
+    if (this.faults === undefined) return undefined
+    const fault = this.faults.get(path)
+    this.faults.delete(path)
+    if (this.faults.size === 0) this.faults = undefined
+    return fault
+  }
+
   /** Gives back a slot that was admitted and not used. */
   release(): void {
     this.#taken--
@@ -313,6 +341,9 @@ export class Room {
   ): void {
     switch (type) {
       case "attempt.start":
+        place.isStepped = this.#held
+        // an attempt that begins anew has nothing of the one before
+        place.fault = this.#faultOf(place)
         this.outbox.push({ type, place, attempt: params.attempt })
         return
       case "slot.release":

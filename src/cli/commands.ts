@@ -127,6 +127,12 @@ export const commands = {
     load: async () => (await import("./commands/events.ts")).events
   },
   pause: steering("pause", "let no attempt of a run begin until it is resumed", "being paused"),
+  step: steering("step", "let one attempt of a paused run begin", "paused, one attempt further"),
+  fault: steering("fault", "make the next attempt of a task go wrong, in a development run", "going on", {
+    positionals: ["ID", "TASK", "FAULT"],
+    options: { ms: { value: "N", help: "how much longer a slow attempt takes (default: 5,000)" } },
+    example: 'troupe fault r-17 charge throw --why "what would the customer see?"'
+  }),
   cancel: steering("cancel", "end a run", "being cancelled", {
     options: { force: { help: "do not wait for attempts that are at work" } }
   }),

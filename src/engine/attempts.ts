@@ -16,6 +16,7 @@ import {
   type Failure,
   FragmentRefused,
   HeartbeatMissed,
+  InjectedFailure,
   LimitExceeded,
   NotBegun,
   NothingRemembered,
@@ -32,6 +33,7 @@ import type { Fragment } from "../model/ir.ts"
 import { canonical, isPlainRecord, type Json, toJson } from "../model/json.ts"
 import { limits } from "../model/limits.ts"
 import { bindingProblems } from "../model/load.ts"
+import type { FaultInjected } from "../model/messages.ts"
 import type { Check } from "../model/schemas.ts"
 import { standardCheck } from "../model/schemas.ts"
 import type { TaskContext, TaskDef } from "../model/task.ts"
@@ -205,7 +207,7 @@ export class Attempt extends Timer implements TaskContext, Caller {
     return this.place.task!.priority
   }
   get isHeld(): boolean {
-    return this.place.room.isHeld
+    return this.place.room.isHeld && !this.place.isStepped
   }
   /** Made when it is first asked for: most bodies never do. */
   get signal(): AbortSignal {
@@ -230,6 +232,9 @@ export class Attempt extends Timer implements TaskContext, Caller {
     this.#controller.abort(reason)
   }
 }
+
+/** How much longer an attempt takes that was told to be slow, in milliseconds. */
+const slowMs = 5_000
 
 const checksKnown = new WeakMap<TaskDef, { readonly in: Check | undefined; readonly out: Check | undefined }>()
 
@@ -265,6 +270,7 @@ export class Attempts {
     const guardAt = monotonic() + timeoutAt - now
     const attempt = new Attempt(place, number, asked, Math.min(timeoutAt, doneAt(place)), guardAt, this)
     place.attempt = attempt
+    if (place.fault !== undefined) return this.#goWrong(attempt, place.fault, work, code)
     if (work.kind === "derive" || work.kind === "noop" || work.kind === "echo") {
       // nothing to wait for and nothing to cancel
       this.#inline(attempt, work, code)
@@ -284,6 +290,30 @@ export class Attempts {
     const fiber = this.#fork(isPast ? Effect.never : Effect.suspend(() => this.#body(attempt, work, code)))
     attempt.fiber = fiber
     fiber.addObserver((exit) => this.#exited(attempt, exit, code))
+    return attempt
+  }
+
+  /** An attempt that somebody wants to see go wrong. */
+  #goWrong(attempt: Attempt, injected: FaultInjected, work: CompiledWork, code: Code): Attempt {
+    const { place } = attempt
+    place.fault = undefined
+    if (injected.fault === "throw") {
+      const failure = toFailure(new InjectedFailure(injected))
+      this.#over(attempt, { type: "attempt.failed", failure })
+      return attempt
+    }
+    this.#options.guards.add(attempt)
+    attempt.isStructured = true
+    const isAtOnce = work.kind === "derive" || work.kind === "noop" || work.kind === "echo"
+    const body = Effect.suspend(() => {
+      attempt.isStructured = false
+      if (!isAtOnce) return this.#body(attempt, work, code)
+      this.#inline(attempt, work, code)
+      // it has ended by itself
+      return Effect.interrupt
+    })
+    attempt.fiber = this.#fork(injected.fault === "hang" ? Effect.never : Effect.delay(body, injected.ms ?? slowMs))
+    attempt.fiber.addObserver((exit) => this.#exited(attempt, exit, code))
     return attempt
   }
 

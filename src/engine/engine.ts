@@ -71,6 +71,8 @@ export interface EngineOptions {
   readonly claim: Claim
   /** Nothing is performed: runs are looked at, and what people ask for is written down. */
   readonly isIdle?: boolean
+  /** Whether people may make tasks go wrong on purpose. */
+  readonly hasFaults?: boolean
   /** Services that everything runs with: clock, scheduler, randomness, and those that task code asks for. */
   readonly context: Context.Context<never>
   readonly inspect?: Inspect | undefined
@@ -531,6 +533,12 @@ export class Engine {
         if (!run.isFolding) this.admission.resume()
         if (!run.isFolding) this.writer.note(run)
         break
+      case "run.stepped":
+        room.step()
+        break
+      case "fault.injected":
+        room.plant(message)
+        break
       case "run.rewinding":
         room.root?.send({ type: "rewind", to: message.to })
         break
@@ -566,7 +574,13 @@ export class Engine {
       if (room.knownLedger !== undefined) this.#lookAtUndo(run)
       if (room.rewound !== undefined) this.#goBack(run)
       // what is on its way may be meant for somebody who is not in a snapshot any more
-      if (this.#told.seq >= run.snapshotAt && !run.isFolding && run.pending === 0 && !room.isGoingBack)
+      if (
+        this.#told.seq >= run.snapshotAt &&
+        !run.isFolding &&
+        run.pending === 0 &&
+        !room.isGoingBack &&
+        room.faults === undefined
+      )
         this.snapshots.keep(run, this.#told.seq + 1)
       if (run.timers !== noTimers || room.hasOpenGates) this.mayLeave(run)
     }

@@ -24,6 +24,7 @@ import { deepFreeze, type Json, toJson } from "../model/json.ts"
 import {
   type Cause,
   type Degraded,
+  type InjectedFault,
   type Message,
   type Outcome,
   type RunStatus,
@@ -49,6 +50,7 @@ import { type DecisionOptions, fail, goBack, retry, rollback, skip } from "./dec
 import { Engine, type EngineOptions } from "./engine.ts"
 import { answer, reject, signal } from "./gates.ts"
 import { Inbox } from "./inbox.ts"
+import { injected } from "./inject.ts"
 import { type OrchestratorTransaction, type Prepare, transaction } from "./outbox.ts"
 import { pageOf } from "./pages.ts"
 import { Poison } from "./poison.ts"
@@ -87,6 +89,8 @@ export interface OrchestratorOptions {
   readonly balance?: Balance
   /** Watches every actor of every run: an ordinary XState inspection observer; or an `inspector()` of `troupe/inspect`. */
   readonly inspect?: Inspect | Onlooker
+  /** Lets people make tasks go wrong on purpose (`Run.inject`), for development; default false. */
+  readonly faults?: boolean
   /** Built-in kinds that reach outside (`shell`, `http`, `module`); none by default. */
   readonly allow?: Allow
   /** Most unfinished runs; default 100,000. One more is refused with `LimitExceeded`. */
@@ -176,6 +180,15 @@ export interface Run<O = any, G = any> {
   history(): Promise<ReadonlyArray<Message>>
   /** From when it resolves, no attempt begins until `resume`; those that are out may finish. False for a run that is over. */
   pause(cause?: Cause): Promise<boolean>
+  /**
+   * One attempt more begins although it is paused: the one whose turn it is, or none. False for a run that is over.
+   */
+  step(cause?: Cause): Promise<boolean>
+  /**
+   * The next attempt of a task goes wrong: it throws, is slow (`ms` longer, 5 s unless said), or hangs. False for a run that is over.
+   * Rejects with `FaultRefused` where the orchestrator was not opened with `faults`, for a task that is not there, or an unknown fault.
+   */
+  inject(task: string, fault: InjectedFault, options?: InjectOptions): Promise<boolean>
   /** Goes on; true also when it was not paused. False for a run that is over. */
   resume(cause?: Cause): Promise<boolean>
   /** From when it resolves, no attempt begins any more; running ones get their signal and a grace period, or none with `force`. False for a run that is over. */
@@ -215,6 +228,11 @@ export interface BreakerHandle {
   readonly forceClose: (cause?: Cause) => Promise<BreakerOverview>
   /** Closed, as if nothing had ever failed. */
   readonly reset: (cause?: Cause) => Promise<BreakerOverview>
+}
+
+export interface InjectOptions extends Cause {
+  /** How much longer a slow attempt takes, in milliseconds. */
+  readonly ms?: number
 }
 
 export interface CancelOptions extends Cause {
@@ -658,6 +676,7 @@ const decided = (options: OrchestratorOptions): Decided => {
       inspect: isOnlooker(options.inspect) ? undefined : options.inspect,
       balance,
       allow: options.allow ?? {},
+      hasFaults: options.faults === true,
       runsMax: positive(options.runsMax ?? 100_000, "runsMax"),
       retainRuns: positive(options.retainRuns ?? 1_000, "retainRuns"),
       retainMessages: positive(options.retainMessages ?? 100_000, "retainMessages"),
@@ -843,6 +862,14 @@ class RunHandle<O, G> implements Run<O, G> {
   }
   pause(cause: Cause = {}) {
     return this.#tell({ type: "run.paused", at: this.#engine.now(), ...said(cause) })
+  }
+  step(cause: Cause = {}) {
+    return this.#tell({ type: "run.stepped", at: this.#engine.now(), ...said(cause) })
+  }
+  async inject(task: string, fault: InjectedFault, options: InjectOptions = {}) {
+    const { engine } = this.#deciding
+    const message = injected(engine, await this.#present(), task, fault, options)
+    return this.#tell(message)
   }
   resume(cause: Cause = {}) {
     return this.#tell({ type: "run.resumed", at: this.#engine.now(), ...said(cause) })

@@ -8,7 +8,7 @@ import { InvalidWorkflow, VersionUnavailable } from "../model/errors.ts"
 import { requireId } from "../model/ids.ts"
 import { isPlainRecord, type Json, toJson } from "../model/json.ts"
 import { inspectDocument } from "../model/load.ts"
-import type { Cause } from "../model/messages.ts"
+import type { Cause, InjectedFault } from "../model/messages.ts"
 import { definition } from "../model/nested.ts"
 import { makeWorkflow } from "../model/workflow.ts"
 import { RequestRefused } from "../storage/errors.ts"
@@ -39,6 +39,12 @@ export const verbs = {
   cancel: {
     fields: { force: { kind: "flag", isOptional: true } },
     perform: (run, { force }, cause) => run.cancel({ ...cause, force: force === true })
+  },
+  step: { fields: {}, perform: (run, _, cause) => run.step(cause) },
+  fault: {
+    fields: { task: { kind: "text" }, fault: { kind: "text" }, ms: { kind: "count", isOptional: true } },
+    perform: (run, { task, fault, ...more }, cause) =>
+      run.inject(task as string, fault as InjectedFault, { ...more, ...cause })
   },
   retry: {
     fields: { task: { kind: "text", isOptional: true }, seen },

@@ -17,6 +17,9 @@ export const combined = (title: string, system: SystemSource): Combined => {
     get kind() {
       return main === undefined ? ("system" as const) : main.kind
     },
+    get offers() {
+      return main?.offers
+    },
     get hasOrchestrator() {
       return main !== undefined
     },

@@ -59,6 +59,7 @@ export const orchestratorSource = (orchestrator: Orchestrator, { redact, title =
       }
       return followRun({ journal, redact, definition, more }, name, from)
     },
+    offers: ["step", ...(engine.options.hasFaults === true ? ["fault"] : [])],
     perform: async (ask: Ask, who: string) => perform(readRequest(JSON.stringify(wireOf(ask, who)), 0)),
     preview: async (ask) => previewOf(ask, await Effect.runPromise(journal.read(ask.run ?? "")), definitionOf(ask.run)),
     close: async () => ticks.close()

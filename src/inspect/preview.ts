@@ -17,6 +17,13 @@ export const previewOf = (ask: Ask, { first, messages }: History, ir: WorkflowIR
   switch (ask.verb) {
     case "pause":
       return plain("No attempt begins from then on; those that are out may finish.")
+    case "step":
+      return plain("One attempt begins, the one whose turn it is; the run stays paused.")
+    case "fault":
+      return {
+        text: `The next attempt of ${task ?? "the task"} ${fields.fault === "slow" ? "takes longer" : fields.fault === "hang" ? "gives no answer" : "fails"}, on purpose.`,
+        tasks: task === undefined ? [] : [task]
+      }
     case "resume":
       return plain("The run goes on.")
     case "cancel":

@@ -91,6 +91,7 @@ export const serve = async (source: Source, options: ServeOptions = {}): Promise
     title: String(redact(source.title)),
     source: source.kind,
     mayControl,
+    ...(mayControl && source.offers !== undefined ? { offers: source.offers } : {}),
     now: Date.now(),
     ...(source.opensAt === undefined ? {} : { opensAt: source.opensAt })
   })

@@ -28,6 +28,8 @@ export interface Source {
    * Where the signal comes while nothing happens, the stream ends there and then.
    */
   readonly follow: (stream: StreamId, from: number, signal?: AbortSignal) => AsyncIterable<Batch>
+  /** Verbs that can be asked beyond those of the command line. */
+  readonly offers?: ReadonlyArray<string> | undefined
   /** Does what was asked, as a message of the journal with who and why; absent where nothing can be asked. */
   readonly perform?: (ask: Ask, who: string) => Promise<Json>
   /** What would come of it. */

@@ -65,6 +65,7 @@ export const storeSource = async (path: string, { redact, title }: SourceOptions
       if (kind === "orchestrator") return followShared(look, more, from)
       return followRun({ journal: reader, redact, definition: () => undefined, more }, name, from)
     },
+    offers: ["step", "fault"],
     perform: async (ask, who) => {
       if (!reader.owner().isAlive) throw new OwnerGone({ path, request: 0 })
       return answerOf(await reader.ask(wireOf(ask, who)))

@@ -373,6 +373,35 @@ export class AttemptTimedOut extends TroupeError {
   }
 }
 
+/** Somebody wanted to see a task fail: `Run.inject`. */
+export class InjectedFailure extends TroupeError {
+  readonly _tag = "InjectedFailure"
+  readonly code = "INJECTED"
+  readonly task: string
+  constructor({ task, who, why }: { task: string; who?: string; why?: string }) {
+    super(`${who ?? "somebody"} made task '${task}' fail here on purpose${why === undefined ? "" : `: ${why}`}`)
+    this.task = task
+  }
+}
+
+const faultRefusals = {
+  closed: () => "faults are for development: open the orchestrator with { faults: true }",
+  task: (detail: string) => detail,
+  kind: (detail: string) => `there is no fault '${detail}': a task can throw, be slow, or hang`,
+  ms: (detail: string) => `'ms' cannot be ${detail}: give whole milliseconds from 1 to 86,400,000`
+} as const
+
+/** A fault that was not injected; nothing was written. */
+export class FaultRefused extends TroupeError {
+  readonly _tag = "FaultRefused"
+  readonly code = "FAULT_REFUSED"
+  readonly reason: keyof typeof faultRefusals
+  constructor({ reason, detail = "" }: { reason: keyof typeof faultRefusals; detail?: string }) {
+    super(faultRefusals[reason](detail))
+    this.reason = reason
+  }
+}
+
 /** A call behind a `timeout` gave no answer in time. */
 export class CallTimedOut extends TroupeError {
   readonly _tag = "CallTimedOut"

@@ -149,6 +149,27 @@ export interface RunRewinding extends Cause {
   readonly to: number
 }
 
+/** Somebody lets one more attempt of a paused run begin: the one whose turn it is. */
+export interface RunStepped extends Cause {
+  readonly type: "run.stepped"
+  readonly at: number
+}
+
+/** How a task goes wrong that somebody wants to see go wrong: it fails, takes longer, or does not answer. */
+export type InjectedFault = "throw" | "slow" | "hang"
+export const injectedFaults = ["throw", "slow", "hang"] as const satisfies ReadonlyArray<InjectedFault>
+
+/** Somebody wants the next attempt of a task to go wrong, in a development run. */
+export interface FaultInjected extends Cause {
+  readonly type: "fault.injected"
+  readonly at: number
+  /** Path of the task. */
+  readonly task: string
+  readonly fault: InjectedFault
+  /** How much longer it takes, for `slow`. */
+  readonly ms?: number
+}
+
 /** The run came here from another store. What was at work there may have begun, so it comes again as a later delivery. */
 export interface RunImported extends Cause {
   readonly type: "run.imported"
@@ -173,6 +194,8 @@ export type Message =
   | RunAmended
   | RunRolledBack
   | RunRewinding
+  | RunStepped
+  | FaultInjected
   | RunImported
 export type MessageType = Message["type"]
 

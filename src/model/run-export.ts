@@ -7,7 +7,7 @@ import { ImportRefused, LimitExceeded } from "./errors.ts"
 import type { WorkflowIR } from "./ir.ts"
 import { canonical, isPlainRecord, type Json, toJson } from "./json.ts"
 import { limits } from "./limits.ts"
-import type { Message, MessageType, RunStatus } from "./messages.ts"
+import { injectedFaults, type Message, type MessageType, type RunStatus } from "./messages.ts"
 
 export const exportFormat = 1
 
@@ -175,6 +175,8 @@ const shapes: { readonly [type in MessageType]: { readonly [name: string]: Fits 
   },
   "run.rolledBack": { to: count, recoveries: perhaps(count), ...said },
   "run.rewinding": { to: count, ...said },
+  "run.stepped": said,
+  "fault.injected": { task: text, fault: oneOf(...injectedFaults), ms: perhaps(count), ...said },
   "run.imported": { deliveries: counts, ...said }
 }
 

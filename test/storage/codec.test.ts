@@ -47,6 +47,8 @@ const full: { readonly [T in Exclude<MessageType, "attempt.late">]: Required<Ext
   },
   "run.rolledBack": { type: "run.rolledBack", at: 101, to: 3, recoveries: 2, ...said },
   "run.rewinding": { type: "run.rewinding", at: 101, to: 3, ...said },
+  "run.stepped": { type: "run.stepped", at: 101, ...said },
+  "fault.injected": { type: "fault.injected", at: 101, task: "ok", fault: "slow", ms: 5, ...said },
   "run.imported": { type: "run.imported", at: 101, deliveries: { ok: 2 }, ...said }
 }
 

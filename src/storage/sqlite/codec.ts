@@ -7,7 +7,7 @@ import { crc32 } from "node:zlib"
 import type { Failure } from "../../model/errors.ts"
 import type { WorkflowIR } from "../../model/ir.ts"
 import { deepFreeze, type Json } from "../../model/json.ts"
-import type { Cause, Message } from "../../model/messages.ts"
+import { type Cause, injectedFaults, type Message } from "../../model/messages.ts"
 
 /** The names of a definition's tasks as numbers, and back. */
 export interface Names {
@@ -58,7 +58,9 @@ const codes = {
   "gate.rejected": 12,
   "signal.received": 13,
   "run.imported": 20,
-  "run.rewinding": 21
+  "run.rewinding": 21,
+  "run.stepped": 22,
+  "fault.injected": 23
 } as const satisfies Record<Message["type"], number>
 
 /** The text of a message. `start` is when the run was submitted. */
@@ -110,6 +112,7 @@ export const encode = (message: Message, names: Names, start: number): string =>
       return JSON.stringify([code, ms, message.name, message.value, ...said(message)])
     case "run.paused":
     case "run.resumed":
+    case "run.stepped":
       return JSON.stringify([code, ms, ...said(message)])
     case "run.cancelled":
       return JSON.stringify([code, ms, message.force, ...said(message)])
@@ -119,6 +122,17 @@ export const encode = (message: Message, names: Names, start: number): string =>
       return JSON.stringify([code, ms, message.to, ...saidAnd(message, more(message))])
     case "run.rewinding":
       return JSON.stringify([code, ms, message.to, ...said(message)])
+    case "fault.injected": {
+      const { task, fault, ms: more } = message
+      return JSON.stringify([
+        code,
+        ms,
+        encodePath(task, names),
+        injectedFaults.indexOf(fault),
+        more ?? null,
+        ...said(message)
+      ])
+    }
     case "run.imported":
       return JSON.stringify([code, ms, message.deliveries, ...said(message)])
   }
@@ -268,6 +282,17 @@ export const decode = (body: string, names: Names, origin: Origin, fetch: (hash:
       return frozen({ type: "run.paused", at, ...cause(row, 2) })
     case codes["run.resumed"]:
       return frozen({ type: "run.resumed", at, ...cause(row, 2) })
+    case codes["run.stepped"]:
+      return frozen({ type: "run.stepped", at, ...cause(row, 2) })
+    case codes["fault.injected"]:
+      return frozen({
+        type: "fault.injected",
+        at,
+        task: decodePath(row[2], names),
+        fault: injectedFaults[row[3]] ?? unreadable(),
+        ...(row[4] === null ? {} : { ms: row[4] as number }),
+        ...cause(row, 5)
+      })
     case codes["run.cancelled"]:
       return frozen({ type: "run.cancelled", at, force: row[2] as boolean, ...cause(row, 3) })
     case codes["attempt.late"]:
