@@ -319,6 +319,11 @@ test("any value becomes JSON, and is not changed by it", () => {
   )
 })
 
+test("-0 is 0, as JSON has it", () => {
+  expect(Object.is(redact(-0), 0)).toBe(true)
+  expect(Object.is((redact([-0]) as ReadonlyArray<number>)[0], 0)).toBe(true)
+})
+
 test("what was redacted once stays as it is when it is redacted again, in another process too", () => {
   const tight = () => redactor({ text: 20, items: 3, fields: 3, depth: 3 })
   fc.assert(
