@@ -217,14 +217,15 @@ export const commands = {
     load: async () => (await import("./commands/graph.ts")).graph
   },
   inspect: {
-    summary: "see the runs of a store, or a recording, in the browser",
-    positionals: ["[RECORDING]"],
+    summary: "see the runs of a store, a recording, or a workflow before it runs, in the browser",
+    positionals: ["[FILE|RECORDING]"],
     options: {
       port: { value: "N", help: "where to listen, on this machine only (default: one that is free)" },
       control: { help: "let viewers act on runs; each act is kept in the history with who and why" },
       "no-open": { help: "do not open the browser" },
       force: { help: "also where NODE_ENV is 'production'" },
       who: { value: "NAME", help: "who looks, kept in the history (default: your user name)" },
+      ...exportOption,
       ...fileStoreOption,
       ...jsonOption
     },

@@ -35,7 +35,8 @@ export const redactor = (options: RedactOptions = {}): Redact => {
   return (value) => {
     switch (typeof value) {
       case "number":
-        if (Number.isFinite(value)) return value
+        // JSON has no -0: what is seen live and what was recorded are the same
+        if (Number.isFinite(value)) return value + 0
         break
       case "boolean":
         return value
@@ -108,7 +109,7 @@ const copyOf = (value: unknown, walk: Walk, look: Look): Json | undefined => {
     case "string":
       return look === "hidden" ? hidden : textOf(value, walk)
     case "number":
-      return look === "hidden" ? hidden : Number.isFinite(value) ? value : String(value)
+      return look === "hidden" ? hidden : Number.isFinite(value) ? value + 0 : String(value)
     case "boolean":
       return value
     case "undefined":

@@ -153,13 +153,35 @@ test("a run is recorded, the recording is opened, and both become a report", asy
   }
 })
 
+test("a workflow is seen before it runs: its graph, and its longest path; nothing begins", async () => {
+  const at = place()
+  at.file(
+    "flow.json",
+    doc("flow", [
+      { id: "a", kind: "shell", argv: ["touch", "ran"] },
+      { id: "b", kind: "noop", after: ["a"] }
+    ])
+  )
+  const ask = asking((await served(at.go("inspect", "flow.json", "--json"))).url)
+  expect(await ask("/api/hello")).toMatchObject({ mayControl: false, opensAt: { stream: "workflow:flow" } })
+  const { events } = await ask("/api/streams/workflow:flow/events")
+  expect(events).toMatchObject([
+    { kind: "definition", ir: { name: "flow" } },
+    { kind: "run" },
+    { kind: "status", critical: ["a", "b"] }
+  ])
+  expect(existsSync(join(at.folder, "ran"))).toBe(false)
+  expect(existsSync(at.store)).toBe(false)
+})
+
 test("what cannot be shown is one sentence that says what to do", async () => {
   const at = await withRun()
   writeFileSync(join(at.folder, "bad.jsonl"), "{}")
   writeFileSync(join(at.folder, "new.jsonl"), '{"kind":"troupe-recording-of-events","protocol":9}')
   writeFileSync(join(at.folder, "there.jsonl"), "")
+  at.file("wrong.json", doc("wrong", [{ id: "a", kind: "noop", after: ["nobody"] }]))
   const wrong: ReadonlyArray<readonly [ReadonlyArray<string>, number, RegExp]> = [
-    [["inspect", "order.json"], 2, /run order\.json --inspect/],
+    [["inspect", "wrong.json"], 3, /nobody/],
     [["inspect", "order.txt"], 2, /\.jsonl/],
     [["inspect", "--port", "70000"], 2, /--port/],
     [["inspect", "--store", "memory"], 2, /memory/],

@@ -173,15 +173,6 @@ const broken: ReadonlyArray<readonly [what: string, line: number, lines: Readonl
     ]
   ],
   [
-    "has patches that fit nothing",
-    3,
-    [
-      head,
-      { ...story[3], seq: 0 },
-      { ...story[9], seq: 1, t: 2_000, patches: [{ op: "replace", path: ["a", "b", "c"], value: 1 }] }
-    ]
-  ],
-  [
     "has a definition that is none",
     2,
     [head, { kind: "definition", hash: "h", ir: { ir: 1, name: "x", tasks: "all" }, seq: 0, t: 0 }]
@@ -208,6 +199,14 @@ test.each(broken)(
     expect(error).toMatchObject({ line })
   }
 )
+
+test("patches that fit nothing change nothing", async () => {
+  const step = { ...story[9], seq: 1, t: 2_000, patches: [{ op: "replace", path: ["a", "b", "c"], value: 1 }] }
+  const source = await recordingSource(written([head, { ...story[3], seq: 0 }, step]))
+  const view = new View()
+  for (const event of await all(source)) view.apply(event)
+  expect(view.actors.get("r1")!.context).toEqual({ n: 0 })
+})
 
 test("patches that reach for prototypes are refused by what they say, before they are tried", async () => {
   const actor = { ...story[3], seq: 0 }

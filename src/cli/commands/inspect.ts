@@ -1,12 +1,15 @@
-/** `troupe inspect`: serves the inspector of a store, or of a recording, until somebody interrupts. */
+/** `troupe inspect`: serves the inspector of a store, a recording, or a workflow before it runs, until somebody interrupts. */
 import { packingOf, recordingSource } from "../../inspect/recording.ts"
+import { redact } from "../../inspect/redact.ts"
 import { type Served, serve } from "../../inspect/server.ts"
 import type { Source } from "../../inspect/source.ts"
+import { workflowSource } from "../../inspect/workflow-source.ts"
+import { InvalidWorkflow } from "../../model/errors.ts"
 import type { Given } from "../arguments.ts"
 import { interrupted, isAttended, openBrowser } from "../browser.ts"
 import { causeOf } from "../cause.ts"
 import type { Command } from "../commands.ts"
-import { isFileName } from "../file.ts"
+import { isFileName, readFile } from "../file.ts"
 import { lookAtStore } from "../look.ts"
 import { bold, CommandError, dim, exitCodes, say, tell, tellJson, yellow } from "../output.ts"
 import { fileStoreOf } from "../store.ts"
@@ -39,20 +42,27 @@ const sourceOf = async (given: Given): Promise<Source> => {
   const word = given.positionals[0]
   if (word === undefined) return lookAtStore(fileStoreOf(given))
   if (packingOf(word) !== undefined) return recordingSource(word)
-  if (isFileName(word))
-    throw new CommandError(
-      `'${word}' is a workflow, and there is nothing to see before it runs`,
-      "usage",
-      `"troupe run ${word} --inspect" shows a run of it; "troupe inspect --store STORE" those of a store`
-    )
-  throw new CommandError(`'${word}' is no recording`, "usage", "recordings end in .jsonl, .jsonl.gz or .jsonl.zst")
+  if (isFileName(word)) return workflowOf(given)
+  throw new CommandError(
+    `'${word}' is neither a recording nor a workflow`,
+    "usage",
+    `recordings end in .jsonl, .jsonl.gz or .jsonl.zst; a run is in its store: "troupe inspect --store STORE"`
+  )
+}
+
+const workflowOf = async (given: Given): Promise<Source> => {
+  const { workflow, problems } = await readFile(given)
+  const errors = problems.filter(({ severity, code }) => severity === "error" && code !== "TASK_UNKNOWN")
+  if (workflow === undefined || errors.length > 0)
+    throw new InvalidWorkflow({ workflow: given.positionals[0]!, problems: errors })
+  return workflowSource(workflow, redact)
 }
 
 const show = (served: Served, source: Source, given: Given): void => {
   tell(`${bold("inspector")}: ${served.url}`)
   if (served.warning !== undefined) say(yellow(served.warning, process.stderr))
   const may =
-    source.kind === "recording"
+    source.perform === undefined
       ? ""
       : given.has("control")
         ? ", and lets you act on runs"
