@@ -83,7 +83,7 @@ export const List = (props: ListProps) => {
       class={`list ${props.class ?? ""}`}
       role={role}
       aria-label={label}
-      aria-rowcount={role === "list" || role === "none" ? undefined : (props.rowCount ?? count)}
+      aria-rowcount={role === "list" || role === "listbox" || role === "none" ? undefined : (props.rowCount ?? count)}
       aria-colcount={columns}
       aria-activedescendant={active}
       tabIndex={0}
