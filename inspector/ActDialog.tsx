@@ -92,6 +92,7 @@ export const ActDialog = ({ act }: { readonly act: Act }) => {
                   question={question}
                   written={written.value}
                   onWrite={(field, value) => {
+                    wrong.value = undefined
                     written.value = { ...written.value, [field]: value }
                   }}
                 />

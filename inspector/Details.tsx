@@ -131,7 +131,7 @@ const RunDetails = ({
         rows={[
           ["Submitted", clock(run.submittedAt)],
           run.endedAt === undefined ? undefined : ["Ended", clock(run.endedAt)],
-          ["Took", length((run.endedAt ?? view.t) - run.submittedAt)],
+          ["Took", length((run.endedAt ?? state.t.value) - run.submittedAt)],
           ["Messages", count(run.messages)],
           ["Definition", <code key="hash">{plain(run.hash, 16)}</code>]
         ]}
@@ -220,7 +220,7 @@ const TaskDetails = ({
           rows={[
             ["Since", task.since === undefined ? "–" : `${clock(task.since)} (${since(task.since, run!.submittedAt)})`],
             task.endedAt === undefined ? undefined : ["Ended", clock(task.endedAt)],
-            task.since === undefined ? undefined : ["Took", length((task.endedAt ?? view.t) - task.since)],
+            task.since === undefined ? undefined : ["Took", length((task.endedAt ?? state.t.value) - task.since)],
             run!.critical.includes(path) && run!.endedAt === undefined
               ? ["Critical", "on the longest path that is left"]
               : undefined
@@ -228,10 +228,10 @@ const TaskDetails = ({
         />
       )}
       {task === undefined || task.attempts.length === 0 ? null : (
-        <Attempts task={task} t={view.t} start={run!.submittedAt} />
+        <Attempts task={task} t={state.t.value} start={run!.submittedAt} />
       )}
       {task === undefined || task.pauses.length === 0 ? null : (
-        <Pauses task={task} t={view.t} start={run!.submittedAt} />
+        <Pauses task={task} t={state.t.value} start={run!.submittedAt} />
       )}
       {task?.value === undefined ? null : (
         <Section title="Value">

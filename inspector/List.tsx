@@ -10,6 +10,7 @@ import { drawn, heightMost, reveal, scrollOf, tall, topOf } from "./rows.ts"
 export interface ListProps {
   readonly count: number
   readonly rowHeight: number
+  /** Without a key: rows that come to other places are written anew into the elements there are, which is quicker than moving them. */
   readonly row: (index: number) => ComponentChildren
   /** This row is brought into sight whenever it, or `revealOn`, changes. */
   readonly revealed?: number | undefined
@@ -83,7 +84,7 @@ export const List = (props: ListProps) => {
       class={`list ${props.class ?? ""}`}
       role={role}
       aria-label={label}
-      aria-rowcount={role === "list" || role === "none" ? undefined : (props.rowCount ?? count)}
+      aria-rowcount={role === "list" || role === "listbox" || role === "none" ? undefined : (props.rowCount ?? count)}
       aria-colcount={columns}
       aria-activedescendant={active}
       tabIndex={0}

@@ -64,7 +64,6 @@ export const Log = () => {
             const event = eventAt(i)
             return event === undefined ? null : (
               <LogRow
-                key={event.seq}
                 event={event}
                 index={i}
                 start={start}

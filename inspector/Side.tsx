@@ -62,7 +62,6 @@ const Runs = () => {
           const { stream, run } = all[i]!
           return (
             <div
-              key={stream}
               id={`run-${i}`}
               class={`run-row ${i === at ? "is-active" : ""}`}
               role="option"
@@ -213,7 +212,6 @@ const Actors = () => {
             const row = rows[i]
             return row === undefined ? null : (
               <ActorRow
-                key={row.actor.key}
                 row={row}
                 index={i}
                 isActive={i === index}

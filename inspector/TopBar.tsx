@@ -85,7 +85,7 @@ const RunHead = () => {
     return (
       <div class="run-head">{stream === undefined ? null : <span class="run-name">{plain(stream.id, 60)}</span>}</div>
     )
-  const t = state.view.value?.t ?? run.submittedAt
+  const t = Math.max(run.submittedAt, state.t.value)
   const { eta } = run
   return (
     <div class="run-head">

@@ -6,7 +6,7 @@ import type { Hello } from "../src/inspect/protocol.ts"
 import type { ActorView, RunView, TaskView, View } from "../src/inspect/view.ts"
 import type { GateTask, JsonSchema, TaskIR, WorkflowIR } from "../src/model/ir.ts"
 import type { Json } from "../src/model/json.ts"
-import type { IconName } from "./icons.tsx"
+import type { IconName } from "./icon-paths.ts"
 import type { Stream } from "./stream.ts"
 
 export interface Act {

@@ -25,6 +25,17 @@ const Shared = lazy(() => import("./Shared.tsx").then((one) => one.Shared))
 export const App = () => (
   <>
     <Patterns />
+    {state.stream.value === undefined ? null : <Skips />}
+    <TopBar />
+    <Notice />
+    <Body />
+    <Spoken />
+    <Overlay />
+  </>
+)
+
+const Skips = () => (
+  <>
     <a class="skip" href="#tab-panel">
       To the view
     </a>
@@ -34,11 +45,6 @@ export const App = () => (
     <a class="skip" href="#slider">
       To the moment
     </a>
-    <TopBar />
-    <Notice />
-    <Body />
-    <Spoken />
-    <Overlay />
   </>
 )
 

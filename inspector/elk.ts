@@ -11,6 +11,8 @@ let isWarm = false
 
 /** A graph with places; undefined when it took too long or could not be done here. */
 export const laidOut = async (graph: ElkNode): Promise<ElkNode | undefined> => {
+  // a report of one file brings no worker along
+  if (workerUrl === "") return undefined
   try {
     elk ??= new ELK({ workerFactory: () => new Worker(workerUrl) })
     const engine = elk

@@ -31,6 +31,16 @@ export const runFrames = (state: State): void => {
     else played = undefined
     schedule()
   }
+  // a recording has no time of its own to go on with
+  let ahead: number | undefined
+  let greeted: unknown
+  setInterval(() => {
+    const hello = state.hello.value
+    if (hello === undefined || hello.source === "recording") return
+    if (hello !== greeted) ahead = hello.now - Date.now()
+    greeted = hello
+    state.tick.value = Date.now() + ahead!
+  }, 1_000)
   const play = (passed: number): void => {
     const stream = state.stream.value
     if (stream === undefined) return

@@ -45,6 +45,7 @@ export const drawn = (size: Size, top: number): { readonly from: number; readonl
 /** The top that brings a row into sight, or undefined when it is in sight. */
 export const reveal = (size: Size, top: number, row: number): number | undefined => {
   const seen = size.height / size.rowHeight
-  if (row >= top + 0.5 && row + 1.5 <= top + seen) return undefined
+  // the rows at the edges are half seen, unless the list ends there
+  if (row >= Math.min(top + 0.5, size.count - 1) && row + 1 <= top + seen + 0.001) return undefined
   return Math.max(0, Math.min(row - Math.floor(seen / 2), topMost(size)))
 }

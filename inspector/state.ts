@@ -68,6 +68,8 @@ export interface State {
   readonly isPlaying: Signal<boolean>
   readonly speed: Signal<1 | 10 | 100>
   readonly filter: Signal<Filter>
+  /** What the time is where the events come from, told about once a second while somebody waits for them. */
+  readonly tick: Signal<number>
   /** What a screen reader is told. */
   readonly spoken: Signal<string>
 
@@ -81,6 +83,8 @@ export interface State {
   readonly actorKey: ReadonlySignal<string | undefined>
   /** Breakers and agents at the moment, of this stream and of those that all runs share. */
   readonly shared: ReadonlySignal<Pick<View, "breakers" | "agents">>
+  /** The time at the moment; live, it goes on while nothing happens. */
+  readonly t: ReadonlySignal<number>
   readonly shownTheme: ReadonlySignal<"light" | "dark">
   readonly mayControl: ReadonlySignal<boolean>
   /** The rows of the log; undefined when all events are. */
@@ -131,6 +135,7 @@ export const makeState = (): State => {
   const filter = signal<Filter>(noFilter)
   const found = signal<Found | undefined>(undefined)
   const spoken = signal("")
+  const tick = signal(0)
 
   let beside: Stream | undefined
   /** Received and not applied, in order; the server sends no more than the socket takes. */
@@ -176,6 +181,11 @@ export const makeState = (): State => {
       agents: new Map([...other.agents, ...(own?.agents ?? [])])
     }
   })
+  const t = computed(() => {
+    const last = view.value?.t ?? 0
+    const isOver = run.value?.endedAt !== undefined
+    return moment.value === "live" && connection.value.state === "open" && !isOver ? Math.max(last, tick.value) : last
+  })
   const shownTheme = computed(() => (theme.value === "system" ? (isDarkOutside.value ? "dark" : "light") : theme.value))
   const mayControl = computed(() => hello.value?.mayControl === true && connection.value.state === "open")
 
@@ -198,6 +208,7 @@ export const makeState = (): State => {
     isPlaying,
     speed: signal<1 | 10 | 100>(1),
     filter,
+    tick,
     spoken,
     length,
     seq,
@@ -205,6 +216,7 @@ export const makeState = (): State => {
     event,
     run,
     actorKey,
+    t,
     shared,
     shownTheme,
     mayControl,

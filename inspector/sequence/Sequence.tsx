@@ -129,7 +129,6 @@ const Lifelines = ({ data, start, seq }: Props) => {
         const row = rows[i]
         return row === undefined ? null : (
           <Row
-            key={row.event.seq}
             row={row}
             lifelines={lifelines.length}
             width={width}

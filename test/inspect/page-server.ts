@@ -121,7 +121,8 @@ export const servePage = async ({
       title: "book-trip",
       source: "live",
       mayControl: true,
-      now: Date.now(),
+      // the time of the story, not of the machine
+      now: Math.max(0, ...[...known.values()].map((events) => events.at(-1)?.t ?? 0)),
       ...hello
     })
     say(viewer, overview())
