@@ -73,7 +73,7 @@ const workflows: fc.Arbitrary<WorkflowIR> = fc
           return {
             ...own,
             task: "x",
-            input: { all: { $: "data.market" }, raw: { $: "data.market.raw.y" }, lit: { $literal: { $: "t0" } } }
+            input: { read: { $: b % 2 === 0 ? "data.market" : "data.market.raw.y" }, lit: { $literal: { $: "t0" } } }
           }
       }
     })
@@ -235,5 +235,15 @@ describe("the scene of a graph", () => {
     const again = sceneOf(new Structure(ir, run), new Set(["suppliers"]), new Map(), first)
     expect(again.scene).toBe(first.scene)
     expect(sceneOf(structure, new Set(), new Map(), first).scene).not.toBe(first.scene)
+    const view = (items: ReadonlyArray<number>) => {
+      const other = new View()
+      const events = ["suppliers", ...items.map((i) => `suppliers[${i}]`)]
+      other.apply({ kind: "run", run: "r", workflow: "order", hash: "h", seq: 0, t: 0 })
+      for (const task of events) other.apply({ kind: "task", run: "r", task, status: "running", seq: 1, t: 1 })
+      return new Structure(ir, other.runs.get("r")!)
+    }
+    const two = sceneOf(view([0, 1]), new Set(["suppliers"]), new Map())
+    const others = sceneOf(view([0, 2]), new Set(["suppliers"]), new Map(), two)
+    expect(others.scene.nodes.map(({ path }) => path)).toContain("suppliers[2]")
   })
 })

@@ -55,6 +55,10 @@ describe("time on the timeline", () => {
     )
   })
 
+  test("whiles are joined where they meet, and nowhere else", () => {
+    expect(joined([[5, 9], [0, 2], [9, 12], [2, 3], [13, 13]])).toEqual([[0, 3], [5, 12], [13, 13]]) // biome-ignore format: one line
+  })
+
   test("a day of waiting between two seconds of work is a short break", () => {
     const map = timeMap(0, 86_402_000, [[0, 1_000], [86_401_000, 86_402_000]], true) // biome-ignore format: one line
     expect(map.breaks).toHaveLength(1)
