@@ -41,11 +41,8 @@ export const generate = ({ seed, shape, tasks, slots = 64, part = 1, fails = fal
   const events = told.slice(0, until).map((event, seq) => ({ ...event, seq }))
   if (part < 1) {
     const last = events.at(-1)!.t
-    const eta = [
-      last + 0.6 * (last - start),
-      last + (last - start) * (1 / part - 1),
-      last + (last - start) * (1.6 / part - 1)
-    ] as const
+    const left = (last - start) * (1 / part - 1)
+    const eta = [last + 0.7 * left, last + left, last + 1.6 * left] as const
     const critical = criticalLeft(ir, events)
     events.push({
       kind: "status",

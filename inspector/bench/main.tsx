@@ -27,7 +27,14 @@ const made = generate({
 // what a page would do with the first batch: take the events in, and draw
 const start = performance.now()
 const view = new View()
-for (const event of made.events) view.apply(event)
+/** A name as somebody would choose it who wants to break the page. */
+const hostile = `<img src=x onerror="globalThis.broken=1"><script>globalThis.broken=1</script>\u2028`
+for (const event of made.events)
+  view.apply(
+    event.kind === "definition" && asked.has("hostile")
+      ? { ...event, ir: { ...event.ir, tasks: event.ir.tasks.map((task) => ({ ...task, name: hostile + task.id })) } }
+      : event
+  )
 
 const opened = asked.has("open")
   ? made.ir.tasks.flatMap((task) => ("kind" in task && task.kind === "map" ? [task.id] : []))
@@ -122,7 +129,7 @@ const zoom = (frames = 90) =>
 
 const scroll = (frames = 90) => {
   const element =
-    document.querySelector<HTMLElement>(".gantt-scroll") ?? document.querySelector<HTMLElement>(".treegrid-body")!
+    document.querySelector<HTMLElement>(".gantt-scroll") ?? document.querySelector<HTMLElement>(".treegrid")!
   return gaps(frames, (i) => {
     element.scrollTop += i < frames / 2 ? 230 : -190
   })
@@ -169,6 +176,25 @@ const grow = async (rounds = 40, each = 150) => {
   return { ...result, work: median(work) }
 }
 
+/** Words that stand over each other, in what can be seen. */
+const overlaps = (): ReadonlyArray<string> => {
+  const boxes = [...document.querySelectorAll<SVGTextElement>(".picture text")].flatMap((text) => {
+    const box = text.getBoundingClientRect()
+    const isSeen = box.width > 0 && box.right > 0 && box.left < innerWidth && box.bottom > 0 && box.top < innerHeight
+    return isSeen && text.closest(".gantt-cursor-mark") === null ? [{ text: text.textContent ?? "", box }] : []
+  })
+  const found: Array<string> = []
+  boxes.forEach((a, i) => {
+    for (const b of boxes.slice(i + 1)) {
+      const w = Math.min(a.box.right, b.box.right) - Math.max(a.box.left, b.box.left)
+      const h = Math.min(a.box.bottom, b.box.bottom) - Math.max(a.box.top, b.box.top)
+      // lines of letters may touch above and below
+      if (w > 1 && h > 4) found.push(`${a.text} | ${b.text}`)
+    }
+  })
+  return found
+}
+
 draw()
 const painted = rested().then(() => performance.now() - start)
 
@@ -176,4 +202,6 @@ const select = (path: string) => {
   selected = path
   draw()
 }
-Object.assign(globalThis, { bench: { painted, pan, zoom, scroll, change, grow, rested, select, view, draw } })
+Object.assign(globalThis, {
+  bench: { painted, pan, zoom, scroll, change, grow, overlaps, rested, select, view, draw, selectedNow: () => selected }
+})

@@ -1,7 +1,8 @@
 /**
- * ELK in a worker, for graphs that people read: loaded when it is first needed, given two seconds, and left out where there is no
- * worker (a report opened from a file). Whoever asks keeps its own layout until an answer comes, or for good.
+ * Graphs that people read are laid out by ELK, which is nicer and takes a thousand times as long as our own layout. Whoever asks keeps
+ * that one until an answer comes, or for good where none comes in time.
  */
+import type { ElkNode } from "elkjs/lib/elk-api.js"
 import type { DependencyGraph } from "../../src/model/dependencies.ts"
 import type { Laid, Sized } from "./layered.ts"
 
@@ -10,73 +11,6 @@ export const elkFull = 300
 export const elkFast = 1_500
 /** Most nodes whose places are found as a flow in a network, which is the nicest and takes the longest. */
 const networkMost = 120
-/** Longest one waits for it. */
-const limitMs = 2_000
-/** A first answer also loads 1.6 MB of it. */
-const firstLimitMs = 6_000
-
-interface Answer {
-  readonly id: number
-  readonly data?: unknown
-  readonly error?: unknown
-}
-
-interface Desk {
-  readonly worker: Worker
-  readonly waiting: Map<number, (answer: Answer | undefined) => void>
-}
-
-let desk: Promise<Desk | undefined> | undefined
-let last = 0
-let hasAnswered = false
-
-const open = async (): Promise<Desk | undefined> => {
-  try {
-    const { default: url } = await import("elkjs/lib/elk-worker.min.js?url")
-    const worker = new Worker(url)
-    const waiting: Desk["waiting"] = new Map()
-    const giveUp = () => {
-      for (const answer of waiting.values()) answer(undefined)
-      waiting.clear()
-    }
-    worker.onmessage = ({ data }: MessageEvent<Answer>) => {
-      hasAnswered = true
-      waiting.get(data.id)?.(data)
-      waiting.delete(data.id)
-    }
-    worker.onerror = giveUp
-    worker.postMessage({ id: 0, cmd: "register", algorithms: ["layered"] })
-    return { worker, waiting }
-  } catch {
-    return undefined
-  }
-}
-
-/** Asks the worker; undefined when it does not answer in time, and then it is ended and begun anew for the next question. */
-const ask = async (graph: object): Promise<unknown> => {
-  desk ??= open()
-  const here = await desk
-  if (here === undefined) return undefined
-  const id = ++last
-  const answer = await new Promise<Answer | undefined>((done) => {
-    const timer = setTimeout(
-      () => {
-        here.waiting.delete(id)
-        here.worker.terminate()
-        for (const other of here.waiting.values()) other(undefined)
-        desk = undefined
-        done(undefined)
-      },
-      hasAnswered ? limitMs : firstLimitMs
-    )
-    here.waiting.set(id, (found) => {
-      clearTimeout(timer)
-      done(found)
-    })
-    here.worker.postMessage({ id, cmd: "layout", graph, layoutOptions: {}, options: {} })
-  })
-  return answer?.data
-}
 
 const options = (isFast: boolean, size: number, nodeGap: number, rankGap: number) => ({
   "elk.algorithm": "layered",
@@ -96,24 +30,6 @@ const options = (isFast: boolean, size: number, nodeGap: number, rankGap: number
   "elk.separateConnectedComponents": "true"
 })
 
-interface Point {
-  readonly x: number
-  readonly y: number
-}
-interface ElkAnswer {
-  readonly width: number
-  readonly height: number
-  readonly children: ReadonlyArray<{ readonly id: string; readonly x: number; readonly y: number }>
-  readonly edges: ReadonlyArray<{
-    readonly id: string
-    readonly sections?: ReadonlyArray<{
-      readonly startPoint: Point
-      readonly endPoint: Point
-      readonly bendPoints?: ReadonlyArray<Point>
-    }>
-  }>
-}
-
 /** The layout of a graph by ELK; undefined where there is none in time. */
 export const elkLaid = async (
   { size, successorStart, successors }: DependencyGraph,
@@ -121,26 +37,27 @@ export const elkLaid = async (
   rank: ArrayLike<number>,
   isFast: boolean
 ): Promise<Laid | undefined> => {
-  const edges: Array<object> = []
+  const edges: NonNullable<ElkNode["edges"]> = []
   for (let from = 0; from < size; from++)
     for (let k = successorStart[from]!; k < successorStart[from + 1]!; k++)
       edges.push({ id: `e${k}`, sources: [`n${from}`], targets: [`n${successors[k]}`] })
-  const answer = (await ask({
+  const { laidOut } = await import("../elk.ts")
+  const answer = await laidOut({
     id: "graph",
     layoutOptions: options(isFast, size, 18, 40),
     children: sizes.map(({ w, h }, i) => ({ id: `n${i}`, width: w, height: h })),
     edges
-  })) as ElkAnswer | undefined
+  })
   if (answer === undefined) return undefined
   const x = new Float64Array(size)
   const y = new Float64Array(size)
-  for (const node of answer.children) {
+  for (const node of answer.children ?? []) {
     const i = Number(node.id.slice(1))
-    x[i] = node.x
-    y[i] = node.y
+    x[i] = node.x ?? 0
+    y[i] = node.y ?? 0
   }
   const routes: Array<ReadonlyArray<number>> = new Array(successors.length).fill([])
-  for (const { id, sections } of answer.edges) {
+  for (const { id, sections } of answer.edges ?? []) {
     const section = sections?.[0]
     if (section === undefined) continue
     const points = [section.startPoint, ...(section.bendPoints ?? []), section.endPoint]

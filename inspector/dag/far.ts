@@ -176,7 +176,11 @@ export const paintFar = (
   pen.strokeStyle = tones.accent
   pen.lineWidth = 1.5
   pen.beginPath()
-  for (const { points } of criticalEdges) {
+  for (const { points, from, to } of criticalEdges) {
+    for (const place of [from, to]) {
+      const node = scene.nodes[place]!
+      pen.rect((node.x - x) * k, (node.y - y) * k, Math.max(leastPixels, node.w * k), Math.max(leastPixels, node.h * k))
+    }
     pen.moveTo((points[0]! - x) * k, (points[1]! - y) * k)
     for (let i = 2; i < points.length; i += 2) {
       const [x0, y0, x1, y1] = [points[i - 2]!, points[i - 1]!, points[i]!, points[i + 1]!]

@@ -285,16 +285,7 @@ const Timeline = ({ view, run, selected, onSelect }: Omit<GanttProps, "run"> & {
       ? undefined
       : tipOf(barsOf(run, hoverRow, now), tOf(hover.x - label), 3 * unit, map)
   return (
-    <div
-      ref={ref}
-      class="picture gantt"
-      role="application"
-      aria-roledescription="timeline"
-      aria-label={`Timeline of ${run.workflow}: ${rows.length} rows. Up and down go through rows, left and right close and open groups, + and − zoom, 0 shows all.`}
-      aria-activedescendant={chosen >= first && chosen < end ? `gantt-${chosen}` : undefined}
-      tabIndex={0}
-      onKeyDown={onKeyDown}
-    >
+    <div ref={ref} class="picture gantt">
       {size === undefined ? null : (
         <>
           <div class="gantt-head">
@@ -383,7 +374,17 @@ const Timeline = ({ view, run, selected, onSelect }: Omit<GanttProps, "run"> & {
               <Legend />
             </div>
           </div>
-          <div class="gantt-scroll" ref={scroller} onScroll={scrolled} tabIndex={-1}>
+          <div
+            class="gantt-scroll"
+            ref={scroller}
+            onScroll={scrolled}
+            onKeyDown={onKeyDown}
+            tabIndex={0}
+            role="application"
+            aria-roledescription="timeline"
+            aria-label={`Timeline of ${run.workflow}: ${rows.length} rows. Up and down go through rows, left and right close and open groups, + and − zoom, 0 shows all.`}
+            aria-activedescendant={chosen >= first && chosen < end ? `gantt-${chosen}` : undefined}
+          >
             <div class="gantt-room" style={{ height: `${room}px` }}>
               <svg class="gantt-body" width={size.width} height={height} role="presentation">
                 <svg x={label} y={0} width={width} height={height} role="presentation">

@@ -39,7 +39,7 @@ export const centred = (box: Box, { width, height }: Size, k: number): Camera =>
 })
 
 /** The nearest camera that shows a box whole, or its beginning where it is too large. */
-export const shown = (camera: Camera, box: Box, size: Size, margin = 32): Camera => {
+export const shown = (camera: Camera, box: Box, size: Size, margin = 16): Camera => {
   const view = seen(camera, size)
   const by = margin / camera.k
   const shift = (start: number, length: number, from: number, long: number): number =>

@@ -4,7 +4,8 @@ export interface Hands {
   /** Moves by so much; a hand that drags is at `x`, `y`. */
   readonly pan: (dx: number, dy: number, x?: number, y?: number) => void
   readonly zoom: (factor: number, x: number, y: number) => void
-  readonly click: (x: number, y: number, times: number) => void
+  /** Once, and twice after that where it was twice. */
+  readonly click: (x: number, y: number, times: 1 | 2) => void
   readonly hover: (x: number, y: number) => void
   readonly leave: () => void
   /** A hand comes down, and is lifted again. */
@@ -64,7 +65,7 @@ export const listen = (element: HTMLElement, hands: Hands): (() => void) => {
     if (!down.delete(event.pointerId) || down.size > 0) return
     const { x, y } = place(event)
     hands.drop?.()
-    if (travelled <= tremble && event.type === "pointerup") hands.click(x, y, event.detail)
+    if (travelled <= tremble && event.type === "pointerup") hands.click(x, y, 1)
   }
   const onTwice = (event: MouseEvent) => {
     if (isControl(event)) return

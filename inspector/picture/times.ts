@@ -20,8 +20,8 @@ export const lengthText = (ms: number): string => {
     const rest = units % each
     return `${sign}${Math.floor(units / each)} ${name}${rest === 0 ? "" : ` ${rest} ${part}`}`
   }
-  if (all < hourMs) return pair(minuteMs, "min", secondMs, "s")
-  if (all < dayMs) return pair(hourMs, "h", minuteMs, "min")
+  if (all < hourMs - secondMs / 2) return pair(minuteMs, "min", secondMs, "s")
+  if (all < dayMs - minuteMs / 2) return pair(hourMs, "h", minuteMs, "min")
   return pair(dayMs, "d", hourMs, "h")
 }
 const trimmed = (text: string) => (text.includes(".") ? text.replace(/\.?0+$/, "") : text)

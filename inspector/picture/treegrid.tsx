@@ -27,6 +27,7 @@ interface TreegridProps<Row extends GridRow> {
 }
 
 const rowHeight = 28
+const headHeight = 29
 /** Rows that are there above and below what can be seen. */
 const spare = 8
 /** Highest that an element is made: browsers end at 33 million pixels. */
@@ -40,13 +41,13 @@ export const Treegrid = <Row extends GridRow>({
   onSelect,
   onToggle
 }: TreegridProps<Row>) => {
-  const body = useRef<HTMLDivElement>(null)
+  const grid = useRef<HTMLDivElement>(null)
   const [top, setTop] = useState(0)
   const [height, setHeight] = useState(600)
   useEffect(() => {
-    const element = body.current
+    const element = grid.current
     if (element === null) return
-    const observer = new ResizeObserver(() => setHeight(element.clientHeight))
+    const observer = new ResizeObserver(() => setHeight(element.clientHeight - headHeight))
     observer.observe(element)
     return () => observer.disconnect()
   }, [])
@@ -56,12 +57,11 @@ export const Treegrid = <Row extends GridRow>({
   const last = Math.min(rows.length, Math.ceil((top * squeeze + height) / rowHeight) + spare)
   const current = rows.findIndex(({ path }) => path === selected)
   const show = (index: number) => {
-    const element = body.current
+    const element = grid.current
     if (element === null) return
     const at = (index * rowHeight) / squeeze
     if (at < element.scrollTop) element.scrollTop = at
-    else if (at + rowHeight > element.scrollTop + element.clientHeight)
-      element.scrollTop = at + rowHeight - element.clientHeight
+    else if (at + rowHeight > element.scrollTop + height) element.scrollTop = at + rowHeight - height
   }
   const go = (index: number) => {
     const row = rows[Math.max(0, Math.min(rows.length - 1, index))]
@@ -112,6 +112,7 @@ export const Treegrid = <Row extends GridRow>({
   const id = (index: number) => `treegrid-${label.replace(/\W+/g, "-")}-${index}`
   return (
     <div
+      ref={grid}
       class="treegrid"
       role="treegrid"
       aria-label={label}
@@ -119,8 +120,9 @@ export const Treegrid = <Row extends GridRow>({
       aria-activedescendant={current >= first && current < last ? id(current) : undefined}
       tabIndex={0}
       onKeyDown={onKeyDown}
+      onScroll={() => setTop(grid.current!.scrollTop)}
     >
-      <div role="rowgroup">
+      <div class="treegrid-top" role="rowgroup">
         <div class="treegrid-head" role="row" aria-rowindex={1} style={{ gridTemplateColumns: shares }}>
           {columns.map(({ title, isNumber }) => (
             <span key={title} role="columnheader" class={isNumber ? "is-number" : undefined}>
@@ -129,7 +131,7 @@ export const Treegrid = <Row extends GridRow>({
           ))}
         </div>
       </div>
-      <div class="treegrid-body" role="rowgroup" ref={body} onScroll={() => setTop(body.current!.scrollTop)}>
+      <div class="treegrid-body" role="rowgroup">
         <div class="treegrid-room" role="presentation" style={{ height: `${Math.min(all, highest)}px` }}>
           <div
             class="treegrid-rows"
