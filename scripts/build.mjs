@@ -1,9 +1,10 @@
 // Builds dist/: JavaScript and types by tsc, the published JSON Schema of the workflow document, and the page of the inspector.
 import { spawnSync } from "node:child_process"
-import { rmSync, writeFileSync } from "node:fs"
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
+import { gzipSync } from "node:zlib"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 rmSync(join(root, "dist"), { recursive: true, force: true })
@@ -15,3 +16,11 @@ writeFileSync(join(root, "dist/schema.json"), JSON.stringify(jsonSchema(), null,
 const { build } = await import("vite")
 await build({ configFile: join(root, "inspector/vite.config.ts"), logLevel: "warn" })
 await build({ configFile: join(root, "inspector/report.config.ts"), logLevel: "warn" })
+// the layout engine is most of the page, and is asked for by few: it travels packed
+const assets = join(root, "dist/inspector/assets")
+for (const name of readdirSync(assets)) {
+  const path = join(assets, name)
+  if (statSync(path).size < 200_000) continue
+  writeFileSync(`${path}.gz`, gzipSync(readFileSync(path), { level: 9 }))
+  rmSync(path)
+}

@@ -2,6 +2,8 @@
 import { readdirSync } from "node:fs"
 import { readFile } from "node:fs/promises"
 import { extname, join, relative, sep } from "node:path"
+import { promisify } from "node:util"
+import { gunzip } from "node:zlib"
 
 export interface PageFile {
   readonly type: string
@@ -30,15 +32,25 @@ const filesMost = 500
 export const filesOf = (folder: string): PageFiles => {
   const files = new Map<string, PageFile>()
   for (const entry of entriesOf(folder)) {
-    const type = types[extname(entry.name).toLowerCase()]
+    // large ones are packed in the package, and unpacked for whoever asks for them
+    const isPacked = entry.name.endsWith(".gz")
+    const name = isPacked ? entry.name.slice(0, -".gz".length) : entry.name
+    const type = types[extname(name).toLowerCase()]
     if (!entry.isFile() || type === undefined || files.size >= filesMost) continue
     const path = join(entry.parentPath, entry.name)
-    files.set(`/${relative(folder, path).split(sep).join("/")}`, { type, read: () => readFile(path) })
+    const address = `/${relative(folder, join(entry.parentPath, name)).split(sep).join("/")}`
+    files.set(address, { type, read: isPacked ? () => unpacked(path) : () => readFile(path) })
   }
   const index = files.get("/index.html")
   if (index !== undefined) files.set("/", index)
   return files
 }
+
+const unpack = promisify(gunzip)
+const unpacked = async (path: string): Promise<Buffer> =>
+  unpack(await readFile(path), { maxOutputLength: unpackedMost })
+/** Most bytes of one file of the page. */
+const unpackedMost = 16 * 1024 * 1024
 
 const entriesOf = (folder: string) => {
   try {
