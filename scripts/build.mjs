@@ -1,9 +1,10 @@
 // Builds dist/: JavaScript and types by tsc, the published JSON Schema of the workflow document, and the page of the inspector.
 import { spawnSync } from "node:child_process"
-import { rmSync, writeFileSync } from "node:fs"
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
+import { brotliCompressSync } from "node:zlib"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 rmSync(join(root, "dist"), { recursive: true, force: true })
@@ -15,3 +16,9 @@ writeFileSync(join(root, "dist/schema.json"), JSON.stringify(jsonSchema(), null,
 const { build } = await import("vite")
 await build({ configFile: join(root, "inspector/vite.config.ts"), logLevel: "warn" })
 await build({ configFile: join(root, "inspector/report.config.ts"), logLevel: "warn" })
+// read by reports only, which unpack it: the package stays small
+const page = join(root, "dist/inspector-report")
+for (const name of readdirSync(page)) {
+  writeFileSync(join(page, `${name}.br`), brotliCompressSync(readFileSync(join(page, name))))
+  rmSync(join(page, name))
+}
