@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node
 import { createRequire } from "node:module"
 import { join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
-import { gzipSync } from "node:zlib"
+import { brotliCompressSync } from "node:zlib"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 rmSync(join(root, "dist"), { recursive: true, force: true })
@@ -16,11 +16,14 @@ writeFileSync(join(root, "dist/schema.json"), JSON.stringify(jsonSchema(), null,
 const { build } = await import("vite")
 await build({ configFile: join(root, "inspector/vite.config.ts"), logLevel: "warn" })
 await build({ configFile: join(root, "inspector/report.config.ts"), logLevel: "warn" })
-// the layout engine is most of the page, and is asked for by few: it travels packed
-const assets = join(root, "dist/inspector/assets")
-for (const name of readdirSync(assets)) {
-  const path = join(assets, name)
-  if (statSync(path).size < 200_000) continue
-  writeFileSync(`${path}.gz`, gzipSync(readFileSync(path), { level: 9 }))
-  rmSync(path)
+// the layout engine is most of the page and is asked for by few; what reports are made of is only read by us: both travel packed
+const pack = (folder, least) => {
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name)
+    if (statSync(path).size < least) continue
+    writeFileSync(`${path}.br`, brotliCompressSync(readFileSync(path)))
+    rmSync(path)
+  }
 }
+pack(join(root, "dist/inspector/assets"), 200_000)
+pack(join(root, "dist/inspector-report"), 0)

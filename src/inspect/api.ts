@@ -54,7 +54,7 @@ const events: Route = async (_, { source, redact, following }, { query, stream }
   try {
     for await (const batch of source.follow(stream, from, left.signal)) {
       for (const event of batch.events) {
-        const text = JSON.stringify(redactEvent(event, redact))
+        const text = JSON.stringify(batch.redactedBy === redact ? event : redactEvent(event, redact))
         isFull = told.length >= pageMost.events || (told.length > 0 && characters + text.length > pageMost.characters)
         if (isFull) break
         told.push(text)

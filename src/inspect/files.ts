@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs"
 import { readFile } from "node:fs/promises"
 import { extname, join, relative, sep } from "node:path"
 import { promisify } from "node:util"
-import { gunzip } from "node:zlib"
+import { brotliDecompress } from "node:zlib"
 
 export interface PageFile {
   readonly type: string
@@ -33,8 +33,8 @@ export const filesOf = (folder: string): PageFiles => {
   const files = new Map<string, PageFile>()
   for (const entry of entriesOf(folder)) {
     // large ones are packed in the package, and unpacked for whoever asks for them
-    const isPacked = entry.name.endsWith(".gz")
-    const name = isPacked ? entry.name.slice(0, -".gz".length) : entry.name
+    const isPacked = entry.name.endsWith(".br")
+    const name = isPacked ? entry.name.slice(0, -".br".length) : entry.name
     const type = types[extname(name).toLowerCase()]
     if (!entry.isFile() || type === undefined || files.size >= filesMost) continue
     const path = join(entry.parentPath, entry.name)
@@ -46,7 +46,7 @@ export const filesOf = (folder: string): PageFiles => {
   return files
 }
 
-const unpack = promisify(gunzip)
+const unpack = promisify(brotliDecompress)
 const unpacked = async (path: string): Promise<Buffer> =>
   unpack(await readFile(path), { maxOutputLength: unpackedMost })
 /** Most bytes of one file of the page. */

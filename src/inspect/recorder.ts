@@ -3,6 +3,7 @@
  * let go the outcome stays, so that whoever attaches late sees every actor as it is.
  */
 import type { Seen, SeenEvent } from "./protocol.ts"
+import type { Redact } from "./redact.ts"
 import type { Batch } from "./source.ts"
 import { View } from "./view.ts"
 
@@ -10,12 +11,15 @@ export interface RecorderOptions {
   /** Most events that are kept; default 50,000. When there are more, the older half is let go. */
   readonly max?: number
   readonly now?: () => number
+  /** What redacts the events before they come here. */
+  readonly redactedBy?: Redact
 }
 
 /** Events that are given at a time. */
 const batchMost = 1_000
 
 export class Recorder {
+  readonly #mark: Pick<Batch, "redactedBy">
   readonly #max: number
   readonly #now: () => number
   /** What became of the events that were let go. */
@@ -26,7 +30,8 @@ export class Recorder {
   #waiting: Array<() => void> = []
   #isClosed = false
 
-  constructor({ max = 50_000, now = Date.now }: RecorderOptions = {}) {
+  constructor({ max = 50_000, now = Date.now, redactedBy }: RecorderOptions = {}) {
+    this.#mark = redactedBy === undefined ? {} : { redactedBy }
     this.#max = max
     this.#now = now
   }
@@ -82,12 +87,12 @@ export class Recorder {
         const lost: ReadonlyArray<SeenEvent> =
           next === 0 ? this.#base() : [{ kind: "gap", lost: first - next, seq: first - 1, t: this.#before.t }]
         next = first
-        if (lost.length > 0) yield { events: lost, isCaughtUp: false }
+        if (lost.length > 0) yield { ...this.#mark, events: lost, isCaughtUp: false }
       }
       const events = this.#events.slice(next - first, next - first + batchMost)
       next += events.length
       const isCaughtUp = next >= this.#next
-      yield { events, isCaughtUp }
+      yield { ...this.#mark, events, isCaughtUp }
       if (!isCaughtUp) continue
       if (this.#isClosed || signal?.aborted === true) return
       await this.#more(signal)

@@ -29,9 +29,8 @@ export const redactor = (options: RedactOptions = {}): Redact => {
   const { keys = [], values = 50_000, characters = 1_000_000 } = options
   const { text = 10_000, items = 1_000, fields = 1_000, depth = 16 } = options
   const secrecyOf = secrecy(keys)
-  const clean = new WeakSet<object>()
-  const bounds: Bounds = { secrecyOf, text, items, fields, depth, values, characters, isDefinition: false, clean }
-  const whole: Bounds = { secrecyOf, ...definitionMost, isDefinition: true, clean }
+  const bounds: Bounds = { secrecyOf, text, items, fields, depth, values, characters, isDefinition: false }
+  const whole: Bounds = { secrecyOf, ...definitionMost, isDefinition: true }
   return (value) => {
     switch (typeof value) {
       case "number":
@@ -42,11 +41,9 @@ export const redactor = (options: RedactOptions = {}): Redact => {
         return value
       case "object":
         if (value === null) return value
-        if (clean.has(value)) return value as Json
     }
     const { values, characters, ...rest } = isDefinition(value) ? whole : bounds
     const copy = copyOf(value, { ...rest, left: values, characters, open: [] }, "open") ?? null
-    if (typeof copy === "object" && copy !== null) clean.add(copy)
     return copy
   }
 }
@@ -90,7 +87,6 @@ interface Bounds {
   readonly characters: number
   readonly isDefinition: boolean
   /** What came out of here needs no second look. */
-  readonly clean: WeakSet<object>
 }
 
 interface Walk extends Omit<Bounds, "values" | "characters"> {
@@ -126,7 +122,6 @@ const copyOf = (value: unknown, walk: Walk, look: Look): Json | undefined => {
 }
 
 const within = (value: object, walk: Walk, look: Look): Json => {
-  if (walk.clean.has(value)) return value as Json
   if (walk.open.includes(value)) return "[the same again, further up]"
   if (walk.open.length >= walk.depth) return "… deeper levels"
   if (walk.left <= 0 || walk.characters <= 0) return more

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto"
 import { readFileSync, rmSync } from "node:fs"
 import { open } from "node:fs/promises"
 import { join } from "node:path"
-import { createGzip } from "node:zlib"
+import { brotliDecompressSync, createGzip } from "node:zlib"
 import { RecordingRefused } from "./errors.ts"
 import type { RecordingHead } from "./protocol.ts"
 import { type Redact, redact } from "./redact.ts"
@@ -23,7 +23,7 @@ export const reportMost = {
 
 export interface ReportOptions {
   readonly redact?: Redact
-  /** The folder with `report.js` and `report.css`; by default that of this package. */
+  /** The folder with `report.js.br` and `report.css.br`; by default that of this package. */
   readonly page?: string
   readonly bounds?: { readonly [bound in keyof typeof reportMost]: number }
 }
@@ -48,7 +48,7 @@ export const pageOfReports = (): string => join(pageOfPackage(), "..", "inspecto
 const partsOf = (path: string, page: string) => {
   const read = (name: string, isNeeded: boolean): string => {
     try {
-      return readFileSync(join(page, name), "utf8")
+      return brotliDecompressSync(readFileSync(join(page, `${name}.br`))).toString("utf8")
     } catch {
       if (isNeeded) throw new RecordingRefused({ path, reason: "page" })
       return ""

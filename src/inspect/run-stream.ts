@@ -30,7 +30,7 @@ export async function* followRun(options: RunStreamOptions, run: string, from: n
     return events.length === 0 || events[0]!.seq >= from ? events : events.filter(({ seq }) => seq >= from)
   }
   try {
-    yield { events: wanted(follower.begin()), isCaughtUp: false }
+    yield { events: wanted(follower.begin()), isCaughtUp: false, redactedBy: redact }
     for (;;) {
       const { first, messages, epochs } = await Effect.runPromise(
         journal.read(run, follower.length, follower.length + messagesAtOnce)
@@ -39,12 +39,12 @@ export async function* followRun(options: RunStreamOptions, run: string, from: n
         // what comes next was compacted meanwhile: the run is taken up where its snapshot is
         follower.close()
         follower = new Follower(journal, await headOf(options, run), redact, last)
-        yield { events: wanted(follower.begin()), isCaughtUp: false }
+        yield { events: wanted(follower.begin()), isCaughtUp: false, redactedBy: redact }
         continue
       }
       const events = messages.flatMap((message, i) => follower.push(message, epochs[i] ?? 0))
       const isCaughtUp = messages.length < messagesAtOnce
-      if (events.length > 0 || isCaughtUp) yield { events: wanted(events), isCaughtUp }
+      if (events.length > 0 || isCaughtUp) yield { events: wanted(events), isCaughtUp, redactedBy: redact }
       if (!isCaughtUp) await breath()
       else if (!(await more())) return
     }

@@ -169,14 +169,14 @@ class Viewer implements Listener {
     const { source, redact } = this.#desk
     let seq = from - 1
     try {
-      for await (const { events, isCaughtUp } of source.follow(stream, from, signal)) {
-        for (const texts of piecesOf(events, redact)) {
+      for await (const batch of source.follow(stream, from, signal)) {
+        for (const texts of piecesOf(batch, redact)) {
           if (signal.aborted) return
           await this.#say(`{"type":"batch","stream":${JSON.stringify(stream)},"events":[${texts.join(",")}]}`)
         }
         if (signal.aborted) return
-        seq = events.at(-1)?.seq ?? seq
-        if (isCaughtUp) await this.#tell({ type: "caughtUp", stream, seq })
+        seq = batch.events.at(-1)?.seq ?? seq
+        if (batch.isCaughtUp) await this.#tell({ type: "caughtUp", stream, seq })
       }
     } catch (error) {
       if (!signal.aborted) await this.#tell({ type: "error", stream, ...faultOf(error, redact) })

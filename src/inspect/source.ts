@@ -1,6 +1,7 @@
 /** Where what is seen comes from: an orchestrator, a store, a recording, an XState system. The server knows nothing else. */
 import type { Json } from "../model/json.ts"
 import type { Ask, Hello, Preview, RunRow, SeenEvent, StreamId } from "./protocol.ts"
+import type { Redact } from "./redact.ts"
 
 export interface Overview {
   readonly streams: ReadonlyArray<StreamId>
@@ -13,6 +14,8 @@ export interface Overview {
 export interface Batch {
   readonly events: ReadonlyArray<SeenEvent>
   readonly isCaughtUp: boolean
+  /** What has redacted them already: whoever redacts with the same need not do it again. */
+  readonly redactedBy?: Redact
 }
 
 export interface Source {

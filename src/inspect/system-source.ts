@@ -27,7 +27,7 @@ export const systemSource = ({
   onError = () => {},
   ...options
 }: SystemOptions): SystemSource => {
-  const recorder = new Recorder(options)
+  const recorder = new Recorder({ ...options, redactedBy: redact })
   const observer = new Observer({ redact, tell: recorder.tell })
   const see = observer.inspect as (event: InspectionEvent) => void
   const inspect: XObserver<InspectionEvent> = {
