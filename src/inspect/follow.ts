@@ -48,6 +48,7 @@ export class Follower {
   #seq = 0
   #t = 0
   #cause: number | undefined = undefined
+  #message: Message | undefined = undefined
   #isQuiet = false
   readonly #isAgain: boolean
   #hasEnded = false
@@ -60,7 +61,13 @@ export class Follower {
     this.#isAgain = after !== undefined
     this.#head = head
     this.#redact = redact
-    this.#observer = new Observer({ redact, tell: (event) => this.#tell(event), isRootNamed: false })
+    this.#observer = new Observer({
+      redact,
+      tell: (event) => this.#tell(event),
+      isRootNamed: false,
+      // a message of the journal has just been told
+      isTold: (event) => event === this.#message
+    })
     this.#observer.onActor = (_, key) => this.#placeOf(key)
     this.#observer.onBegin = (actor, key) => this.#watch(actor, key)
     this.#observer.onTold = (event, actor) => this.#infer(event, actor)
@@ -103,6 +110,7 @@ export class Follower {
     const n = this.length
     const { run } = this.#head
     this.#messages.push(message)
+    this.#message = message
     this.#epochs.push(epoch)
     this.#t = Math.max(this.#t, message.at)
     this.#cause = undefined

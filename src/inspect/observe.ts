@@ -4,9 +4,9 @@
  */
 import type { AnyActorRef, InspectionEvent } from "xstate"
 import { type Inspect, parentOf } from "../actors/create.ts"
-import type { Json } from "../model/json.ts"
+import { isPlainRecord, type Json } from "../model/json.ts"
 import { changesOf } from "./changes.ts"
-import type { Seen } from "./protocol.ts"
+import type { Patch, Seen } from "./protocol.ts"
 import { type ChartShape, shapeOf, statesOf } from "./shape.ts"
 
 /** Makes plain data of anything, without what must not leave the process. */
@@ -20,6 +20,8 @@ export interface ObserveOptions {
   readonly keyframeEvery?: number
   /** Left out of keys: the root, where everything is below the same one. */
   readonly isRootNamed?: boolean
+  /** Whether what an event says has been told already. */
+  readonly isTold?: (event: object) => boolean
 }
 
 interface Known {
@@ -76,7 +78,7 @@ export class Observer {
   onTold: (event: Seen, actor: AnyActorRef) => void = () => {}
 
   constructor(options: ObserveOptions) {
-    this.#options = { keyframeEvery: 500, isRootNamed: true, ...options }
+    this.#options = { keyframeEvery: 500, isRootNamed: true, isTold: () => false, ...options }
   }
 
   readonly inspect: Inspect = (event: InspectionEvent) => {
@@ -195,10 +197,15 @@ export class Observer {
         actor: known.key,
         ...(sourceRef === undefined ? {} : { from: this.keyOf(sourceRef) }),
         type,
-        ...(Object.keys(data).length === 0 ? {} : { data: this.#options.redact(data) })
+        ...(this.#isSaid(event!) || isEmpty(data) ? {} : { data: this.#options.redact(data) })
       },
       actor
     )
+  }
+
+  /** The end of a child is told as the end of the child. */
+  #isSaid(event: { readonly type: string }): boolean {
+    return event.type.startsWith("xstate.done.") || this.#options.isTold(event)
   }
 
   #actionOf({ type, params }: { readonly type: string; readonly params?: unknown }) {
@@ -214,8 +221,9 @@ export class Observer {
     const edge = this.#edge(known, value, hasMoved, transitions)
     if (!isMicro && isSameContext && !hasMoved && known.event === "") return
     const isWhole = !isSameContext && ++known.steps % this.#options.keyframeEvery === 0
-    const context = isSameContext ? known.context : this.#options.redact(snapshot.context)
-    const patches = isSameContext || isWhole ? [] : changesOf(known.context, context)
+    const [context, patches] = isSameContext
+      ? [known.context, none]
+      : changedFrom(known.raw, known.context, snapshot.context, this.#options.redact)
     known.raw = snapshot.context
     known.context = context
     known.value = value
@@ -226,7 +234,7 @@ export class Observer {
         event,
         ...(value === undefined || !hasMoved ? {} : { value }),
         ...edge,
-        ...(patches.length === 0 ? {} : { patches }),
+        ...(patches.length === 0 || isWhole ? {} : { patches }),
         ...(isWhole && context !== undefined ? { context } : {}),
         ...(isMicro ? { isMicro: true as const } : {})
       },
@@ -287,6 +295,57 @@ export class Observer {
   }
 }
 const noChildren: ReadonlyMap<string, AnyActorRef> = new Map()
+
+const none: ReadonlyArray<Patch> = []
+const isEmpty = (data: object): boolean => {
+  for (const _ in data) return false
+  return true
+}
+
+/** Most fields of a context that are compared one by one. */
+const fieldsMost = 100
+
+/** What a context is told as now, and what of it is new. What is the same object as before is not looked into. */
+const changedFrom = (
+  rawBefore: unknown,
+  before: Json | undefined,
+  raw: unknown,
+  redact: Redact
+): readonly [Json, ReadonlyArray<Patch>] => {
+  if (
+    !isPlainRecord(rawBefore) ||
+    !isPlainRecord(raw) ||
+    !isPlainRecord(before) ||
+    Object.keys(raw).length > fieldsMost
+  ) {
+    const context = redact(raw)
+    return [context, changesOf(before, context)]
+  }
+  const context: Record<string, Json> = { ...(before as Record<string, Json>) }
+  const patches: Array<Patch> = []
+  for (const key of Object.keys(raw)) {
+    if (raw[key] === rawBefore[key] && Object.hasOwn(rawBefore, key)) continue
+    // a field is redacted as the one that it is
+    const field = redact({ [key]: raw[key] }) as Record<string, Json>
+    if (!Object.hasOwn(field, key)) {
+      if (Object.hasOwn(context, key)) patches.push({ op: "remove", path: [key] })
+      delete context[key]
+      continue
+    }
+    const value = field[key]!
+    if (!Object.hasOwn(context, key)) patches.push({ op: "add", path: [key], value })
+    else
+      for (const { op, path, value: part } of changesOf(context[key], value))
+        patches.push({ op, path: [key, ...path], ...(part === undefined ? {} : { value: part }) })
+    context[key] = value
+  }
+  for (const key of Object.keys(rawBefore))
+    if (!Object.hasOwn(raw, key) && Object.hasOwn(context, key)) {
+      patches.push({ op: "remove", path: [key] })
+      delete context[key]
+    }
+  return [context, patches]
+}
 
 const isSameValue = (one: Json | undefined, other: Json | undefined): boolean =>
   one === other || (typeof one === "object" && JSON.stringify(one) === JSON.stringify(other))
