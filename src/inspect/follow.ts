@@ -27,7 +27,7 @@ export interface RunHead {
 }
 
 /** Tells of the progress of a run at most so often while it goes on. */
-const statusesMost = 40
+const statusesMost = 20
 
 export class Follower {
   readonly #head: RunHead
@@ -40,6 +40,8 @@ export class Follower {
   /** How long attempts took: count, mean, sum of squares of differences (Welford 1962). */
   readonly #pace = { count: 0, mean: 0, squares: 0 }
   readonly #begun = new Map<string, number>()
+  /** Paths of the tasks of actors that are alive, by their keys. */
+  readonly #paths = new Map<string, string>()
   readonly #dueAt = new Map<string, number>()
   readonly #states = new Map<string, TaskStatus>()
   /** Attempts that are out, as far as it was told, by the path of their task. */
@@ -205,9 +207,19 @@ export class Follower {
     return key === this.#head.run || key.startsWith(`${this.#head.run}/`)
   }
 
+  /** The path of the task of an actor: `quotes[3]` for `run-1/quotes/[3]`. */
+  #taskOf(key: string): string {
+    const known = this.#paths.get(key)
+    if (known !== undefined) return known
+    const { run } = this.#head
+    const path = key === run ? "" : key.slice(run.length + 1).replace(/\/(?=\[|#|@)/g, "")
+    this.#paths.set(key, path)
+    return path
+  }
+
   #placeOf(key: string): { readonly run: string; readonly task?: string } {
     const { run } = this.#head
-    const task = taskOf(run, key)
+    const task = this.#taskOf(key)
     return task === "" ? { run } : { run, task }
   }
 
@@ -237,7 +249,7 @@ export class Follower {
   #infer(event: Seen, actor: AnyActorRef): void {
     const { run } = this.#head
     if (!("actor" in event)) return
-    const task = taskOf(run, event.actor)
+    const task = this.#taskOf(event.actor)
     if (task === "") return
     switch (event.kind) {
       case "actor":
@@ -272,6 +284,7 @@ export class Follower {
         else if (event.value === "attempting" && event.from !== undefined) this.#task(task, "running")
         return
       case "gone": {
+        this.#paths.delete(event.actor)
         if (this.#isOnBoard(actor)) return
         const status = (event.output as { readonly status?: TaskStatus } | undefined)?.status
         this.#task(
@@ -346,8 +359,12 @@ export class Follower {
 
   #tell(event: Seen): void {
     if (this.#isQuiet) return
-    const at = { seq: this.#seq++, t: this.#t, ...(this.#cause === undefined ? {} : { cause: this.#cause }) }
-    this.#told.push({ ...event, ...at })
+    // the event was made for this call
+    const told = event as Mutable<SeenEvent>
+    told.seq = this.#seq++
+    told.t = this.#t
+    if (this.#cause !== undefined) told.cause = this.#cause
+    this.#told.push(told as SeenEvent)
   }
 
   #take(): ReadonlyArray<SeenEvent> {
@@ -356,6 +373,8 @@ export class Follower {
     return told
   }
 }
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
 /** Whether an attempt was told to stop, or is waited for to the end. */
 const isEnding = (value: unknown): boolean => value === "aborting" || value === "finishing"
@@ -368,7 +387,3 @@ const boardIn = (actor: AnyActorRef) => {
 }
 
 const inScope = (path: string, id: string): string => (path === "" ? id : `${path}/${id}`)
-
-/** The path of the task of an actor: `quotes[3]` for `run-1/quotes/[3]`. */
-const taskOf = (run: string, key: string): string =>
-  key === run ? "" : key.slice(run.length + 1).replace(/\/(?=\[|#|@)/g, "")

@@ -44,7 +44,11 @@ export class Recorder {
   readonly tell = (event: Seen): void => {
     // clocks are set back, streams are not
     this.#t = Math.max(this.#t, this.#now())
-    this.#events.push({ ...event, seq: this.#next++, t: this.#t })
+    // the event was made for this call
+    const told = event as unknown as { -readonly [K in keyof SeenEvent]: SeenEvent[K] }
+    told.seq = this.#next++
+    told.t = this.#t
+    this.#events.push(told as SeenEvent)
     if (this.#events.length > this.#max) this.#letGo()
     if (this.#waiting.length === 0) return
     const waiting = this.#waiting
