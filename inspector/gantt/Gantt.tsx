@@ -83,7 +83,7 @@ const Timeline = ({ view, run, selected, onSelect }: Omit<GanttProps, "run"> & {
   const critical = useMemo(() => criticalOf(structure, run, now), [structure, run, now])
   const counts = countsOf(run)
 
-  const label = size === undefined ? 0 : Math.max(150, Math.min(260, size.width * 0.24))
+  const label = size === undefined ? 0 : Math.max(214, Math.min(260, size.width * 0.24))
   const width = Math.max(10, (size?.width ?? 0) - label)
   const height = (size?.height ?? 0) - headHeight
   // a little air at the end, for words behind the last bar
