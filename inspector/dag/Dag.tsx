@@ -9,7 +9,7 @@ import type { TaskStatus } from "../../src/model/messages.ts"
 import { type Box, contains, grown } from "../picture/boxes.ts"
 import { between, type Camera, fitted, moved, type Size, seen, shown, zoomed } from "../picture/camera.ts"
 import { criticalOf } from "../picture/critical.ts"
-import { keyMoves, listen } from "../picture/gestures.ts"
+import { keyMoves, listen, pageKeys } from "../picture/gestures.ts"
 import { isStill, useFrame, useSize } from "../picture/hooks.ts"
 import { type Counts, countsOf, statusOf } from "../picture/looks.ts"
 import { Structure } from "../picture/structure.ts"
@@ -249,8 +249,9 @@ const Graph = ({
     })
   }, [ref])
 
+  const isOfPage = useRef(pageKeys()).current
   const onKeyDown = (event: KeyboardEvent) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return
+    if (isOfPage(event)) return
     const move = keyMoves[event.key.toLowerCase()]
     if (move?.pan !== undefined) pan(...move.pan)
     else if (move?.zoom !== undefined) zoom(move.zoom)

@@ -5,7 +5,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks"
 import { type RunView, scopeOf, type TaskView, type View } from "../../src/inspect/view.ts"
 import { type Critical, criticalOf } from "../picture/critical.ts"
-import { keyMoves, listen } from "../picture/gestures.ts"
+import { keyMoves, listen, pageKeys } from "../picture/gestures.ts"
 import { useFrame, useSize } from "../picture/hooks.ts"
 import { countsOf, spanOf, statusOf } from "../picture/looks.ts"
 import { childrenSeen, Structure } from "../picture/structure.ts"
@@ -233,8 +233,9 @@ const Timeline = ({ view, run, selected, onSelect }: Omit<GanttProps, "run"> & {
     })
   }, [ref])
 
+  const isOfPage = useRef(pageKeys()).current
   const onKeyDown = (event: KeyboardEvent) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || (event.target as Element).closest("select") !== null) return
+    if (isOfPage(event)) return
     const key = event.key.toLowerCase()
     const move = keyMoves[key]
     const row = rows[chosen]
