@@ -209,6 +209,18 @@ describe.skipIf(!hasBrowser())("the pictures in a browser", () => {
     expect(await page.locator(".gantt-slack").count()).toBeGreaterThan(0)
   })
 
+  test("what a simulation has done is marked on the timeline, and where a promise was broken", async () => {
+    await bench.open(page, "picture=gantt&shape=order&part=0.7&faults")
+    expect(await page.locator(".gantt-fault").count()).toBe(2)
+    expect(await page.locator(".gantt-fault.is-broken title").textContent()).toBe(
+      "the process was killed: nothing is lost"
+    )
+    expect(await page.locator(".gantt-fault-line").count()).toBe(2)
+    expect(await page.locator(".gantt-now").count()).toBe(1)
+    expect(await page.locator(".gantt-eta rect").count()).toBe(1)
+    await page.screenshot({ path: join(shots, "gantt-faults.png") })
+  })
+
   test("names that want to break the page are shown as they are", async () => {
     for (const picture of ["dag", "gantt", "dag-table", "gantt-table"]) {
       await bench.open(page, `picture=${picture}&shape=order&hostile`)
