@@ -2,6 +2,7 @@
  * What the inspector's pictures cost at 10,000 tasks, in headless Chromium without a graphics card:
  *
  *     npm run bench:inspector
+ *     npm run bench:inspector -- --only log --rows 200000     the page's log, once `npm run build` has made the page
  *     npm run bench:inspector -- --tasks 3000 --rounds 3 --only gantt --json
  *
  * First paint: all events taken in, laid out and drawn, until the second frame. Pan, zoom and scroll: gaps between frames while
@@ -12,10 +13,12 @@
 import { cpus, loadavg } from "node:os"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
+import { logFigures } from "./inspector-log.ts"
 import { benchPage, browserPath, hasBrowser } from "./inspector-page.ts"
 
 const { values: options } = parseArgs({
   options: {
+    rows: { type: "string", default: "1000000" },
     tasks: { type: "string", default: "10000" },
     rounds: { type: "string", default: "3" },
     only: { type: "string", default: "" },
@@ -37,7 +40,9 @@ const bounds: Readonly<Record<string, number>> = {
   scroll: 20,
   "change 1 %": 20,
   "change near": 20,
-  "run goes on": 20
+  "run goes on": 20,
+  "scroll rows": 20,
+  "10,000 events/s, worst gap": 150
 }
 
 interface Frames {
@@ -153,6 +158,29 @@ try {
         workMs: all[0]!.work === undefined ? undefined : round(median(all.map(({ work }) => work ?? 0))),
         boundMs: bounds[what]!
       })
+  }
+  if ("log".includes(options.only)) {
+    const log = await logFigures(page.newPage, Number(options.rows), 10_000)
+    const plain = { picture: `log, ${log.rows} rows`, workMs: undefined }
+    figures.push(
+      {
+        ...plain,
+        what: "scroll rows",
+        ms: round(log.scrollMs),
+        bestMs: round(log.scrollMs),
+        worstGapMs: round(log.scrollMostMs),
+        boundMs: bounds["scroll rows"]!
+      },
+      {
+        ...plain,
+        picture: `log, ${log.takenIn} taken in`,
+        what: "10,000 events/s, worst gap",
+        ms: round(log.ingestMostMs),
+        bestMs: round(log.ingestMs),
+        worstGapMs: round(log.ingestMostMs),
+        boundMs: bounds["10,000 events/s, worst gap"]!
+      }
+    )
   }
 } finally {
   await page.close()

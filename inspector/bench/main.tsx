@@ -36,6 +36,16 @@ for (const event of made.events)
       : event
   )
 
+if (asked.has("faults")) {
+  const { t: now } = view
+  for (const broken of [undefined, "nothing is lost"]) {
+    const t = made.events[0]!.t + (broken === undefined ? 1_500 : 9_200)
+    const text = "the process was killed"
+    view.apply({ kind: "fault", run: made.run, text, t, seq: view.seq, ...(broken === undefined ? {} : { broken }) })
+  }
+  view.t = now
+}
+
 const opened = asked.has("open")
   ? made.ir.tasks.flatMap((task) => ("kind" in task && task.kind === "map" ? [task.id] : []))
   : []

@@ -9,7 +9,7 @@ import type { TaskStatus } from "../../src/model/messages.ts"
 import { type Box, contains, grown } from "../picture/boxes.ts"
 import { between, type Camera, fitted, moved, type Size, seen, shown, zoomed } from "../picture/camera.ts"
 import { criticalOf } from "../picture/critical.ts"
-import { keyMoves, listen } from "../picture/gestures.ts"
+import { keyMoves, listen, pageKeys } from "../picture/gestures.ts"
 import { isStill, useFrame, useSize } from "../picture/hooks.ts"
 import { type Counts, countsOf, statusOf } from "../picture/looks.ts"
 import { Structure } from "../picture/structure.ts"
@@ -106,7 +106,7 @@ const Graph = ({
   if (size !== undefined && (before.current?.scene !== scene || before.current.size !== size)) {
     const old = before.current?.scene
     before.current = { scene, size }
-    if (old === undefined || !isTouched.current) camera.current = fitted(scene.box, size)
+    if (old === undefined || !isTouched.current) camera.current = firstLook(scene, size, statusAt)
     else if (old !== scene) {
       const [from, to] = [old.places.get(anchor.current ?? ""), scene.places.get(anchor.current ?? "")]
       if (from !== undefined && to !== undefined) {
@@ -249,8 +249,9 @@ const Graph = ({
     })
   }, [ref])
 
+  const isOfPage = useRef(pageKeys()).current
   const onKeyDown = (event: KeyboardEvent) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return
+    if (isOfPage(event)) return
     const move = keyMoves[event.key.toLowerCase()]
     if (move?.pan !== undefined) pan(...move.pan)
     else if (move?.zoom !== undefined) zoom(move.zoom)
@@ -430,6 +431,25 @@ const levelOf = (scene: Scene, k: number, window: Box, before: Level | undefined
   if (scene.edges.length > edgeElementsMost && scene.edgesByPlace.in(around).length > edgeElementsMost) return "far"
   return k >= from(nearFrom, "near") ? "near" : k >= from(middleFrom, "middle") ? "middle" : "small"
 }
+
+/** Where one looks first: at all of it, or, where nothing could be read then, at what happens. */
+const firstLook = (scene: Scene, size: Size, statusAt: (node: number) => TaskStatus): Camera => {
+  const all = fitted(scene.box, size)
+  if (all.k >= middleFrom || scene.nodes.length > readMost) return all
+  const happens = scene.nodes.findIndex((_, i) => !still.has(statusAt(i)))
+  const { x, w } = scene.nodes[Math.max(0, happens)]!
+  const [long, edge] = [size.width / readable, 24 / readable]
+  const { h } = scene.box
+  return {
+    k: readable,
+    x: Math.max(-edge, Math.min(scene.box.w + edge - long, x + w / 2 - long / 2)),
+    y: h / 2 - size.height / readable / 2
+  }
+}
+/** Most nodes of a graph that one reads from one end to the other, and how near one has to be. */
+const readMost = 150
+const readable = 0.54
+const still: ReadonlySet<TaskStatus> = new Set(["pending", "succeeded", "skipped", "cancelled"])
 
 /** Moves the camera there, in a moment; at once for people who want no motion. */
 const glide = (from: Camera, to: Camera, look: (camera: Camera) => void): void => {

@@ -5,7 +5,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks"
 import { type RunView, scopeOf, type TaskView, type View } from "../../src/inspect/view.ts"
 import { type Critical, criticalOf } from "../picture/critical.ts"
-import { keyMoves, listen } from "../picture/gestures.ts"
+import { keyMoves, listen, pageKeys } from "../picture/gestures.ts"
 import { useFrame, useSize } from "../picture/hooks.ts"
 import { countsOf, spanOf, statusOf } from "../picture/looks.ts"
 import { childrenSeen, Structure } from "../picture/structure.ts"
@@ -83,7 +83,7 @@ const Timeline = ({ view, run, selected, onSelect }: Omit<GanttProps, "run"> & {
   const critical = useMemo(() => criticalOf(structure, run, now), [structure, run, now])
   const counts = countsOf(run)
 
-  const label = size === undefined ? 0 : Math.max(150, Math.min(260, size.width * 0.24))
+  const label = size === undefined ? 0 : Math.max(214, Math.min(260, size.width * 0.24))
   const width = Math.max(10, (size?.width ?? 0) - label)
   const height = (size?.height ?? 0) - headHeight
   // a little air at the end, for words behind the last bar
@@ -233,8 +233,9 @@ const Timeline = ({ view, run, selected, onSelect }: Omit<GanttProps, "run"> & {
     })
   }, [ref])
 
+  const isOfPage = useRef(pageKeys()).current
   const onKeyDown = (event: KeyboardEvent) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || (event.target as Element).closest("select") !== null) return
+    if (isOfPage(event)) return
     const key = event.key.toLowerCase()
     const move = keyMoves[key]
     const row = rows[chosen]

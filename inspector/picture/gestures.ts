@@ -103,3 +103,16 @@ export const keyMoves: {
   "-": { zoom: 0.8 },
   "0": { fit: true }
 }
+
+/** How long the second of two keys may take, as in the page. */
+const secondWithinMs = 1_500
+
+/** Tells the keys of the page from those of a picture: both of two that begin with G, arrows with Shift, and all with Control and the like. */
+export const pageKeys = (): ((event: KeyboardEvent) => boolean) => {
+  let begun = Number.NEGATIVE_INFINITY
+  return ({ key, timeStamp, ctrlKey, metaKey, altKey, shiftKey }) => {
+    const isSecond = timeStamp - begun < secondWithinMs
+    begun = key.toLowerCase() === "g" ? timeStamp : Number.NEGATIVE_INFINITY
+    return isSecond || ctrlKey || metaKey || altKey || (shiftKey && key.startsWith("Arrow"))
+  }
+}

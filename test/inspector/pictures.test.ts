@@ -125,6 +125,22 @@ describe.skipIf(!hasBrowser())("the pictures in a browser", () => {
     expect(await transform()).toBe(places[0])
   })
 
+  test("keys that belong to the page leave a picture where it is", async () => {
+    await bench.open(page, "picture=dag&shape=order&selected=payment")
+    await laidOut()
+    await page.locator(".picture").focus()
+    const before = await transform()
+    for (const keys of [["g", "d"], ["g", "a"], ["Shift+ArrowLeft"], ["Control+ArrowRight"]]) {
+      for (const key of keys) await page.keyboard.press(key)
+      await page.waitForTimeout(60)
+      expect(await transform(), keys.join()).toBe(before)
+    }
+    expect(await selected()).toBe("payment")
+    await page.keyboard.press("d")
+    await page.waitForTimeout(60)
+    expect(await transform()).not.toBe(before)
+  })
+
   test("the graph of ten thousand tasks shows names as soon as one comes near, and all of it in a corner", async () => {
     await bench.open(page, "picture=dag&shape=layers&tasks=10000&part=0.6")
     expect(await page.locator(".dag-minimap").count()).toBe(0)
@@ -191,6 +207,18 @@ describe.skipIf(!hasBrowser())("the pictures in a browser", () => {
     expect(await stock.locator(".gantt-bar.is-failed rect").first().getAttribute("fill")).toBe("url(#p-failed)")
     expect(await stock.locator(".gantt-wait.is-backoff").count()).toBe(3)
     expect(await page.locator(".gantt-slack").count()).toBeGreaterThan(0)
+  })
+
+  test("what a simulation has done is marked on the timeline, and where a promise was broken", async () => {
+    await bench.open(page, "picture=gantt&shape=order&part=0.7&faults")
+    expect(await page.locator(".gantt-fault").count()).toBe(2)
+    expect(await page.locator(".gantt-fault.is-broken title").textContent()).toBe(
+      "the process was killed: nothing is lost"
+    )
+    expect(await page.locator(".gantt-fault-line").count()).toBe(2)
+    expect(await page.locator(".gantt-now").count()).toBe(1)
+    expect(await page.locator(".gantt-eta rect").count()).toBe(1)
+    await page.screenshot({ path: join(shots, "gantt-faults.png") })
   })
 
   test("names that want to break the page are shown as they are", async () => {
