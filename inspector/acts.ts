@@ -7,6 +7,7 @@ import type { ActorView, RunView, TaskView, View } from "../src/inspect/view.ts"
 import type { GateTask, JsonSchema, TaskIR, WorkflowIR } from "../src/model/ir.ts"
 import type { Json } from "../src/model/json.ts"
 import type { IconName } from "./icon-paths.ts"
+import { shownBy } from "./shown.ts"
 import type { Stream } from "./stream.ts"
 
 export interface Act {
@@ -184,7 +185,12 @@ export const taskActs = (where: Where): ReadonlyArray<Act> => {
   if (gate !== undefined) {
     const closed =
       status === "waiting" || status === "pending" || status === "ready" ? undefined : `the gate is ${status}`
-    const show = contextOf(where.actor)
+    const show = shownBy(gate.show, {
+      view: where.view,
+      run,
+      path,
+      actorOf: (one) => where.stream.actorOf(run.run, one)
+    })
     return [
       base({
         id: "answer",
@@ -322,12 +328,6 @@ const messageBefore = ({ stream, run }: Where, path: string): number | undefined
   if (first === undefined) return undefined
   const cause = first.cause === undefined ? undefined : stream.events[first.cause]
   return cause?.kind === "journal" ? cause.n : undefined
-}
-
-const contextOf = (actor: ActorView | undefined): Json | undefined => {
-  const context = actor?.context
-  if (context === null || typeof context !== "object" || Array.isArray(context)) return undefined
-  return (context as { readonly [key: string]: Json })["show"]
 }
 
 /** The definition of a task, by its path: through sub-workflows, branches and loops as far as it can be followed. */

@@ -446,12 +446,11 @@ const teller = (run: string, startAt: number) => {
         path: task,
         dueAt: null,
         otherwise: null,
-        outcome: null,
-        show: { price: 177, hotel: "Hotel 10" }
+        outcome: null
       })
       status(task, "waiting")
       say({ kind: "wait", run, task, for: "answer" })
-      command(key, "gate.open", { show: { price: 177, hotel: "Hotel 10" } })
+      command(key, "gate.open", { dueAt: null })
     },
     answerGate: (task: string, value: Json, who: string, why: string) => {
       const key = keyOf(task)
