@@ -1,6 +1,6 @@
 /** Asks for what an act needs and why it is done, shows what would come of it, does it, and says what came of it. */
 import { useSignal } from "@preact/signals"
-import { useEffect, useRef } from "preact/hooks"
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks"
 import type { Ask } from "../src/inspect/protocol.ts"
 import type { Json } from "../src/model/json.ts"
 import type { Act, Question } from "./acts.ts"
@@ -23,7 +23,8 @@ export const ActDialog = ({ act }: { readonly act: Act }) => {
   const wrong = useSignal<string | undefined>(undefined)
   const preview = useSignal<Answer | "asking" | undefined>(undefined)
   const outcome = useSignal<Answer | "asking" | undefined>(undefined)
-  useEffect(() => {
+  // before anybody can press a key; closing it gives the focus back to where it was
+  useLayoutEffect(() => {
     box.current?.showModal()
   }, [])
 
@@ -62,7 +63,7 @@ export const ActDialog = ({ act }: { readonly act: Act }) => {
   }
   const isDone = outcome.value !== undefined && outcome.value !== "asking" && outcome.value.ok
   return (
-    <dialog ref={box} class="dialog" aria-labelledby="act-title" onClose={overlay.close} onCancel={overlay.close}>
+    <dialog ref={box} class="dialog" aria-labelledby="act-title" onClose={overlay.close}>
       <form onSubmit={submit} class="act-form">
         <header class="dialog-head">
           <Icon name={act.icon} />

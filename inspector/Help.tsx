@@ -1,5 +1,5 @@
 /** The keys, and what icons, words and patterns mean. */
-import { useEffect, useRef } from "preact/hooks"
+import { useLayoutEffect, useRef } from "preact/hooks"
 import { Icon } from "./icons.tsx"
 import { keyHelp } from "./keys.ts"
 import { overlay } from "./overlay.ts"
@@ -7,11 +7,12 @@ import { allLooks, StatusIcon } from "./status.tsx"
 
 export const Help = () => {
   const box = useRef<HTMLDialogElement>(null)
-  useEffect(() => {
+  // before anybody can press a key; closing it gives the focus back to where it was
+  useLayoutEffect(() => {
     box.current?.showModal()
   }, [])
   return (
-    <dialog ref={box} class="dialog help" aria-labelledby="help-title" onClose={overlay.close} onCancel={overlay.close}>
+    <dialog ref={box} class="dialog help" aria-labelledby="help-title" onClose={overlay.close}>
       <header class="dialog-head">
         <Icon name="help" />
         <h2 id="help-title">Keys and signs</h2>
