@@ -6,6 +6,7 @@ import type { Hello } from "../src/inspect/protocol.ts"
 import type { ActorView, RunView, TaskView, View } from "../src/inspect/view.ts"
 import type { GateTask, JsonSchema, TaskIR, WorkflowIR } from "../src/model/ir.ts"
 import type { Json } from "../src/model/json.ts"
+import { placeOf } from "./filter.ts"
 import type { IconName } from "./icon-paths.ts"
 import { shownBy } from "./shown.ts"
 import type { Stream } from "./stream.ts"
@@ -315,16 +316,14 @@ const nowOf = ({ run, isLive }: Where): { readonly seen?: number } =>
   run === undefined || !isLive ? {} : { seen: run.messages }
 
 const lastMessage = ({ stream, seq }: Where): { readonly n: number } | undefined => {
-  const at = stream.journal.findLast((one) => one < seq)
+  const at = stream.journal[placeOf(stream.journal, seq - 1)]
   const event = at === undefined ? undefined : stream.events[at]
   return event?.kind === "journal" ? event : undefined
 }
 
 /** The number of the message before the one by which a task first began. */
 const messageBefore = ({ stream, run }: Where, path: string): number | undefined => {
-  const first = stream.events.find(
-    (event) => (event.kind === "attempt" || event.kind === "wait") && event.task === path && event.run === run?.run
-  )
+  const first = stream.beginningOf(run?.run, path)
   if (first === undefined) return undefined
   const cause = first.cause === undefined ? undefined : stream.events[first.cause]
   return cause?.kind === "journal" ? cause.n : undefined

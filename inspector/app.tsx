@@ -4,7 +4,7 @@ import type { ComponentType } from "preact"
 import { useEffect, useRef } from "preact/hooks"
 import { Details } from "./Details.tsx"
 import type { DagProps } from "./dag/Dag.tsx"
-import { length, lines } from "./format.ts"
+import { length, lines, plain } from "./format.ts"
 import { Icon, type IconName } from "./icons.tsx"
 import { Log } from "./Log.tsx"
 import { lazy } from "./lazy.tsx"
@@ -29,6 +29,7 @@ export const App = () => (
     <TopBar />
     <Notice />
     <Body />
+    <Titled />
     <Spoken />
     <Overlay />
   </>
@@ -317,6 +318,16 @@ const Notice = () => {
         </button>
       </div>
     )
+  return null
+}
+
+/** What is looked at stands in the tab of the browser, too. */
+const Titled = () => {
+  const run = state.run.value
+  const title = state.hello.value?.title ?? "Troupe"
+  useEffect(() => {
+    document.title = run === undefined ? `${plain(title, 80)} – Troupe` : `${plain(run.run, 80)} ${run.status} – Troupe`
+  }, [run?.run, run?.status, title])
   return null
 }
 

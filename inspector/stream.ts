@@ -11,6 +11,7 @@ export class Stream {
   /** Messages of the journal: numbers of their events, in order. */
   readonly journal: Array<number> = []
   readonly #actorOfTask = new Map<string, string>()
+  readonly #beginnings = new Map<string, number>()
   /** The view that was asked for last, which nobody else has: going on from it costs only what happened since. */
   #cursor: View | undefined
 
@@ -36,6 +37,10 @@ export class Stream {
     for (const event of fresh) {
       this.axis.add(event.t, markOf(event))
       if (event.kind === "journal") this.journal.push(event.seq)
+      if (event.kind === "attempt" || event.kind === "wait") {
+        const key = keyOf(event.run, event.task)
+        if (!this.#beginnings.has(key)) this.#beginnings.set(key, event.seq)
+      }
       if (event.kind === "actor" && event.task !== undefined)
         this.#actorOfTask.set(keyOf(event.run, event.task), event.actor)
     }
@@ -44,6 +49,12 @@ export class Stream {
 
   actorOf(run: string | undefined, task: string): string | undefined {
     return this.#actorOfTask.get(keyOf(run, task))
+  }
+
+  /** The event by which a task first began to work or to wait. */
+  beginningOf(run: string | undefined, task: string): SeenEvent | undefined {
+    const seq = this.#beginnings.get(keyOf(run, task))
+    return seq === undefined ? undefined : this.timeline.events[seq]
   }
 
   /** The view after the first `seq` events; a new object each time, whose maps nobody may change. */

@@ -7,7 +7,7 @@ import type { WorkflowIR } from "../model/ir.ts"
 import type { Json } from "../model/json.ts"
 import type { Message, RunStatus, TaskStatus } from "../model/messages.ts"
 import { patched } from "./patched.ts"
-import type { AgentSeen, BreakerSeen, FaultSeen, SeenEvent, StatusSeen, WaitSeen } from "./protocol.ts"
+import type { AgentSeen, BreakerSeen, FaultSeen, GoneSeen, SeenEvent, StatusSeen, WaitSeen } from "./protocol.ts"
 import type { ChartShape } from "./shape.ts"
 
 export interface ActorView {
@@ -160,7 +160,7 @@ export class View {
         return
       }
       case "gone":
-        this.#gone(event.actor, event.how)
+        this.#gone(event.actor, event.how, event)
         return
       case "step": {
         const actor = this.actors.get(event.actor)
@@ -279,10 +279,10 @@ export class View {
   }
 
   /** An actor that has ended stays as it was last, until another one comes to its place; so do those below it. */
-  #gone(key: string, how: ActorView["status"]): void {
+  #gone(key: string, how: ActorView["status"], { output, error }: Pick<GoneSeen, "output" | "error"> = {}): void {
     const actor = this.actors.get(key)
     if (actor === undefined || actor.status !== "active") return
-    this.actors.set(key, { ...actor, status: how })
+    this.actors.set(key, { ...actor, status: how, output, error })
     for (const child of this.children.get(key) ?? []) this.#gone(child, "stopped")
   }
 

@@ -78,6 +78,19 @@ describe("the moment", () => {
     expect(state.event.value?.seq).toBe(199)
   })
 
+  test("what an actor gave, and why it ended, stays to be seen when it has gone", () => {
+    const at = run.findIndex((event) => event.kind === "gone" && event.actor === "trip-1/market")
+    expect(streamOf(run).view(at).actors.get("trip-1/market")?.output).toBeUndefined()
+    expect(
+      streamOf(run)
+        .view(at + 1)
+        .actors.get("trip-1/market")
+    ).toMatchObject({
+      status: "done",
+      output: { status: "succeeded", value: { places: 20, currency: "EUR" } }
+    })
+  })
+
   test("steps go by events, and by messages of the journal", () => {
     const state = showing(run)
     state.goTo(100)

@@ -532,12 +532,14 @@ describe.skipIf(!hasBrowser)("the page", () => {
     await page.locator("#search").fill("")
     await page.locator("#search").press("Escape")
     for (const [key, view] of [
+      ["1", "graph"],
+      ["2", "timeline"],
       ["3", "chart"],
       ["4", "sequence"],
       ["5", "shared"]
     ] as const) {
       await page.keyboard.press(key)
-      await page.waitForTimeout(view === "chart" ? 1_500 : 200)
+      await page.waitForTimeout(view === "chart" || view === "graph" ? 1_500 : 200)
       expect(await violations(page), view).toEqual([])
       await page.screenshot({ path: name(view) })
       await page.keyboard.press("t")
