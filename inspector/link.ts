@@ -180,7 +180,7 @@ const connect = (state: State, token: string | undefined): void => {
   open()
 }
 
-/** What there is to follow: the first time, something is chosen to be shown. */
+/** What there is to follow: as soon as there is a run, or another system, it is shown, unless somebody has chosen already. */
 const heard = (state: State, { streams, runs, total }: Extract<ServerMessage, { type: "streams" }>): void => {
   state.streams.value = streams
   state.runs.value = runs
@@ -190,7 +190,10 @@ const heard = (state: State, { streams, runs, total }: Extract<ServerMessage, { 
   const opensAt = state.hello.value?.opensAt
   if (opensAt !== undefined) return state.show(opensAt.stream, opensAt.seq ?? "live")
   const busy = runs.find(({ status }) => status === "running" || status === "waiting" || status === "paused") ?? runs[0]
-  const first = busy !== undefined && streams.includes(`run:${busy.run}`) ? `run:${busy.run}` : streams[0]
+  const first =
+    busy !== undefined && streams.includes(`run:${busy.run}`)
+      ? `run:${busy.run}`
+      : streams.find((one) => one !== sharedStream)
   if (first !== undefined) state.show(first)
 }
 

@@ -145,6 +145,7 @@ export const attacks: ReadonlyArray<Attack> = [
   of("a-bad-neighbour-harms-nobody", "whatever a task, an observer or a listener throws", "A", ["G36"]),
   of("ends-are-allowed", "terminal status equals", "KAO", ["G08", "G16"]),
   of("status-goes-forward", "what status shows", "KEXZO", ["G37"]),
+  of("what-is-seen-is-what-is", "what the inspector shows", "KAO", ["G37"]),
   // real processes, real files
   { file: "test/kills/kills.test.ts", title: "100 processes killed at any moment", by: "K", on: kills },
   { file: "test/kills/kills.test.ts", title: "G30 a process killed while it takes", by: "KV", on: ["G30"] },

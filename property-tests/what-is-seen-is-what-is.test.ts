@@ -65,9 +65,9 @@ const played = async (shape: Parameters<typeof flowOf>[0], acts: ReadonlyArray<A
   return there
 }
 
-describe("G37 the inspector", () => {
+describe("G37 what the inspector shows", () => {
   test.prop([shapes(5), fc.array(act, { maxLength: 30 }), fc.nat(1_000)], { numRuns: 200, seed })(
-    "shows every moment of a run as it was, and goes to any moment as if it had never been further",
+    "is every moment of a run as it was, and any moment can be gone to as if it had never been further",
     async (shape, acts, salt) => {
       const { journal, flow } = await played(shape, acts, salt)
       const { messages, epochs } = await Effect.runPromise(journal.read("r"))

@@ -2,7 +2,8 @@
 
 import { requestOf } from "../inspect/asks.ts"
 import { StreamUnknown } from "../inspect/errors.ts"
-import { packingOf, recordingSource, untilCaughtUp } from "../inspect/recording.ts"
+import { packingOf, untilCaughtUp } from "../inspect/recording.ts"
+import { openRecording } from "../inspect/recordings.ts"
 import { redact } from "../inspect/redact.ts"
 import type { Batch, Source } from "../inspect/source.ts"
 import { wireOf } from "../inspect/wire.ts"
@@ -38,7 +39,7 @@ export interface Looked {
 export const lookAt = async (given: Given): Promise<Looked> => {
   const word = given.positionals[0]!
   if (packingOf(word) !== undefined) {
-    const source = await recordingSource(word)
+    const source = await openRecording(word)
     return {
       source,
       stream: source.opensAt!.stream,

@@ -1,5 +1,6 @@
 /** `troupe inspect`: serves the inspector of a store, a recording, or a workflow before it runs, until somebody interrupts. */
-import { packingOf, recordingSource } from "../../inspect/recording.ts"
+import { packingOf } from "../../inspect/recording.ts"
+import { openRecording } from "../../inspect/recordings.ts"
 import { redact } from "../../inspect/redact.ts"
 import { type Served, serve } from "../../inspect/server.ts"
 import type { Source } from "../../inspect/source.ts"
@@ -41,7 +42,7 @@ export const inspect: Command = async (given) => {
 const sourceOf = async (given: Given): Promise<Source> => {
   const word = given.positionals[0]
   if (word === undefined) return lookAtStore(fileStoreOf(given))
-  if (packingOf(word) !== undefined) return recordingSource(word)
+  if (packingOf(word) !== undefined) return openRecording(word)
   if (isFileName(word)) return workflowOf(given)
   throw new CommandError(
     `'${word}' is neither a recording nor a workflow`,
