@@ -60,6 +60,7 @@ import { Rates } from "./rates.ts"
 import { RetryBudgets, type retryBudgets } from "./retry-budget.ts"
 import { Router } from "./router.ts"
 import { LiveRun, noTimers } from "./run.ts"
+import type { Schedules } from "./schedules.ts"
 import { Shelf } from "./shelf.ts"
 import { Snapshots } from "./snapshots.ts"
 import { monotonic, type Timer, Timers } from "./timers.ts"
@@ -144,6 +145,8 @@ export class Engine {
   readonly fork: (effect: Effect.Effect<void>) => void
   /** Unfinished runs that are not in memory. */
   readonly dormant: Dormants
+  /** Whose runs begin by the clock; set before anything goes on. */
+  schedules: Schedules | undefined = undefined
   /** Told about every run that ends. */
   onRunEnded: (() => void) | undefined = undefined
   readonly #finished: Array<LiveRun> = []
@@ -255,6 +258,7 @@ export class Engine {
 
   /** Whether a run has ended and nothing is on its way to it. */
   isAtRest(id: string): boolean {
+    if (this.schedules?.holds(id) === true) return false
     const run = this.runs.get(id)
     return run === undefined ? !this.dormant.has(id) : run.outcome !== undefined && run.pending === 0
   }
@@ -391,7 +395,10 @@ export class Engine {
     return Effect.suspend(() => {
       const closing = this.#isClosed
         ? Effect.void
-        : Effect.andThen(Effect.ignore(this.breakers.close()), this.writer.close())
+        : Effect.ignore(this.breakers.close()).pipe(
+            Effect.andThen(Effect.ignore(this.schedules?.close() ?? Effect.void)),
+            Effect.andThen(this.writer.close())
+          )
       this.#end(new OrchestratorClosed())
       return closing
     })
@@ -403,6 +410,11 @@ export class Engine {
     const error = new OrchestratorClosed()
     this.writer.abandon(error)
     this.#end(error)
+  }
+
+  /** Somebody who writes for himself has found that the journal is somebody else's. */
+  lost(error: TroupeError): void {
+    this.#lost(error)
   }
 
   /** The journal is somebody else's: nothing of ours stays on it, no connection and no sign of life. */
@@ -418,6 +430,7 @@ export class Engine {
     if (this.#isClosed) return
     this.#isClosed = true
     this.breakers.abandon()
+    this.schedules?.abandon()
     for (const run of this.runs.values()) this.#release(run, error)
     this.root.send({ type: "close" })
     this.root.stop()
