@@ -73,6 +73,7 @@ export class Troupe extends Context.Service<Troupe, { readonly orchestrator: Orc
 
 export type SubmitError =
   | InvalidId
+  | InvalidOption
   | InvalidWorkflow
   | SchemaMismatch
   | NotJson

@@ -285,7 +285,8 @@ export class Engine {
     id: string,
     input: Json,
     before = this.runs.get(id),
-    missing: ReadonlyArray<string> = nothing
+    missing: ReadonlyArray<string> = nothing,
+    scheduledAt?: number
   ): LiveRun {
     if (this.#isClosed) throw new OrchestratorClosed()
     if (before !== undefined) {
@@ -294,13 +295,19 @@ export class Engine {
       if (this.options.journal.isDurable) this.register(workflow)
       return before
     }
-    const delivery = this.begin(workflow, id, input, missing)
+    const delivery = this.begin(workflow, id, input, missing, scheduledAt)
     this.writer.offer(delivery)
     return delivery.live
   }
 
   /** A run that is about to be written, with its first message; its id is taken from now on. */
-  begin(workflow: Workflow, id: string, input: Json, missing: ReadonlyArray<string> = nothing): Delivery {
+  begin(
+    workflow: Workflow,
+    id: string,
+    input: Json,
+    missing: ReadonlyArray<string> = nothing,
+    scheduledAt?: number
+  ): Delivery {
     if (this.#isClosed) throw new OrchestratorClosed()
     if (this.live >= this.options.runsMax)
       throw new LimitExceeded({
@@ -325,7 +332,8 @@ export class Engine {
       workflow: workflow.name,
       ...(version === undefined ? {} : { version }),
       ...(isDurable ? { hash: workflow.hash } : {}),
-      input
+      input,
+      ...(scheduledAt === undefined || scheduledAt <= at ? {} : { scheduledAt })
     }
     return new Delivery(run, message, undefined, (error) => run.written(error))
   }
@@ -513,7 +521,7 @@ export class Engine {
     const place = run.owed === undefined ? given : this.#placeOf(run, run.owed, message)
     switch (message.type) {
       case "run.submitted":
-        this.#open(run)
+        this.#open(run, message.scheduledAt)
         break
       case "timer.fired":
         place!.dueAt = 0
@@ -627,7 +635,8 @@ export class Engine {
     }
   }
 
-  #open(run: LiveRun): void {
+  #open(run: LiveRun, startsAt: number | undefined): void {
+    run.scheduledAt = startsAt
     const { room, compiled } = run
     const board = new Board(compiled, withDefaults(compiled, run.input))
     const place = new Place(room, "", undefined, board)
@@ -637,7 +646,8 @@ export class Engine {
       facts: {
         task: "",
         onFailure: compiled.onFailure,
-        dueAt: timeoutMs === undefined ? undefined : room.now + timeoutMs
+        dueAt: timeoutMs === undefined || startsAt !== undefined ? undefined : room.now + timeoutMs,
+        ...(startsAt === undefined ? {} : { startsAt, withinMs: timeoutMs })
       },
       director: new WorkflowDirector(board)
     }
@@ -706,6 +716,7 @@ export class Engine {
     if (first?.type !== "run.submitted") throw new JournalCorrupt({ run: id, seq: 0, kind: "shape" })
     const run = this.#make(id, workflow, first.input, first.at)
     run.parked = parked
+    run.scheduledAt = first.scheduledAt
     run.restored((snapshot?.seq ?? 0) + history.messages.length)
     this.#adopt(run)
     this.#fold(run, history, snapshot)

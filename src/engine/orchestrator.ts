@@ -38,7 +38,7 @@ import { inputOf, requireFields, type ScheduleOptions } from "../model/recurring
 import type { RunExport } from "../model/run-export.ts"
 import { standardCheck } from "../model/schemas.ts"
 import { boundUndo, type TaskDef, undoIR, workPolicy } from "../model/task.ts"
-import type { Moment } from "../model/timetable.ts"
+import { instant, type Moment } from "../model/timetable.ts"
 import type { RateMetrics } from "../model/turnstile.ts"
 import { requireValid } from "../model/validate.ts"
 import { isWorkflow, makeWorkflow, type Workflow } from "../model/workflow.ts"
@@ -555,28 +555,33 @@ export class Orchestrator implements AsyncDisposable {
   }
 
   /** Hands a run to the engine, with its input checked; a check that must wait is waited for. */
-  #submit(given: Workflow | TaskDef, input: unknown, { id }: SubmitOptions): LiveRun | Promise<LiveRun> {
+  #submit(given: Workflow | TaskDef, input: unknown, { id, scheduledAt }: SubmitOptions): LiveRun | Promise<LiveRun> {
     const workflow = asWorkflow(given)
+    const startsAt = scheduledAt === undefined ? undefined : instant(scheduledAt, "scheduledAt")
     const check = standardCheck(workflow.input, `the input of workflow '${workflow.name}'`)
     const checked = check === undefined ? input : check(input)
     return checked instanceof Promise
-      ? checked.then((value) => this.#accept(workflow, value, id))
-      : this.#accept(workflow, checked, id)
+      ? checked.then((value) => this.#accept(workflow, value, id, startsAt))
+      : this.#accept(workflow, checked, id, startsAt)
   }
 
-  #accept(workflow: Workflow, value: unknown, id: string | undefined): LiveRun | Promise<LiveRun> {
+  #accept(
+    workflow: Workflow,
+    value: unknown,
+    id: string | undefined,
+    startsAt: number | undefined
+  ): LiveRun | Promise<LiveRun> {
     const input = toJson(value)
     compileWorkflow(definition(workflow.ir)).checkInput?.(input)
     const engine = this.#engine
-    if (id === undefined) return engine.submit(workflow, engine.options.newId(), input)
+    if (id === undefined) return engine.submit(workflow, engine.options.newId(), input, undefined, undefined, startsAt)
     requireId("run", id)
     // before the journal is asked, which is closed by then
     if (engine.isClosed) throw new OrchestratorClosed()
-    if (!engine.options.journal.isDurable || engine.runs.has(id)) return engine.submit(workflow, id, input)
+    const submit = (before?: LiveRun) => engine.submit(workflow, id, input, before, undefined, startsAt)
+    if (!engine.options.journal.isDurable || engine.runs.has(id)) return submit()
     const before = this.#recovery.before(id)
-    return before instanceof Promise
-      ? before.then((run) => engine.submit(workflow, id, input, engine.runs.get(id) ?? run))
-      : engine.submit(workflow, id, input)
+    return before instanceof Promise ? before.then((run) => submit(engine.runs.get(id) ?? run)) : submit()
   }
 }
 
