@@ -76,6 +76,7 @@ import { type ScheduleHandle, scheduleHandle } from "./schedule-handle.ts"
 import type { ScheduleOverview } from "./schedule-record.ts"
 import {
   type IfRevision,
+  requireSchedules,
   Schedules,
   type SchedulesOptions,
   type SchedulesPolicy,
@@ -369,9 +370,7 @@ export class Orchestrator implements AsyncDisposable {
   }
 
   get #schedules(): Schedules {
-    const { schedules } = this.#engine
-    if (schedules === undefined || this.#engine.isClosed) throw new OrchestratorClosed()
-    return schedules
+    return requireSchedules(this.#engine)
   }
 
   /** Watches every actor from now on, as `inspect` does from the start; gives back how to stop. */

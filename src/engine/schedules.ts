@@ -73,6 +73,12 @@ export const schedulesPolicy = ({ perSecond = 200, maxActive = 10_000 }: Schedul
   maxActive: positive("schedules.maxActive", maxActive)
 })
 
+/** The schedules of an engine that is open. */
+export const requireSchedules = ({ schedules, isClosed }: Engine): Schedules => {
+  if (schedules === undefined || isClosed) throw new OrchestratorClosed()
+  return schedules
+}
+
 const positive = (option: string, value: number): number => {
   if (Number.isInteger(value) && value >= 1) return value
   throw new InvalidOption({ option, value, allowed: "a whole number from 1" })
@@ -134,8 +140,7 @@ export class Schedules {
     this.#state = new SharedState({
       kind: kinds.progress,
       journal,
-      // what is only written down says so, as messages do
-      epoch: engine.options.isIdle === true ? -claim.epoch : claim.epoch,
+      epoch: claim.epoch,
       now: engine.now,
       fork: engine.fork,
       lost: (error) => engine.lost(error)
@@ -189,7 +194,7 @@ export class Schedules {
    * Makes a schedule, or changes it: what has been decided to begin begins all the same. Resolves when it is written; nothing is
    * where it is as it was. The input was checked.
    */
-  set(
+  async set(
     name: string,
     workflow: Workflow,
     input: Json,
@@ -204,6 +209,8 @@ export class Schedules {
     compileWorkflow(definition(workflow.ir)).checkInput?.(given)
     const before = this.#known(name)
     this.#requireRevision(name, asked)
+    // also where nothing is new: the code may have come with it
+    this.#engine.register(workflow)
     if (before !== undefined && isSame(before.record, workflow, input, rule)) return this.#written(before, [])
     if (timesOf(rule.timetable).next(now) === undefined)
       throw new InvalidOption({
@@ -230,7 +237,6 @@ export class Schedules {
       paused: before?.record.paused,
       ...causeOf(asked)
     }
-    if (this.#engine.options.journal.isDurable) this.#engine.register(workflow)
     const one = this.#all.get(name) ?? new One(record, noProgress(now))
     // what was due by the old times is decided by them
     const progress = before === undefined ? noProgress(now) : this.#considered(before, now)
@@ -257,7 +263,7 @@ export class Schedules {
   }
 
   /** It fires again from now on; what was due while it was paused is not made up for. */
-  resume(name: string, asked: IfRevision): Promise<ScheduleOverview> {
+  async resume(name: string, asked: IfRevision): Promise<ScheduleOverview> {
     const one = this.#require(name)
     this.#requireRevision(name, asked)
     if (one.record.paused === undefined) return this.#written(one, [])

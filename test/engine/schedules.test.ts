@@ -338,6 +338,20 @@ describe("schedules", () => {
     expect(there.begun.length).toBe(1)
   })
 
+  test("G22 a firing whose code is not known waits for it, and goes on when the schedule is made again by a program that has it", async () => {
+    const there = await world()
+    const make = () => there.orchestrator.schedule("s", there.report, {}, { every: "10m", from: start })
+    await make()
+    await there.down()
+    await there.clock.advance(10 * minute)
+    await there.up({ workflows: [] })
+    const id = `s@${new Date(start + 10 * minute).toISOString()}`
+    expect((await there.orchestrator.status(id)).status).toBe("parked")
+    await make()
+    await there.clock.advance(1_000)
+    expect(there.begun).toEqual([id])
+  })
+
   test("what cannot be is refused, with the field and what is allowed", async () => {
     const there = await world()
     const set = (when: object) => there.orchestrator.schedule("s", there.report, {}, when)
