@@ -97,8 +97,8 @@ export interface Past {
 
 /** Pauses until what could not begin is tried again, in milliseconds. */
 const again = { firstMs: 1_000, longestMs: 60_000 }
-/** How long it takes to notice that the clock was set back. */
-const lookMs = 15 * 60_000
+/** Between looks at whether somebody has set the clock: half of the time that is left until something is due, within these bounds. */
+const look = { leastMs: 15 * 60_000, mostMs: 24 * 3_600_000 }
 /** The share of a second's runs that may begin at once. */
 const burstShare = 0.1
 
@@ -354,6 +354,7 @@ export class Schedules {
   #turn(): void {
     if (this.#isClosed || this.#engine.isClosed) return
     const now = this.#engine.now()
+    this.#notice(now)
     const ones = [...this.#due].filter(({ isRemoved }) => !isRemoved)
     this.#due = new Set()
     for (const one of ones) {
@@ -539,7 +540,7 @@ export class Schedules {
     if (dueAt === undefined) return
     one.timer = this.#engine.timers.start(dueAt, () => this.#wake(one))
     this.#armed++
-    this.#watching ??= this.#watch()
+    this.#watch(dueAt - now)
   }
 
   #rest(one: One): void {
@@ -549,15 +550,32 @@ export class Schedules {
     this.#armed--
   }
 
-  /** A clock that was set back leaves timers standing far away. */
-  #watch(): Timer {
-    this.#seen = this.#engine.now()
-    return this.#timers.start(this.#ticks() + lookMs, () => {
+  /** A clock that somebody sets leaves timers standing where they were: looked at now and then on the way to what is due next. */
+  #watch(leftMs: number): void {
+    const at = this.#ticks() + Math.min(look.mostMs, Math.max(look.leastMs, leftMs / 2))
+    if (this.#watching !== undefined) {
+      if (this.#watching.dueAt <= at) return
+      this.#timers.stop(this.#watching)
+    }
+    this.#watching = this.#timers.start(at, () => {
       this.#watching = undefined
       if (this.#isClosed || this.#engine.isClosed) return
-      if (this.#engine.now() < this.#seen) for (const one of this.#all.values()) this.#wake(one)
-      if (this.#armed > 0) this.#watching = this.#watch()
+      const now = this.#engine.now()
+      this.#notice(now)
+      let least = Number.POSITIVE_INFINITY
+      for (const one of this.#all.values()) {
+        const dueAt = one.timer?.dueAt ?? Number.POSITIVE_INFINITY
+        if (dueAt <= now) this.#wake(one)
+        least = Math.min(least, dueAt)
+      }
+      if (Number.isFinite(least)) this.#watch(least - now)
     })
+  }
+
+  /** Where the clock was set back, everybody's time may be another one. */
+  #notice(now: number): void {
+    if (now < this.#seen) for (const one of this.#all.values()) this.#wake(one)
+    this.#seen = now
   }
 
   /** Nobody keeps the process alive for schedules that fire no more. */

@@ -1,4 +1,7 @@
 // Runs that begin by the clock, over restarts, jumps of the clock, people, and a store without room.
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
 import {
   InvalidOption,
   limits,
@@ -11,18 +14,42 @@ import {
 } from "troupe"
 import { memoryJournal } from "troupe/storage"
 import { describe, expect, test } from "vitest"
-import { type Owner, StandingClock, settle } from "../clock.ts"
+import { type Owner, open, StandingClock, settle, standing } from "../clock.ts"
 
 const start = Date.UTC(2023, 10, 14, 22, 13, 20) // where the standing clock stands
 const minute = 60_000
 const hour = 60 * minute
 
+/** A clock whose wall somebody sets, while durations go on. */
+const skewed = () => {
+  const time = standing(start)
+  const clock = Context.get(time.context, Clock.Clock)
+  let skew = 0
+  const wall = () => time.now() + skew
+  const skewedClock = {
+    ...clock,
+    currentTimeMillisUnsafe: wall,
+    currentTimeMillis: Effect.sync(wall)
+  } as Clock.Clock
+  return {
+    context: Context.make(Clock.Clock, skewedClock) as Context.Context<never>,
+    wall,
+    set: (ms: number) => {
+      skew += ms
+    },
+    move: async (ms: number) => {
+      await time.move(ms)
+      await settle()
+    }
+  }
+}
+
 /** A workflow whose runs end when the test says so, by the time they were due. */
-const world = async (options: Parameters<StandingClock["open"]>[0] = {}) => {
+const world = async (options: Parameters<StandingClock["open"]>[0] = {}, context?: Context.Context<never>) => {
   const clock = new StandingClock()
   const store = memoryJournal({ isDurable: true })
   const begun: Array<string> = []
-  const open = new Map<string, () => void>()
+  const under = new Map<string, () => void>()
   const work = task("work", {
     in: type<{ readonly due?: string }>(),
     out: type<string>(),
@@ -30,14 +57,16 @@ const world = async (options: Parameters<StandingClock["open"]>[0] = {}) => {
       new Promise<string>((resolve, reject) => {
         const runId = key.slice(0, key.indexOf("/"))
         begun.push(runId)
-        open.set(runId, () => resolve(due))
+        under.set(runId, () => resolve(due))
         signal.addEventListener("abort", () => reject(signal.reason))
       })
   })
   const report = workflow("report", type<{ readonly due?: string }>())
     .task("work", work, ($) => $.input as never)
     .returns(($) => $.work)
-  let owner: Owner = await clock.open({ store, workflows: [report], ...options })
+  let owner: Owner = await (context === undefined
+    ? clock.open({ store, workflows: [report], ...options })
+    : open({ store, workflows: [report], ...options }, context))
   return {
     clock,
     store,
@@ -52,13 +81,13 @@ const world = async (options: Parameters<StandingClock["open"]>[0] = {}) => {
     /** Times at which those runs were due that have begun, in minutes from the start. */
     due: () => begun.map((id) => (Date.parse(id.slice(id.indexOf("@") + 1)) - start) / minute),
     end: async (id: string) => {
-      open.get(id)?.()
-      open.delete(id)
+      under.get(id)?.()
+      under.delete(id)
       await settle()
     },
     endAll: async () => {
-      for (const done of open.values()) done()
-      open.clear()
+      for (const done of under.values()) done()
+      under.clear()
       await settle()
     },
     down: () => owner.kill(),
@@ -247,6 +276,23 @@ describe("schedules", () => {
     await there.up()
     await there.clock.advance(3 * hour)
     expect(there.due()).toEqual([30, 60, 90, 120, 150, 180])
+  })
+
+  test("G19 a clock that is set while somebody is there is noticed long before what was due by it", async () => {
+    const wall = skewed()
+    const there = await world({}, wall.context)
+    await there.orchestrator.schedule("s", there.report, {}, { every: "24h", overlap: "allow", missed: "last" })
+    wall.set(-10 * 24 * hour)
+    // within half of the time that was left
+    await wall.move(14 * hour)
+    expect(+there.orchestrator.scheduled("s").status().next! - wall.wall()).toBeLessThanOrEqual(24 * hour)
+    await wall.move(24 * hour)
+    expect(there.begun.length).toBe(2)
+    wall.set(20 * 24 * hour)
+    await wall.move(10 * hour)
+    expect(there.begun.length).toBe(3)
+    const { recent } = there.orchestrator.scheduled("s").status()
+    expect(recent.some(({ became, count = 0 }) => became === "missed" && count >= 18)).toBe(true)
   })
 
   test("what finds no room is kept and tried again, visibly, and begins when there is room", async () => {
