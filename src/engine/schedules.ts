@@ -403,7 +403,7 @@ export class Schedules {
   /** There was nothing left of this moment's share, or no room: it goes on when there is. */
   #beginLater(): void {
     if (this.#pump !== undefined) return
-    const freeAt = this.#ticks() + (1_000 * Math.max(0, 1 - this.#bucket.tokens)) / this.#policy.perSecond
+    const freeAt = this.#ticks() + Math.ceil((1_000 * Math.max(0, 1 - this.#bucket.tokens)) / this.#policy.perSecond)
     this.#pump = this.#timers.start(Math.max(freeAt, this.#fullUntil), () => {
       this.#pump = undefined
       if (!this.#isClosed && !this.#engine.isClosed) this.#begin(this.#engine.now())
@@ -552,7 +552,7 @@ export class Schedules {
 
   /** A clock that somebody sets leaves timers standing where they were: looked at now and then on the way to what is due next. */
   #watch(leftMs: number): void {
-    const at = this.#ticks() + Math.min(look.mostMs, Math.max(look.leastMs, leftMs / 2))
+    const at = this.#ticks() + Math.min(look.mostMs, Math.max(look.leastMs, Math.ceil(leftMs / 2)))
     if (this.#watching !== undefined) {
       if (this.#watching.dueAt <= at) return
       this.#timers.stop(this.#watching)
