@@ -12,7 +12,7 @@ import {
   type,
   workflow
 } from "troupe"
-import { memoryJournal } from "troupe/storage"
+import { JournalFull, type JournalService, memoryJournal } from "troupe/storage"
 import { describe, expect, test } from "vitest"
 import { type Owner, open, StandingClock, settle, standing } from "../clock.ts"
 
@@ -308,6 +308,48 @@ describe("schedules", () => {
     await there.clock.advance(minute)
     expect(there.due().slice(1)).toEqual([10])
     expect(orchestrator.scheduled("s").status().deferred).toEqual([])
+  })
+
+  test("G13 what found no room before a schedule was paused begins when it is resumed, and not before", async () => {
+    const there = await world({ runsMax: 1 })
+    const { orchestrator } = there
+    const s = await orchestrator.schedule("s", there.report, {}, { every: "10m", from: start, overlap: "queue" })
+    await orchestrator.submit(there.report, {}, { id: "other" })
+    await there.clock.advance(11 * minute)
+    await s.pause()
+    await there.endAll()
+    await there.clock.advance(5 * minute)
+    await there.down()
+    await there.up()
+    await there.clock.advance(5 * minute)
+    expect(there.begun).toEqual(["other"])
+    await there.orchestrator.scheduled("s").resume()
+    await there.clock.advance(minute)
+    expect(there.due().slice(1)).toEqual([10])
+  })
+
+  test("a run whose end is not written in its schedule is not removed by retention, so that it cannot begin again", async () => {
+    let isFull = false
+    const disk = memoryJournal({ isDurable: true })
+    const journal: JournalService = {
+      ...disk,
+      keepShared: (...given) => (isFull ? Effect.fail(new JournalFull()) : disk.keepShared(...given))
+    }
+    const there = await world({ store: journal, retention: { olderThan: 0 } })
+    await there.orchestrator.schedule("s", there.report, {}, { at: start + minute, dueAs: "due" })
+    await there.clock.advance(minute)
+    isFull = true
+    await there.endAll()
+    await there.clock.advance(10 * minute)
+    const id = `s@${new Date(start + minute).toISOString()}`
+    expect((await there.orchestrator.status(id)).status).toBe("succeeded")
+    await there.down()
+    isFull = false
+    await there.up()
+    await there.clock.advance(10 * minute)
+    expect(there.begun).toEqual([id])
+    // once it is written, the run may go
+    expect((await there.orchestrator.list()).runs).toEqual([])
   })
 
   test("C14 hundreds that are due at once begin at a bounded rate, one of each schedule after the other", async () => {
