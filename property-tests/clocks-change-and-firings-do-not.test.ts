@@ -190,6 +190,24 @@ describe("G20 cron entries and clocks that change", () => {
     const every = timesOf({ everyMs: hourMs })
     expect(timesBetween(every, Date.parse("2026-10-24T23:30Z"), Date.parse("2026-10-25T02:30Z"), 9).length).toBe(3)
   })
+  test("G20 an entry that names all hours is one for every hour", () => {
+    for (const hours of ["*", "0-23", "*/1"])
+      expect(at(`0 ${hours} * * *`, "Europe/Oslo", "2026-10-24T23:30Z", 3)).toEqual([
+        "2026-10-25T00:00Z",
+        "2026-10-25T01:00Z",
+        "2026-10-25T02:00Z"
+      ])
+  })
+  test("a day of the month and a weekday: either will do, unless one only thins out a star", () => {
+    // the 13th, or any Friday
+    expect(at("0 0 13 * fri", "UTC", "2026-11-01T00:00Z", 3)).toEqual([
+      "2026-11-06T00:00Z",
+      "2026-11-13T00:00Z",
+      "2026-11-20T00:00Z"
+    ])
+    // Mondays on odd days
+    expect(at("0 0 */2 * mon", "UTC", "2026-11-01T00:00Z", 2)).toEqual(["2026-11-09T00:00Z", "2026-11-23T00:00Z"])
+  })
   test("leap days, leap years and the sixth field", () => {
     expect(at("0 0 29 2 *", "UTC", "2096-03-01T00:00Z", 1)).toEqual(["2104-02-29T00:00Z"])
     expect(nextFiring(cronRule("*/20 59 23 * * *"), Date.parse("2026-01-01T23:59:20Z"))).toBe(

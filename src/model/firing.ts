@@ -83,7 +83,7 @@ export const noProgress = (considered: number): Progress => ({
  * about already keeps its fate.
  */
 export const consider = (progress: Progress, policy: FiringPolicy, times: Times, now: number): Progress => {
-  const after = Math.min(progress.considered, now)
+  const { considered: after } = progress
   const due = lastTimesBetween(times, after, now, policy.waitingMax)
   const isNew = notIn(progress)
   const fresh = due.filter(isNew)
