@@ -132,11 +132,14 @@ export const scheduleOverview = (
   deferred: ReadonlyArray<Deferral> = []
 ): ScheduleOverview => {
   const { timetable, policy } = rule
-  const [next = null] = nextTimes(timesOf(timetable), progress, now, 1)
+  const times = timesOf(timetable)
+  const [next = null] = nextTimes(times, progress, now, 1)
+  // what is due at this very moment has not been decided about
+  const isOver = times.next(progress.considered) === undefined
   const isBusy = progress.waiting.length > 0 || progress.active.length > 0
   return {
     name,
-    state: paused !== undefined ? "paused" : next === null && !isBusy ? "ended" : "active",
+    state: paused !== undefined ? "paused" : isOver && !isBusy ? "ended" : "active",
     workflow,
     revision,
     cron: timetable.cron ?? null,

@@ -420,7 +420,11 @@ describe("schedules", () => {
       {},
       { at: new Date(start + hour), dueAs: "due" }
     )
-    await there.clock.advance(hour + 1)
+    await there.clock.advance(hour - 1)
+    there.clock.set(1)
+    // it is due, and nobody has looked yet
+    expect(once.status()).toMatchObject({ state: "active", next: null, counts: { begun: 0 } })
+    await there.clock.advance(2)
     await there.endAll()
     expect(await (await there.orchestrator.get(there.begun[0]!)).result()).toBe(new Date(start + hour).toISOString())
     expect(once.status()).toMatchObject({ state: "ended", next: null })
