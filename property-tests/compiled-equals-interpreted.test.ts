@@ -109,10 +109,13 @@ const machines = {
     input: fc.record({
       task: fc.string(),
       onFailure: fc.constantFrom("stop", "continue"),
-      dueAt: fc.option(at, { nil: undefined })
+      dueAt: fc.option(at, { nil: undefined }),
+      startsAt: fc.option(at, { nil: undefined }),
+      withinMs: fc.option(at, { nil: undefined })
     }),
     events: [
-      ...plain("pause", "resume", "idle", "again", "timer.fired", "unknown"),
+      ...plain("pause", "resume", "idle", "again", "unknown"),
+      fc.record({ type: fc.constant("timer.fired"), at }),
       fc.record({ type: fc.constant("task.failed"), task: fc.string(), failure }),
       fc.record({ type: fc.constant("settled"), value: fc.jsonValue(), undoes: fc.boolean() }),
       fc.record(

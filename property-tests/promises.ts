@@ -46,6 +46,10 @@ export const promises = {
   G17: { words: "rollback to any message, crashes around it", by: "KO" },
   G18: { words: "kills in the child, cancels of the parent", by: "KXO" },
   G19: { words: "jumps of the clock, up to ten years", by: "KT" },
+  G20: {
+    words: "every zone against a look at the wall each minute; crashes and full disks at every write; jumps",
+    by: "KET"
+  },
   G21: { words: "real exits and kills beside 50 runs", by: "KCA" },
   G22: { words: "definitions and code that change under a run", by: "KCV" },
   G23: { words: "one more than each limit", by: "R" },
@@ -128,6 +132,9 @@ export const attacks: ReadonlyArray<Attack> = [
   of("what-is-stopped-stays-stopped", "cancelled at any moment", "KEXAO", ["G12"]),
   of("what-is-stopped-stays-stopped", "a cancel reaches the child of a child", "KO", ["G12", "G18"]),
   of("what-is-stopped-stays-stopped", "a child is one child", "KX", ["G18"]),
+  of("firings-are-exactly-once", "a crash before or after any write", "KT", ["G20"]),
+  of("firings-are-exactly-once", "under any policy", "KET", ["G20"]),
+  of("clocks-change-and-firings-do-not", "a firing comes exactly when", "T", ["G20"]),
   of("runs-keep-their-version", "a run", "KCV", ["G22"]),
   of("limits-refuse", "what a limit allows is taken", "R", ["G23"]),
   of("one-owner-writes", "of many owners", "ZO", ["G04", "G24"]),

@@ -25,6 +25,9 @@ import {
 import type { OrchestratorTransaction } from "./engine/outbox.ts"
 import type { RunOverview, RunState, TaskResult } from "./engine/progress.ts"
 import type { Agent, AgentMessage } from "./engine/router.ts"
+import type { ScheduleHandle } from "./engine/schedule-handle.ts"
+import type { ScheduleOverview } from "./engine/schedule-record.ts"
+import type { IfRevision, Past } from "./engine/schedules.ts"
 import type { ExportOptions } from "./engine/transfer.ts"
 import type { Wait } from "./engine/waits.ts"
 import type { Registry } from "./model/agents.ts"
@@ -50,6 +53,8 @@ import {
   type RunFailed,
   type RunNotFound,
   type RunPoisoned,
+  type ScheduleChanged,
+  type ScheduleUnknown,
   type SchemaMismatch,
   type StateChanged,
   type StatementRefused,
@@ -61,6 +66,7 @@ import {
 import type { Json } from "./model/json.ts"
 import type { Cause, InjectedFault, Message, TaskStatus } from "./model/messages.ts"
 import type { PlacesMetrics } from "./model/places.ts"
+import type { ScheduleOptions } from "./model/recurring.ts"
 import type { RunExport } from "./model/run-export.ts"
 import type { TaskDef } from "./model/task.ts"
 import type { RateMetrics } from "./model/turnstile.ts"
@@ -73,6 +79,7 @@ export class Troupe extends Context.Service<Troupe, { readonly orchestrator: Orc
 
 export type SubmitError =
   | InvalidId
+  | InvalidOption
   | InvalidWorkflow
   | SchemaMismatch
   | NotJson
@@ -86,6 +93,15 @@ export type ReadError = RunNotFound | JournalError
 export type OutcomeError = RunPoisoned | OrchestratorClosed | ReadError
 export type RunError = RunFailed | RunCancelled | OutcomeError
 export type SteerError = OrchestratorClosed | ReadError
+
+export type ScheduleError =
+  | ScheduleUnknown
+  | ScheduleChanged
+  | InvalidId
+  | InvalidOption
+  | LimitExceeded
+  | OrchestratorClosed
+  | JournalError
 
 export type DecisionError = AmendmentRefused | StateChanged | SteerError
 
@@ -328,6 +344,58 @@ export const importRun = (
       runOf<any, any>
     )
   )
+
+/** One schedule, by its name; as `ScheduleHandle` in the Promise face. */
+export interface Schedule {
+  readonly name: string
+  readonly status: Effect.Effect<ScheduleOverview, ScheduleError>
+  readonly next: (most?: number) => Effect.Effect<ReadonlyArray<Date>, ScheduleError>
+  readonly pause: (asked?: IfRevision) => Effect.Effect<ScheduleOverview, ScheduleError>
+  readonly resume: (asked?: IfRevision) => Effect.Effect<ScheduleOverview, ScheduleError>
+  readonly remove: (asked?: IfRevision) => Effect.Effect<void, ScheduleError>
+  readonly backfill: (past: Past, asked?: IfRevision) => Effect.Effect<ScheduleOverview, ScheduleError>
+}
+
+/** Makes a schedule, or changes the one of that name; succeeds when that is written. */
+export const schedule = <I, D extends string = never>(
+  name: string,
+  workflow: Workflow<I, any> | TaskDef<any, I, any>,
+  input: [D] extends [never] ? I : Omit<I, D>,
+  when: ScheduleOptions & IfRevision & { readonly dueAs?: D }
+): Effect.Effect<Schedule, SubmitError | ScheduleError, Troupe> =>
+  Effect.flatMap(Troupe, ({ orchestrator }) =>
+    Effect.map(
+      asked<ScheduleHandle, SubmitError | ScheduleError>(() =>
+        orchestrator.schedule<I, D>(name, workflow, input, when)
+      ),
+      scheduleOf
+    )
+  )
+
+/** Schedules by name, and how each stands. */
+export const schedules: Effect.Effect<ReadonlyArray<ScheduleOverview>, OrchestratorClosed, Troupe> = Effect.flatMap(
+  Troupe,
+  ({ orchestrator }) => asked(async () => orchestrator.schedules())
+)
+
+/** One schedule by its name. */
+export const scheduled = (name: string): Effect.Effect<Schedule, ScheduleError, Troupe> =>
+  Effect.flatMap(Troupe, ({ orchestrator }) =>
+    Effect.map(
+      asked<ScheduleHandle, ScheduleError>(async () => orchestrator.scheduled(name)),
+      scheduleOf
+    )
+  )
+
+const scheduleOf = (handle: ScheduleHandle): Schedule => ({
+  name: handle.name,
+  status: asked(async () => handle.status()),
+  next: (most) => asked(async () => handle.next(most)),
+  pause: (given) => asked(() => handle.pause(given)),
+  resume: (given) => asked(() => handle.resume(given)),
+  remove: (given) => asked(() => handle.remove(given)),
+  backfill: (past, given) => asked(() => handle.backfill(past, given))
+})
 
 const runOf = <O, G>(run: PromiseRun<O, G>): Run<O, G> => ({
   id: run.id,

@@ -22,6 +22,9 @@ export type { Heartbeat, RunState, TaskCounts, TaskResult, WaitingGate } from ".
 export type { RetentionOptions } from "./engine/retention.ts"
 export type { RetryBudgetOptions } from "./engine/retry-budget.ts"
 export type { Agent, AgentMessage } from "./engine/router.ts"
+export type { ScheduleHandle } from "./engine/schedule-handle.ts"
+export type { FiringOverview, ScheduleOverview } from "./engine/schedule-record.ts"
+export type { IfRevision, Past, SchedulesOptions } from "./engine/schedules.ts"
 export type { Wait } from "./engine/waits.ts"
 export type { AgentRecord, Balance, Registry } from "./model/agents.ts"
 export type { BreakerOptions, BreakerPolicy } from "./model/breaker.ts"
@@ -51,6 +54,7 @@ export {
 export type { Duration } from "./model/duration.ts"
 export * from "./model/errors.ts"
 export type { FailingOptions, FallbackOption, Fallbacks, OnFailedOption } from "./model/fallback.ts"
+export type { MissedPolicy, OverlapPolicy } from "./model/firing.ts"
 export type * from "./model/ir.ts"
 export type { Json, JsonObject, JsonPrimitive } from "./model/json.ts"
 export { limits } from "./model/limits.ts"
@@ -87,6 +91,7 @@ export {
   type When,
   type Wire
 } from "./model/recorder.ts"
+export type { ScheduleOptions } from "./model/recurring.ts"
 export type { RunExport } from "./model/run-export.ts"
 export type { ScheduledTask, SchedulingPolicy } from "./model/schedule.ts"
 export { type AnySchema, type } from "./model/schemas.ts"
@@ -100,6 +105,7 @@ export {
   type TaskOptions,
   task
 } from "./model/task.ts"
+export type { Moment, TimetableOptions } from "./model/timetable.ts"
 export type { InTransaction, SqlRow, SqlValue, StatementResult, Transaction } from "./model/transaction.ts"
 export type { RateMetrics } from "./model/turnstile.ts"
 export { validate } from "./model/validate.ts"

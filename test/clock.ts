@@ -117,6 +117,11 @@ export class StandingClock {
     this.#time.jump(ms)
   }
 
+  /** Somebody sets it. */
+  set(ms: number): void {
+    this.#time.set(ms)
+  }
+
   async open(options: OrchestratorOptions = {}): Promise<Owner> {
     const owner = await open(options, this.#time.context)
     await trust(owner)

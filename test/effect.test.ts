@@ -9,7 +9,7 @@ import * as T from "troupe/effect"
 import { JournalBusy, type JournalService, memoryJournal } from "troupe/storage"
 import { describe, expect, test } from "vitest"
 import { sealed } from "../src/model/run-export.ts"
-import { StandingClock } from "./clock.ts"
+import { StandingClock, settle } from "./clock.ts"
 
 const num = task("num", { in: type<number>(), out: type<number>(), run: (n) => n + 1 })
 const run = <A, E>(program: Effect.Effect<A, E, T.Troupe>, options?: Parameters<typeof T.layer>[0]) =>
@@ -257,4 +257,30 @@ test("a body that is an Effect is interrupted at once when it is cancelled: the 
   await run.cancel()
   expect([(await run.outcome()).status, ...log]).toEqual(["cancelled", "interrupted"])
   await orchestrator.close()
+})
+
+describe("schedules", () => {
+  test("G20 in the Effect face a schedule fires by the clock around it, and says in its type what may be wrong", async () => {
+    const step = task("step", { in: type<{ readonly due: string }>(), out: type<string>(), run: ({ due }) => due })
+    const program = Effect.gen(function* () {
+      yield* TestClock.setTime(Date.UTC(2026, 10, 20))
+      const nightly = yield* T.schedule("nightly", step, {}, { cron: "30 2 * * *", dueAs: "due" })
+      yield* TestClock.adjust("3 hours")
+      yield* Effect.promise(() => settle())
+      const run = yield* T.get("nightly@2026-11-20T02:30:00.000Z")
+      const [one] = yield* T.schedules
+      const paused = yield* nightly.pause({ why: "audit" })
+      const unknown = yield* Effect.flip(T.scheduled("nghtly"))
+      const wrong = yield* Effect.flip(T.schedule("other", step, {}, { cron: "0 0 30 2 *", dueAs: "due" }))
+      return [yield* run.result, one?.counts, paused.state, unknown._tag, wrong._tag]
+    })
+    const done = await Effect.runPromise(Effect.provide(program, Layer.provideMerge(T.layer(), TestClock.layer())))
+    expect(done).toEqual([
+      "2026-11-20T02:30:00.000Z",
+      { begun: 1, passed: 0 },
+      "paused",
+      "ScheduleUnknown",
+      "InvalidOption"
+    ])
+  })
 })

@@ -38,7 +38,8 @@ describe("examples", () => {
     ["09-approval.ts", /^receipt for 840, approved by ada$/],
     ["10-exactly-once.ts", /^2 orders, 2 ledger rows after 3 tries, asked for the rate 1 time$/],
     ["15-see-any-machine.ts", /^button is off, light is green$/],
-    ["13-bank-is-down.ts", /^4 calls in all, and the breaker is closed$/]
+    ["13-bank-is-down.ts", /^4 calls in all, and the breaker is closed$/],
+    ["16-schedule.ts", /^no second is left out, none comes twice$/]
   ])("%s", async (file, last) => {
     const { code, lines, stderr } = await run([`examples/${file}`])
     expect(stderr).toBe("")

@@ -290,7 +290,7 @@ const receive = (before: Snapshot, scope: Scope, event: ScopeEvent, actor: XScop
   }
   switch (event.type) {
     case "begin":
-      return direct(before, scope, actor, open)
+      return before.hasTag("scheduled") ? before : direct(before, scope, actor, open)
     case "admitted":
       scope.queued--
       if (before.status === "active" && !before.hasTag("draining"))
@@ -356,6 +356,8 @@ const stepScope = (before: Snapshot, scope: Scope, event: WorkflowEvent, actor: 
   if (before.context.rewindTo !== undefined && after.context.rewindTo === undefined) scope.room.ledger.begin(-1)
   if (scope.isDraining && !before.hasTag("draining"))
     for (const child of [...scope.children.values()]) child.actor.send(cancel)
+  // its time has come
+  if (before.hasTag("scheduled") && after.value === "running") return direct(after, scope, actor, open)
   if (after.hasTag("undoing") && !before.hasTag("undoing")) {
     // what waited for a slot belongs to what has ended
     scope.room.dropQueue()
@@ -370,8 +372,8 @@ const stepScope = (before: Snapshot, scope: Scope, event: WorkflowEvent, actor: 
 /** Once an event is done with: is the whole settled, or drained, or stuck? */
 const rest = (scope: Scope, snapshot: Snapshot, actor: XScope): Snapshot => {
   if (snapshot.status !== "active") return snapshot
-  // somebody has to decide first
-  if (snapshot.hasTag("stuck")) return snapshot
+  // somebody has to decide first, or its time has not come
+  if (snapshot.hasTag("stuck") || snapshot.hasTag("scheduled")) return snapshot
   if (snapshot.hasTag("draining"))
     return scope.children.size > 0
       ? snapshot

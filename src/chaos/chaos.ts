@@ -12,6 +12,7 @@ import { suggest } from "../model/ids.ts"
 import { canonical, type Json, toJson } from "../model/json.ts"
 import { definition } from "../model/nested.ts"
 import type { RateOptions } from "../model/rate.ts"
+import type { TimetableOptions } from "../model/timetable.ts"
 import type { Workflow } from "../model/workflow.ts"
 import type { JournalService } from "../storage/journal.ts"
 import { simulated, simulatedAgent } from "./bodies.ts"
@@ -53,6 +54,11 @@ export interface WorldOptions<I = any, O = any> {
   readonly always?: (world: World<I, O>) => unknown
   /** Must hold at the end. */
   readonly finally?: (world: World<I, O>) => unknown
+  /**
+   * A schedule that fires beside the run, from and until some time after the first of January 2030, when worlds begin: each of
+   * its times must begin one run, whatever goes wrong. A cron entry names whole minutes.
+   */
+  readonly schedule?: TimetableOptions
   /** Messages between two snapshots of the run; default 1,000. */
   readonly snapshotEvery?: number
   /** Messages that are kept of those that a snapshot covers; all by default. */
@@ -343,6 +349,7 @@ export class Theatre {
       bulkheads: { ...limits.bulkheads, ...bulkheads },
       rates: { ...limits.rates, ...rates },
       snapshotEvery,
+      schedule: options.schedule,
       keepMessages,
       journal: options.journal,
       services: options.services as Context.Context<never> | undefined,

@@ -17,6 +17,7 @@ import type { LiveRun } from "../engine/run.ts"
 import { TroupeError } from "../model/errors.ts"
 import type { Json } from "../model/json.ts"
 import { isTerminal, type Message, type Outcome } from "../model/messages.ts"
+import type { ScheduleOptions } from "../model/recurring.ts"
 import { isOfUndo, undoing } from "../model/saga.ts"
 import type { TaskContext } from "../model/task.ts"
 import type { Workflow } from "../model/workflow.ts"
@@ -32,6 +33,7 @@ import type { Bulkheads, Rates } from "./limits.ts"
 import { gatesOf, operate } from "./operator.ts"
 import type { Crash, Fault, Plan, StorageFault, TaskFault } from "./plan.ts"
 import { truthOf, undoes } from "./sagas.ts"
+import { makeSchedule } from "./schedules.ts"
 import { send, type Telling } from "./signals.ts"
 import { type Call, type Line, runId, type Violation } from "./story.ts"
 import { Watch } from "./watch.ts"
@@ -51,6 +53,8 @@ export interface Setup {
   /** What limits calls, by name. */
   readonly bulkheads: Bulkheads
   readonly rates: Rates
+  /** A schedule that fires beside the run; none when undefined. */
+  readonly schedule: ScheduleOptions | undefined
   readonly snapshotEvery: number
   readonly keepMessages: number | undefined
   /** What task code asks for. */
@@ -195,6 +199,7 @@ export class Running implements Caller {
         kept: (shared, epoch, life) => {
           for (const { kind, name } of shared) this.tell(life, "wrote", `${kind} ${name}`)
           this.watch.breakers.kept(shared, epoch)
+          this.watch.schedules.kept(shared, epoch)
         },
         crash: (life, fault) => {
           this.watch.audit.forgiven()
@@ -327,6 +332,7 @@ export class Running implements Caller {
       const record = this.disk.store.find(runId) as Exit.Exit<RunRecord | undefined>
       const isLeftAlone = Exit.isSuccess(record) && record.value?.status === "quarantined"
       this.watch.audit.opened(life.epoch, life.now, isLeftAlone)
+      makeSchedule(life, this.setup.schedule)
       this.#attach(life)
     })
   }
@@ -439,7 +445,12 @@ export class Running implements Caller {
   }
 
   #written(write: number, entries: ReadonlyArray<Entry>, epoch: number, life: Incarnation): void {
-    for (const { message } of entries) {
+    for (const { run, message } of entries) {
+      if (run !== runId) {
+        this.tell(life, "wrote", `${run} ${message.type}`)
+        this.watch.schedules.wrote(run, message)
+        continue
+      }
       this.tell(life, "wrote", lineOf(message))
       this.#writeOf.push(write)
       this.watch.wrote(message, epoch)

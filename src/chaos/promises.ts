@@ -15,6 +15,7 @@ export const promises: { readonly [number: string]: string } = {
   G13: "while paused no attempt begins",
   G14: "what was done is undone, newest first, and nothing else",
   G16: "crashes, full disks and new owners do not change what comes out",
+  G20: "each time of a schedule begins one run, once that is written",
   G21: "who kills the process again and again is left alone",
   G23: "limits hold",
   G24: "one owner at a time",

@@ -16,6 +16,7 @@ import type { Incarnation, Running } from "./execution.ts"
 import type { Scope } from "./globals.ts"
 import type { Stop } from "./kernel.ts"
 import { undoneWrongly } from "./sagas.ts"
+import { ScheduleAudit } from "./schedules.ts"
 import { type Call, plainPath, runId, type Violation } from "./story.ts"
 
 /** How long a body may show, in real milliseconds, that it waits for something real; once for each task. */
@@ -39,6 +40,7 @@ export class Watch {
   isDecided = false
   readonly audit: Audit
   readonly breakers: BreakerAudit
+  readonly schedules: ScheduleAudit
   readonly #world: Running
   #epoch = 0
   #length = 0
@@ -58,6 +60,7 @@ export class Watch {
     this.#world = world
     this.audit = new Audit(world.setup, world.plan, (promise, what) => this.broken(promise, what))
     this.breakers = new BreakerAudit(world.setup, world.plan, (promise, what) => this.broken(promise, what))
+    this.schedules = new ScheduleAudit(world, (promise, what) => this.broken(promise, what))
   }
 
   broken(promise: string, what: string): void {
@@ -261,6 +264,7 @@ export class Watch {
       this.broken("G07", "the run was told a result that its messages do not give")
     this.audit.ended(outcome, this.#degraded)
     this.breakers.ended()
+    this.schedules.ended(life)
     const { setup, calls } = this.#world
     const wrong = undoneWrongly(setup.workflow, this.audit.messages, calls, outcome)
     if (wrong !== undefined) this.broken("G14", wrong)

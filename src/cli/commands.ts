@@ -3,6 +3,7 @@
 import { suggest } from "../model/ids.ts"
 import type { Given } from "./arguments.ts"
 import { bold, dim } from "./output.ts"
+import { scheduleCommands } from "./schedule-commands.ts"
 import { causeOptions, fileStoreOption, gateCommands, jsonOption, steering } from "./verbs.ts"
 
 export type Command = (given: Given) => Promise<number>
@@ -63,6 +64,7 @@ export const commands = {
     options: {
       input: { value: "JSON|@file|-", help: "what the run gets (default: {})" },
       id: { value: "ID", help: "names the run; the same id with the same input is the same run" },
+      at: { value: "TIME", help: "when it begins, like 2026-11-20T02:30:00Z (default: at once)" },
       ...fileStoreOption,
       ...exportOption,
       ...jsonOption
@@ -187,6 +189,7 @@ export const commands = {
     example: "troupe rates --json",
     load: async () => (await import("./commands/occupancy.ts")).rates
   },
+  ...scheduleCommands,
   check: {
     summary: "list everything that is wrong with a workflow",
     positionals: ["FILE"],

@@ -60,6 +60,7 @@ import { Rates } from "./rates.ts"
 import { RetryBudgets, type retryBudgets } from "./retry-budget.ts"
 import { Router } from "./router.ts"
 import { LiveRun, noTimers } from "./run.ts"
+import type { Schedules } from "./schedules.ts"
 import { Shelf } from "./shelf.ts"
 import { Snapshots } from "./snapshots.ts"
 import { monotonic, type Timer, Timers } from "./timers.ts"
@@ -144,6 +145,8 @@ export class Engine {
   readonly fork: (effect: Effect.Effect<void>) => void
   /** Unfinished runs that are not in memory. */
   readonly dormant: Dormants
+  /** Whose runs begin by the clock; set before anything goes on. */
+  schedules: Schedules | undefined = undefined
   /** Told about every run that ends. */
   onRunEnded: (() => void) | undefined = undefined
   readonly #finished: Array<LiveRun> = []
@@ -255,6 +258,7 @@ export class Engine {
 
   /** Whether a run has ended and nothing is on its way to it. */
   isAtRest(id: string): boolean {
+    if (this.schedules?.holds(id) === true) return false
     const run = this.runs.get(id)
     return run === undefined ? !this.dormant.has(id) : run.outcome !== undefined && run.pending === 0
   }
@@ -281,7 +285,8 @@ export class Engine {
     id: string,
     input: Json,
     before = this.runs.get(id),
-    missing: ReadonlyArray<string> = nothing
+    missing: ReadonlyArray<string> = nothing,
+    scheduledAt?: number
   ): LiveRun {
     if (this.#isClosed) throw new OrchestratorClosed()
     if (before !== undefined) {
@@ -290,13 +295,19 @@ export class Engine {
       if (this.options.journal.isDurable) this.register(workflow)
       return before
     }
-    const delivery = this.begin(workflow, id, input, missing)
+    const delivery = this.begin(workflow, id, input, missing, scheduledAt)
     this.writer.offer(delivery)
     return delivery.live
   }
 
   /** A run that is about to be written, with its first message; its id is taken from now on. */
-  begin(workflow: Workflow, id: string, input: Json, missing: ReadonlyArray<string> = nothing): Delivery {
+  begin(
+    workflow: Workflow,
+    id: string,
+    input: Json,
+    missing: ReadonlyArray<string> = nothing,
+    scheduledAt?: number
+  ): Delivery {
     if (this.#isClosed) throw new OrchestratorClosed()
     if (this.live >= this.options.runsMax)
       throw new LimitExceeded({
@@ -321,7 +332,8 @@ export class Engine {
       workflow: workflow.name,
       ...(version === undefined ? {} : { version }),
       ...(isDurable ? { hash: workflow.hash } : {}),
-      input
+      input,
+      ...(scheduledAt === undefined || scheduledAt <= at ? {} : { scheduledAt })
     }
     return new Delivery(run, message, undefined, (error) => run.written(error))
   }
@@ -391,7 +403,10 @@ export class Engine {
     return Effect.suspend(() => {
       const closing = this.#isClosed
         ? Effect.void
-        : Effect.andThen(Effect.ignore(this.breakers.close()), this.writer.close())
+        : Effect.ignore(this.breakers.close()).pipe(
+            Effect.andThen(Effect.ignore(this.schedules?.close() ?? Effect.void)),
+            Effect.andThen(this.writer.close())
+          )
       this.#end(new OrchestratorClosed())
       return closing
     })
@@ -403,6 +418,11 @@ export class Engine {
     const error = new OrchestratorClosed()
     this.writer.abandon(error)
     this.#end(error)
+  }
+
+  /** Somebody who writes for himself has found that the journal is somebody else's. */
+  lost(error: TroupeError): void {
+    this.#lost(error)
   }
 
   /** The journal is somebody else's: nothing of ours stays on it, no connection and no sign of life. */
@@ -418,6 +438,7 @@ export class Engine {
     if (this.#isClosed) return
     this.#isClosed = true
     this.breakers.abandon()
+    this.schedules?.abandon()
     for (const run of this.runs.values()) this.#release(run, error)
     this.root.send({ type: "close" })
     this.root.stop()
@@ -500,7 +521,7 @@ export class Engine {
     const place = run.owed === undefined ? given : this.#placeOf(run, run.owed, message)
     switch (message.type) {
       case "run.submitted":
-        this.#open(run)
+        this.#open(run, message.scheduledAt)
         break
       case "timer.fired":
         place!.dueAt = 0
@@ -614,7 +635,8 @@ export class Engine {
     }
   }
 
-  #open(run: LiveRun): void {
+  #open(run: LiveRun, startsAt: number | undefined): void {
+    run.scheduledAt = startsAt
     const { room, compiled } = run
     const board = new Board(compiled, withDefaults(compiled, run.input))
     const place = new Place(room, "", undefined, board)
@@ -624,7 +646,8 @@ export class Engine {
       facts: {
         task: "",
         onFailure: compiled.onFailure,
-        dueAt: timeoutMs === undefined ? undefined : room.now + timeoutMs
+        dueAt: timeoutMs === undefined || startsAt !== undefined ? undefined : room.now + timeoutMs,
+        ...(startsAt === undefined ? {} : { startsAt, withinMs: timeoutMs })
       },
       director: new WorkflowDirector(board)
     }
@@ -693,6 +716,7 @@ export class Engine {
     if (first?.type !== "run.submitted") throw new JournalCorrupt({ run: id, seq: 0, kind: "shape" })
     const run = this.#make(id, workflow, first.input, first.at)
     run.parked = parked
+    run.scheduledAt = first.scheduledAt
     run.restored((snapshot?.seq ?? 0) + history.messages.length)
     this.#adopt(run)
     this.#fold(run, history, snapshot)

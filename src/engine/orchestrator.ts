@@ -34,9 +34,11 @@ import {
 import { definition } from "../model/nested.ts"
 import type { PlacesMetrics } from "../model/places.ts"
 import type { RateOptions } from "../model/rate.ts"
+import { inputOf, requireFields, type ScheduleOptions } from "../model/recurring.ts"
 import type { RunExport } from "../model/run-export.ts"
 import { standardCheck } from "../model/schemas.ts"
 import { boundUndo, type TaskDef, undoIR, workPolicy } from "../model/task.ts"
+import { instant, type Moment } from "../model/timetable.ts"
 import type { RateMetrics } from "../model/turnstile.ts"
 import { requireValid } from "../model/validate.ts"
 import { isWorkflow, makeWorkflow, type Workflow } from "../model/workflow.ts"
@@ -70,6 +72,16 @@ import { Retention, type RetentionOptions, type RetentionPolicy, retentionPolicy
 import { type RetryBudgetOptions, retryBudgets } from "./retry-budget.ts"
 import { type Agent, type AgentMessage, mailboxCapacity, requireAgents } from "./router.ts"
 import type { LiveRun } from "./run.ts"
+import { type ScheduleHandle, scheduleHandle } from "./schedule-handle.ts"
+import type { ScheduleOverview } from "./schedule-record.ts"
+import {
+  type IfRevision,
+  requireSchedules,
+  Schedules,
+  type SchedulesOptions,
+  type SchedulesPolicy,
+  schedulesPolicy
+} from "./schedules.ts"
 import { keepSpecimens } from "./specimens.ts"
 import { performer } from "./steering.ts"
 import { type ExportOptions, exportRun, importRun } from "./transfer.ts"
@@ -131,6 +143,8 @@ export interface OrchestratorOptions {
   readonly breakers?: { readonly [name: string]: BreakerOptions }
   /** Divides the length of all waits (`sleep`, pauses of loops), for rehearsals; default 1. */
   readonly timeScale?: number
+  /** How many runs schedules begin, all together. */
+  readonly schedules?: SchedulesOptions
   /** How long a cancelled attempt may take to end by itself, in milliseconds; default 5,000. */
   readonly graceMs?: number
   /** Told about errors that no caller can be told about: an observer that throws, a defect. Default: a line on stderr. */
@@ -145,6 +159,8 @@ export interface Onlooker {
 export interface SubmitOptions {
   /** Names the run; the same id with the same workflow and input is the same run. A UUID when absent. */
   readonly id?: string
+  /** It begins then, or at once where that has passed; until then it waits, and may be cancelled. */
+  readonly scheduledAt?: Moment
 }
 
 /** What a run came to, without throwing. */
@@ -319,6 +335,42 @@ export class Orchestrator implements AsyncDisposable {
       forceClose: (cause = {}) => breakers.tell(name, "close", said(cause)),
       reset: (cause = {}) => breakers.tell(name, "reset", said(cause))
     }
+  }
+
+  /**
+   * Makes a schedule: runs of a workflow with an input that begin by the clock, also after a restart, each firing once. One of that
+   * name is changed, if anything is different. Resolves when that is written. Rejects with `InvalidOption` for times that never come,
+   * an unknown zone and the like, and with `ScheduleChanged` when it is not at the `revision` that was seen.
+   */
+  async schedule<I, D extends string = never>(
+    name: string,
+    workflow: Workflow<I, any> | TaskDef<any, I, any>,
+    input: [D] extends [never] ? I : Omit<I, D>,
+    when: ScheduleOptions & IfRevision & { readonly dueAs?: D }
+  ): Promise<ScheduleHandle> {
+    const schedules = this.#schedules
+    const given = asWorkflow(workflow)
+    const check = standardCheck(given.input, `the input of workflow '${given.name}'`)
+    requireFields(input as Json, when.dueAs)
+    const sample = inputOf(toJson(input), when.dueAs, this.#engine.now())
+    const value = check === undefined ? sample : await check(sample)
+    await schedules.set(name, given, toJson(value), when, when)
+    return scheduleHandle(schedules, name)
+  }
+
+  /** Schedules by name, and how each stands. */
+  schedules(): ReadonlyArray<ScheduleOverview> {
+    return this.#schedules.overview()
+  }
+
+  /** One schedule; throws `ScheduleUnknown`. */
+  scheduled(name: string): ScheduleHandle {
+    this.#schedules.status(name)
+    return scheduleHandle(this.#schedules, name)
+  }
+
+  get #schedules(): Schedules {
+    return requireSchedules(this.#engine)
   }
 
   /** Watches every actor from now on, as `inspect` does from the start; gives back how to stop. */
@@ -502,28 +554,33 @@ export class Orchestrator implements AsyncDisposable {
   }
 
   /** Hands a run to the engine, with its input checked; a check that must wait is waited for. */
-  #submit(given: Workflow | TaskDef, input: unknown, { id }: SubmitOptions): LiveRun | Promise<LiveRun> {
+  #submit(given: Workflow | TaskDef, input: unknown, { id, scheduledAt }: SubmitOptions): LiveRun | Promise<LiveRun> {
     const workflow = asWorkflow(given)
+    const startsAt = scheduledAt === undefined ? undefined : instant(scheduledAt, "scheduledAt")
     const check = standardCheck(workflow.input, `the input of workflow '${workflow.name}'`)
     const checked = check === undefined ? input : check(input)
     return checked instanceof Promise
-      ? checked.then((value) => this.#accept(workflow, value, id))
-      : this.#accept(workflow, checked, id)
+      ? checked.then((value) => this.#accept(workflow, value, id, startsAt))
+      : this.#accept(workflow, checked, id, startsAt)
   }
 
-  #accept(workflow: Workflow, value: unknown, id: string | undefined): LiveRun | Promise<LiveRun> {
+  #accept(
+    workflow: Workflow,
+    value: unknown,
+    id: string | undefined,
+    startsAt: number | undefined
+  ): LiveRun | Promise<LiveRun> {
     const input = toJson(value)
     compileWorkflow(definition(workflow.ir)).checkInput?.(input)
     const engine = this.#engine
-    if (id === undefined) return engine.submit(workflow, engine.options.newId(), input)
+    if (id === undefined) return engine.submit(workflow, engine.options.newId(), input, undefined, undefined, startsAt)
     requireId("run", id)
     // before the journal is asked, which is closed by then
     if (engine.isClosed) throw new OrchestratorClosed()
-    if (!engine.options.journal.isDurable || engine.runs.has(id)) return engine.submit(workflow, id, input)
+    const submit = (before?: LiveRun) => engine.submit(workflow, id, input, before, undefined, startsAt)
+    if (!engine.options.journal.isDurable || engine.runs.has(id)) return submit()
     const before = this.#recovery.before(id)
-    return before instanceof Promise
-      ? before.then((run) => engine.submit(workflow, id, input, engine.runs.get(id) ?? run))
-      : engine.submit(workflow, id, input)
+    return before instanceof Promise ? before.then((run) => submit(engine.runs.get(id) ?? run)) : submit()
   }
 }
 
@@ -619,14 +676,20 @@ const isOnlooker = (inspect: OrchestratorOptions["inspect"]): inspect is Onlooke
 /** Who is there takes part, and what the store holds goes on. */
 const begin = (
   { engine, recovery }: Opened,
-  { agents, workflows, policy }: Decided,
+  { agents, workflows, policy, schedulesPolicy }: Decided,
   drives: Drives
 ): Effect.Effect<Opened, JournalError> =>
   Effect.gen(function* () {
     const { journal } = engine.options
     for (const agent of agents) engine.router.join(agent)
     yield* engine.breakers.restore()
-    if (!journal.isDurable) return { engine, recovery }
+    const schedules = new Schedules(engine, recovery, schedulesPolicy)
+    engine.schedules = schedules
+    yield* schedules.restore()
+    if (!journal.isDurable) {
+      schedules.begin()
+      return { engine, recovery }
+    }
     for (const workflow of workflows) engine.register(workflow)
     const poison = new Poison(engine, recovery)
     if (drives === "all") {
@@ -634,6 +697,7 @@ const begin = (
       yield* poison.judge()
       recovery.wake()
       poison.try()
+      schedules.begin()
       new Retention(engine, policy).open()
     } else yield* poison.account()
     if (journal.inbox === undefined) return { engine, recovery }
@@ -650,6 +714,7 @@ interface Decided {
   >
   readonly startsPerSecond: number
   readonly policy: RetentionPolicy
+  readonly schedulesPolicy: SchedulesPolicy
   readonly agents: ReadonlyArray<Agent>
   readonly workflows: ReadonlyArray<Workflow>
 }
@@ -693,6 +758,7 @@ const decided = (options: OrchestratorOptions): Decided => {
     },
     startsPerSecond: positive(options.startsPerSecond ?? 20_000, "startsPerSecond"),
     policy: retentionPolicy(options.retention),
+    schedulesPolicy: schedulesPolicy(options.schedules),
     agents,
     workflows: workflows.map(asWorkflow)
   }

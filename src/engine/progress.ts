@@ -57,6 +57,8 @@ export interface RunState extends RunOverview {
    * waits at a gate without an estimate: nobody knows when people answer.
    */
   readonly eta: Date | undefined
+  /** When it begins, or began, if it was given a time for that. */
+  readonly scheduledAt: Date | undefined
   readonly endedAt: Date | undefined
   readonly durationMs: number
   /** Mean length of the tasks that are done, in milliseconds. */
@@ -119,7 +121,11 @@ export const stateOf = (run: LiveRun, now: number, hasEta = true): RunState => {
     current: alive.current,
     waiting: alive.waiting,
     gates: gatesOf(run),
-    eta: hasEta && outcome === undefined && !isAsked(run) ? etaOf(run, alive, now) : undefined,
+    eta:
+      hasEta && outcome === undefined && !isAsked(run)
+        ? etaOf(run, alive, isScheduled(run) ? beginOf(run, now) : now)
+        : undefined,
+    scheduledAt: run.scheduledAt === undefined ? undefined : new Date(run.scheduledAt),
     submittedAt: new Date(run.submittedAt),
     updatedAt: new Date(run.updatedAt),
     endedAt: run.endedAt === undefined ? undefined : new Date(run.endedAt),
@@ -136,6 +142,12 @@ export const stateOf = (run: LiveRun, now: number, hasEta = true): RunState => {
     reason: outcome?.status === "cancelled" ? outcome.reason : undefined
   }
 }
+
+/** Whether its time to begin has not come. */
+export const isScheduled = ({ room: { root } }: Pick<LiveRun, "room">): boolean =>
+  root !== undefined && (root.getSnapshot() as ScopeSnapshot).hasTag("scheduled")
+
+const beginOf = ({ scheduledAt = 0 }: LiveRun, now: number): number => Math.max(scheduledAt, now)
 
 /** Whether it waits for somebody who may take any time. */
 const isAsked = ({ room }: LiveRun): boolean => {
@@ -373,6 +385,7 @@ const statusOf = ({ outcome, parked, stuck, room }: LiveRun, alive: Alive): RunS
   if (parked !== undefined) return statusOfParked(parked)
   if (stuck !== undefined) return "parked"
   if (room.isHeld) return "paused"
+  if (isScheduled({ room })) return "waiting"
   return alive.current.length === 0 && alive.waiting.length > 0 ? "waiting" : "running"
 }
 

@@ -38,6 +38,8 @@ export class LiveRun {
   /** The attempts that are out, as a list: joining and leaving it allocates nothing. */
   out: Attempt | undefined = undefined
   timers: ReadonlyMap<Place, Timer> = noTimers
+  /** When it begins, where that was to come when it was submitted. */
+  scheduledAt: number | undefined = undefined
   updatedAt: number
   endedAt: number | undefined = undefined
   /** Attempts started so far. */

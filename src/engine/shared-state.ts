@@ -12,7 +12,10 @@ import type { JournalService, Shared } from "../storage/journal.ts"
 /** Something with a name and a state of its own. */
 export interface Kept {
   readonly name: string
-  readonly text: () => string
+  /** What stands there; undefined where nothing does any more. */
+  readonly text: () => string | undefined
+  /** Where it is of another kind than the others. */
+  readonly kind?: string
 }
 
 export interface SharedStateOptions {
@@ -46,8 +49,13 @@ export class SharedState {
 
   /** It has changed: that is written now, or as soon as it can be. `told` hears when it is, perhaps before this returns. */
   keep(one: Kept, told?: Told): void {
+    this.keepAll([one], told)
+  }
+
+  /** The same for several: they are in one write. */
+  keepAll(many: Iterable<Kept>, told?: Told): void {
     if (this.#isClosed) return told?.(new OrchestratorClosed())
-    this.#dirty.add(one)
+    for (const one of many) this.#dirty.add(one)
     if (told !== undefined) this.#waiting.push(told)
     this.#write()
   }
@@ -94,9 +102,12 @@ export class SharedState {
   }
 
   #take(): ReadonlyArray<Shared> {
-    const { kind, now } = this.#options
+    const { now } = this.#options
     const at = now()
-    const batch = [...this.#dirty].map((one) => ({ kind, name: one.name, state: one.text(), at }))
+    const batch = [...this.#dirty].map((one): Shared => {
+      const [state, kind, name] = [one.text(), one.kind ?? this.#options.kind, one.name]
+      return state === undefined ? { kind, name, state: "", at, isForgotten: true } : { kind, name, state, at }
+    })
     this.#dirty.clear()
     return batch
   }

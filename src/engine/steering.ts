@@ -10,6 +10,7 @@ import { isPlainRecord, type Json, toJson } from "../model/json.ts"
 import { inspectDocument } from "../model/load.ts"
 import type { Cause, InjectedFault } from "../model/messages.ts"
 import { definition } from "../model/nested.ts"
+import { instant, type Moment } from "../model/timetable.ts"
 import { makeWorkflow } from "../model/workflow.ts"
 import { RequestRefused } from "../storage/errors.ts"
 import { allowProblems } from "./allowed.ts"
@@ -17,6 +18,7 @@ import { type BreakerVerb, breakerVerbs } from "./breakers.ts"
 import type { Engine } from "./engine.ts"
 import type { Orchestrator, Run } from "./orchestrator.ts"
 import type { Recovery } from "./recovery.ts"
+import { performSchedule, readScheduleRequest, type ScheduleRequest } from "./schedule-requests.ts"
 
 export type FieldKind = "text" | "value" | "flag" | "count"
 
@@ -84,8 +86,11 @@ const done = (asked: Promise<unknown>): Promise<boolean> => asked.then(() => tru
 export const verbNamed = (name: string): Verb | undefined =>
   Object.hasOwn(verbs, name) ? verbs[name as VerbName] : undefined
 
-/** A request to do something with a run, to start one, to decide about a circuit breaker, or to say how full something is. */
-export type Request = Steer | Start | Switch | Occupancy
+/**
+ * A request to do something with a run, to start one, to decide about a circuit breaker or a schedule, or to say how full something
+ * is.
+ */
+export type Request = Steer | Start | Switch | Occupancy | ScheduleRequest
 
 /** What only whoever makes the calls knows: how full bulkheads and rates are. */
 export type Occupancy = { readonly verb: "bulkheads" } | { readonly verb: "rates" }
@@ -109,6 +114,7 @@ export interface Start {
   readonly run: string
   readonly definition: Json
   readonly input: Json
+  readonly scheduledAt?: Moment
 }
 
 /** Reads a request; throws `RequestRefused` for anything that is none, or that nobody waits for any more. */
@@ -119,12 +125,14 @@ export const readRequest = (text: string | undefined, ageMs: number): Request =>
     throw refuse("REQUEST_EXPIRED", "the request is too old: whoever asked has gone, so nothing was done")
   if (verb === "breaker") return readSwitch(given)
   if (verb === "bulkheads" || verb === "rates") return { verb }
+  if (verb === "schedule") return readScheduleRequest(rest, { ...textOf("who", who), ...textOf("why", why) })
   if (typeof run !== "string") throw invalid("has no run")
   requireId("run", run)
   if (verb === "start") {
-    const { definition: document, input = null } = rest
+    const { definition: document, input = null, scheduledAt } = rest
     if (!isPlainRecord(document)) throw invalid("has no definition to start")
-    return { verb, run, definition: document as Json, input: input as Json }
+    const at = scheduledAt === undefined ? {} : { scheduledAt: instant(scheduledAt as Moment, "scheduledAt") }
+    return { verb, run, definition: document as Json, input: input as Json, ...at }
   }
   const known = typeof verb === "string" ? verbNamed(verb) : undefined
   if (known === undefined) throw invalid(`asks for ${JSON.stringify(verb)}, which this version does not know`)
@@ -189,6 +197,7 @@ export const performer =
     if (request.verb === "breaker") return decideBreaker(engine, request)
     if (request.verb === "bulkheads" || request.verb === "rates")
       return { [request.verb]: toJson(engine[request.verb].metrics) }
+    if (request.verb === "schedule") return performSchedule(engine, request)
     const { run } = request
     if (request.verb === "start") return start(engine, recovery, request)
     const { verb, fields, cause } = request
@@ -204,8 +213,9 @@ const decideBreaker = async ({ breakers }: Engine, { breaker, set, cause }: Swit
 const start = async (
   engine: Engine,
   recovery: Recovery,
-  { run: id, definition: document, input }: Start
+  { run: id, definition: document, input, scheduledAt }: Start
 ): Promise<Json> => {
+  const startsAt = scheduledAt === undefined ? undefined : instant(scheduledAt, "scheduledAt")
   const { ir, problems } = await inspectDocument(document)
   const errors = problems.filter(({ severity }) => severity === "error")
   if (ir === undefined || errors.length > 0)
@@ -220,7 +230,7 @@ const start = async (
   compileWorkflow(definition(ir)).checkInput?.(input)
   const { workflow, missing } = engine.library.bind(makeWorkflow(ir, new Map(), undefined).hash, ir)
   const before = await recovery.before(id)
-  const run = engine.submit(workflow, id, input, engine.runs.get(id) ?? before, isIdle ? [] : missing)
+  const run = engine.submit(workflow, id, input, engine.runs.get(id) ?? before, isIdle ? [] : missing, startsAt)
   await new Promise<void>((resolve, reject) =>
     run.whenWritten((error) => (error === undefined ? resolve() : reject(error)))
   )

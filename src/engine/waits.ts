@@ -1,6 +1,7 @@
 /** What each task of a run that is not at work waits for; for people who ask why nothing happens. Decides nothing. */
 import type { ScopeSnapshot } from "../actors/scope.ts"
 import type { Attempt } from "./attempts.ts"
+import { isScheduled } from "./progress.ts"
 import type { LiveRun } from "./run.ts"
 
 /** A task that waits, and for what. */
@@ -27,6 +28,7 @@ const waitsMost = 100
 export const waitsOf = (run: LiveRun): ReadonlyArray<Wait> => {
   const { board, root } = run.room
   if (run.outcome !== undefined || board === undefined || root === undefined) return []
+  if (isScheduled(run)) return [{ task: "", for: "timer", dueAt: new Date(run.scheduledAt!) }]
   const found: Array<Wait> = []
   visit(run, root.getSnapshot() as ScopeSnapshot, found)
   const { ids, predecessorStart, predecessors } = run.compiled.graph

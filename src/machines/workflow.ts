@@ -6,6 +6,11 @@
  *        │ └─task.failed, timer─► failing ─idle─► failed
  *        └─cancel─► cancelling ─idle─► cancelled
  *
+ * One that has a time to begin at waits for it first, and nothing of it is there yet:
+ *
+ *     scheduled ⇄ scheduledPaused ─timer, once it is not paused─► running
+ *        └─cancel─► cancelled
+ *
  * Where something is to be undone, it is, before the end:
  *
  *     failing, cancelling ─idle─► undoing ─settled─► failed | cancelled
@@ -28,6 +33,9 @@ export interface WorkflowInput {
   readonly onFailure: "stop" | "continue"
   /** When the whole must have ended. */
   readonly dueAt: number | undefined
+  /** When it begins, where that is still to come; then it has so long. */
+  readonly startsAt?: number | undefined
+  readonly withinMs?: number | undefined
 }
 
 export interface WorkflowContext extends WorkflowInput {
@@ -57,7 +65,7 @@ export type WorkflowEvent =
   | { readonly type: "pause" }
   | { readonly type: "resume" }
   | { readonly type: "cancel"; readonly reason?: string; readonly force?: boolean }
-  | { readonly type: "timer.fired" }
+  | { readonly type: "timer.fired"; readonly at?: number }
   /** Somebody has decided about an undo that had failed for good. */
   | { readonly type: "again" }
 
@@ -74,7 +82,7 @@ export const workflowMachine = setup({
     events: {} as WorkflowEvent,
     input: {} as WorkflowInput,
     output: {} as Outcome,
-    tags: {} as "draining" | "undoing" | "stuck"
+    tags: {} as "draining" | "undoing" | "stuck" | "scheduled"
   },
   guards: {
     stopsAtFailure: ({ context }) => context.onFailure === "stop",
@@ -87,6 +95,7 @@ export const workflowMachine = setup({
     isCancelled: ({ context }) => context.isCancelled,
     isPaused: ({ context }) => context.isPaused,
     isForced: ({ event }) => (event as Cancel).force === true,
+    isScheduled: ({ context }) => context.startsAt !== undefined,
     isDue: ({ context }) => context.dueAt !== undefined
   },
   actions: {
@@ -98,6 +107,11 @@ export const workflowMachine = setup({
       undoFailure: ({ event }) => ({ task: (event as TaskFailed).task, failure: (event as TaskFailed).failure })
     }),
     noteTimeout: assign({ failure: ({ context }) => context.failure ?? { task: "", failure: timedOut } }),
+    noteBegin: assign({
+      startsAt: undefined,
+      dueAt: ({ context, event }) =>
+        context.withinMs === undefined ? undefined : (event as { at: number }).at + context.withinMs
+    }),
     noteReason: assign({
       reason: ({ event }) => (event as Cancel).reason ?? "",
       isCancelled: true,
@@ -143,12 +157,38 @@ export const workflowMachine = setup({
     starting: {
       always: [
         {
+          guard: "isScheduled",
+          target: "scheduled",
+          actions: { type: "timer.start", params: ({ context }) => ({ dueAt: context.startsAt }) }
+        },
+        {
           guard: "isDue",
           target: "running",
           actions: { type: "timer.start", params: ({ context }) => ({ dueAt: context.dueAt }) }
         },
         { target: "running" }
       ]
+    },
+    scheduled: {
+      tags: "scheduled",
+      on: {
+        "timer.fired": { target: "starting", actions: "noteBegin" },
+        pause: { target: "scheduledPaused", actions: "notePause" },
+        cancel: { target: "cancelled", actions: ["noteReason", "giveUp"] }
+      }
+    },
+    scheduledPaused: {
+      tags: "scheduled",
+      entry: "slots.hold",
+      exit: "slots.open",
+      on: {
+        "timer.fired": { actions: "noteBegin" },
+        resume: [
+          { guard: "isScheduled", target: "scheduled", actions: "noteResume" },
+          { target: "starting", actions: "noteResume" }
+        ],
+        cancel: { target: "cancelled", actions: ["noteReason", "giveUp"] }
+      }
     },
     running: {
       on: {

@@ -644,6 +644,38 @@ export class StateChanged extends TroupeError {
   }
 }
 
+/** There is no schedule of that name. */
+export class ScheduleUnknown extends TroupeError {
+  readonly _tag = "ScheduleUnknown"
+  readonly code = "SCHEDULE_UNKNOWN"
+  readonly schedule: string
+  constructor({ schedule, known }: { schedule: string; known: ReadonlyArray<string> }) {
+    const names = known.slice(0, 10).join(", ")
+    super(
+      `there is no schedule '${schedule}'${known.length === 0 ? ": none has been made here" : `; there are ${names}`}`
+    )
+    this.schedule = schedule
+  }
+}
+
+/** The schedule is not any more as it was when somebody decided; nothing was written. */
+export class ScheduleChanged extends TroupeError {
+  readonly _tag = "ScheduleChanged"
+  readonly code = "SCHEDULE_CHANGED"
+  readonly schedule: string
+  /** The revision that was seen; 0 where there was no such schedule. */
+  readonly expected: number
+  readonly actual: number
+  constructor({ schedule, expected, actual }: { schedule: string; expected: number; actual: number }) {
+    super(
+      `schedule '${schedule}' is at revision ${actual}${actual === 0 ? " (there is none)" : ""}, not at ${expected}: look at it again, then decide`
+    )
+    this.schedule = schedule
+    this.expected = expected
+    this.actual = actual
+  }
+}
+
 /** What somebody wants to undo or do again cannot be; nothing was written. */
 export class AmendmentRefused extends TroupeError {
   readonly _tag = "AmendmentRefused"

@@ -1,5 +1,6 @@
 /** Names: one grammar for every id, and paths of own keys that can never reach a prototype. */
 import { InvalidId } from "./errors.ts"
+import { limits } from "./limits.ts"
 
 const grammar = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/
 
@@ -17,8 +18,26 @@ export const isId = (id: string): boolean => grammar.test(id) && !id.includes(".
 
 /** `id` itself, or an `InvalidId` error that says what is allowed. */
 export const requireId = (what: string, id: string): string => {
-  if (typeof id !== "string" || !isId(id)) throw new InvalidId({ what, id: String(id) })
+  if (typeof id !== "string" || !(isId(id) || (what === "run" && isFiring(id))))
+    throw new InvalidId({ what, id: String(id) })
   return id
+}
+
+const firing = /^(.+)@\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
+/** Characters that the time takes of the id of a firing. */
+const timeLength = 25
+
+/** Whether an id is that of a run that a schedule begins: the name of the schedule, `@`, and when it is due. */
+const isFiring = (id: string): boolean => id.length <= limits.id && isId(firing.exec(id)?.[1] ?? "")
+
+/** The id of the run that a schedule begins at a time: the same firing is the same run, however often it is submitted. */
+export const firingId = (schedule: string, due: number): string => `${schedule}@${new Date(due).toISOString()}`
+
+/** The name of a schedule: an id that leaves room for the time. */
+export const requireScheduleName = (name: string): string => {
+  requireId("schedule", name)
+  if (name.length > limits.id - timeLength) throw new InvalidId({ what: "schedule", id: name })
+  return name
 }
 
 /** Keys that a path may never name: they lead from data to prototypes. */

@@ -38,6 +38,10 @@ export const limits = {
   breakers: 10_000,
   /** Trial calls of a breaker at once. */
   breakerTrials: 1_000,
+  /** Schedules of one orchestrator. */
+  schedules: 10_000,
+  /** Firings of one schedule that wait for their turn, and those that are asked for afterwards at once. */
+  firings: 1_000,
   /** Degraded tasks of one run that are listed; each is in its own report. */
   degraded: 1_000,
   /** Bulkheads that documents bring along, and rates, of one orchestrator. */

@@ -26,6 +26,8 @@ export interface RunSubmitted {
   /** Content hash of the IR that the run is pinned to; absent in journals that do not outlive the process. */
   readonly hash?: string
   readonly input: Json
+  /** When it begins, if that was to come. */
+  readonly scheduledAt?: number
 }
 
 export interface AttemptSucceeded {

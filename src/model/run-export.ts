@@ -135,7 +135,13 @@ const said = { who: perhaps(text), why: perhaps(text) }
 
 /** What each kind of message consists of. */
 const shapes: { readonly [type in MessageType]: { readonly [name: string]: Fits } } = {
-  "run.submitted": { workflow: text, version: perhaps(text), hash: perhaps(text), input: json },
+  "run.submitted": {
+    workflow: text,
+    version: perhaps(text),
+    hash: perhaps(text),
+    input: json,
+    scheduledAt: perhaps(count)
+  },
   "attempt.succeeded": {
     task: text,
     attempt: count,

@@ -123,6 +123,8 @@ export interface Shared {
   readonly name: string
   readonly state: string
   readonly at: number
+  /** Nothing stands there any more. */
+  readonly isForgotten?: true
 }
 
 /** The same, as it was written in an epoch. */

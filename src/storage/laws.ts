@@ -577,6 +577,15 @@ const lawsOfOne: ReadonlyArray<{ readonly name: string; readonly check: (journal
         ["b", "mine", 10, next],
         ["z", odd, 5, epoch]
       ])
+      const gone = (name: string, by: number) =>
+        tagOf(journal.keepShared([{ ...one("breaker", name, ""), isForgotten: true }], by))
+      same(await gone("a", epoch), "StaleOwner")
+      same([await gone("a", next), await gone("never", next)], ["written", "written"])
+      same(
+        (await look("breaker")).map(([name]) => name),
+        ["b", "z"]
+      )
+      same((await look("other")).length, 1)
     }
   },
   {

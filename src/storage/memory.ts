@@ -158,7 +158,9 @@ export const memoryJournal = ({
     snapshot: (run) => Exit.succeed(books.get(run)?.snapshot),
     keepShared: (given, epoch) => {
       if (Math.abs(epoch) !== current) return owned(epoch)
-      for (const one of given) shared.set(sharedKey(one), { ...one, epoch })
+      for (const one of given)
+        if (one.isForgotten === true) shared.delete(sharedKey(one))
+        else shared.set(sharedKey(one), { ...one, epoch })
       return Exit.void
     },
     shared: (kind) =>

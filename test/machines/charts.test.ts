@@ -55,26 +55,29 @@ describe("@xstate/graph can walk every machine, and every state can be reached",
           ]
         ] as const
     ),
-    [
-      "workflow",
-      workflowMachine,
-      { task: "", onFailure: "stop", dueAt: 5 },
-      [
-        { type: "pause" },
-        { type: "resume" },
-        { type: "idle" },
-        { type: "idle", undoes: true },
-        { type: "again" },
-        { type: "rewind", to: 3 },
-        { type: "idle", recoverTo: 2 },
-        { type: "idle", recoverTo: 2, undoes: true },
-        { type: "timer.fired" },
-        { type: "settled", value: 1 },
-        { type: "cancel" },
-        { type: "cancel", force: true },
-        { type: "task.failed", task: "a", failure: failure(false) }
-      ]
-    ],
+    ...[{ dueAt: 5 }, { dueAt: undefined, startsAt: 3, withinMs: 2 }].map(
+      (times) =>
+        [
+          "startsAt" in times ? "workflow that begins at a time" : "workflow",
+          workflowMachine,
+          { task: "", onFailure: "stop", ...times },
+          [
+            { type: "pause" },
+            { type: "resume" },
+            { type: "idle" },
+            { type: "idle", undoes: true },
+            { type: "again" },
+            { type: "rewind", to: 3 },
+            { type: "idle", recoverTo: 2 },
+            { type: "idle", recoverTo: 2, undoes: true },
+            { type: "timer.fired", at: 4 },
+            { type: "settled", value: 1 },
+            { type: "cancel" },
+            { type: "cancel", force: true },
+            { type: "task.failed", task: "a", failure: failure(false) }
+          ]
+        ] as const
+    ),
     [
       "orchestrator",
       orchestratorMachine,
@@ -105,6 +108,7 @@ describe("@xstate/graph can walk every machine, and every state can be reached",
   ] as const
   /** What is decided once, when it begins: what happens when nobody answers in time, and whether an attempt is cut off. */
   const without: Record<string, ReadonlyArray<string>> = {
+    workflow: ["scheduled", "scheduledPaused"],
     gate: ["defaulted"],
     "gate with a default": ["timedOut"],
     task: ["finishing"],

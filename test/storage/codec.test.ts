@@ -16,7 +16,15 @@ const failure = { tag: "E", code: "E", message: "no", retryable: true, retryAfte
 const said = { who: "ann", why: "fits" }
 /** Each kind with everything that it can say: one more optional field does not compile before it stands here. */
 const full: { readonly [T in Exclude<MessageType, "attempt.late">]: Required<Extract<Message, { type: T }>> } = {
-  "run.submitted": { type: "run.submitted", at: 100, workflow: "w", version: "2", hash: "h", input: value },
+  "run.submitted": {
+    type: "run.submitted",
+    at: 100,
+    workflow: "w",
+    version: "2",
+    hash: "h",
+    input: value,
+    scheduledAt: 900
+  },
   "attempt.succeeded": { type: "attempt.succeeded", at: 101, task: "ok", attempt: 2, value, agent: "bo", cached: true },
   "attempt.failed": {
     type: "attempt.failed",

@@ -43,6 +43,7 @@ const valueOf = ({ state, input, tasks, waits, criticalPath, criticalPathMs, at 
     criticalPath,
     criticalPathMs,
     submittedAt,
+    scheduledAt: rest.scheduledAt ?? null,
     updatedAt,
     endedAt: endedAt ?? null,
     durationMs,
@@ -75,6 +76,7 @@ const print = (seen: Look, isPast: boolean, owner: StoreOwner): void => {
   )
   if (isPast) tell(dim(`  as of message ${at} of ${state.messages - 1}, ${state.updatedAt.toISOString()}`))
   row("submitted", state.submittedAt.toISOString())
+  if (state.scheduledAt !== undefined) row("begins", state.scheduledAt.toISOString())
   if (error !== undefined)
     row("error", `${error.task === "" ? "" : `${bold(oneLine(error.task))}: `}${red(oneLine(error.failure.message))}`)
   if (reason !== undefined && reason !== "") row("reason", oneLine(reason))

@@ -4,6 +4,7 @@ import { InvalidWorkflow, type ProblemCode, SchemaMismatch } from "../../model/e
 import { requireId } from "../../model/ids.ts"
 import { isPlainRecord, type Json, toJson } from "../../model/json.ts"
 import { standardCheck } from "../../model/schemas.ts"
+import { instant } from "../../model/timetable.ts"
 import type { Workflow } from "../../model/workflow.ts"
 import { perform } from "../ask.ts"
 import type { Command } from "../commands.ts"
@@ -23,9 +24,11 @@ export const start: Command = async (given) => {
   const run = requireId("run", given.text("id") ?? orderedId())
   const input = await checked(workflow, given.json("input") ?? {})
   const definition = workflow.ir as unknown as Json
+  const time = given.text("at")
+  const at = time === undefined ? {} : { scheduledAt: instant(time, "--at") }
   const { answer, owner } = await perform(store, {
-    request: { verb: "start", run, definition, input },
-    wire: { verb: "start", run, definition, input },
+    request: { verb: "start", run, definition, input, ...at },
+    wire: { verb: "start", run, definition, input, ...at },
     mustExist: false
   })
   const parked = isPlainRecord(answer.parked) && owner !== undefined ? answer.parked : undefined

@@ -69,7 +69,9 @@ export const encode = (message: Message, names: Names, start: number): string =>
   const ms = message.at - start
   switch (message.type) {
     case "run.submitted":
-      return JSON.stringify([code, message.input])
+      return JSON.stringify(
+        message.scheduledAt === undefined ? [code, message.input] : [code, message.input, message.scheduledAt - start]
+      )
     case "attempt.succeeded": {
       const { task, value, attempt, agent, cached } = message
       if (cached === true) return JSON.stringify([code, ms, encodePath(task, names), value, attempt, agent ?? null, 1])
@@ -226,7 +228,8 @@ export const decode = (body: string, names: Names, origin: Origin, fetch: (hash:
         workflow,
         ...(version === undefined ? {} : { version }),
         ...(hash === undefined ? {} : { hash }),
-        input: deepFreeze(row[1] as Json)
+        input: deepFreeze(row[1] as Json),
+        ...(row[2] === undefined ? {} : { scheduledAt: submittedAt + row[2] })
       })
     }
     case codes["attempt.succeeded"]:

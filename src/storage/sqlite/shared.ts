@@ -7,9 +7,10 @@ import * as sql from "./statements.ts"
 export const keepShared = (
   database: Database,
   chain: Chain,
-  { kind, name, state, at }: Shared,
+  { kind, name, state, at, isForgotten }: Shared,
   epoch: number
 ): void => {
+  if (isForgotten === true) return void database.run(sql.forgetShared, kind, name)
   database.run(sql.keepShared, kind, name, `${sealOf(chain, kind, name, at, epoch, state)} ${state}`, at, epoch)
 }
 

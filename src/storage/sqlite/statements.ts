@@ -23,6 +23,7 @@ export const sweepCache =
   "DELETE FROM troupe_cache WHERE key IN (SELECT key FROM troupe_cache WHERE expires_at <= ? ORDER BY expires_at LIMIT 100)"
 
 export const keepShared = "INSERT OR REPLACE INTO troupe_shared (kind, name, state, at, epoch) VALUES (?, ?, ?, ?, ?)"
+export const forgetShared = "DELETE FROM troupe_shared WHERE kind = ? AND name = ?"
 export const shared = "SELECT name, state, at, epoch FROM troupe_shared WHERE kind = ? ORDER BY name"
 
 export const writeNote =

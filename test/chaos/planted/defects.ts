@@ -8,6 +8,7 @@ import { breakerDefects } from "./breaker-defects.ts"
 import type { scenes } from "./flows.ts"
 import { limitDefects } from "./limit-defects.ts"
 import { sagaDefects } from "./saga-defects.ts"
+import { scheduleDefects } from "./schedule-defects.ts"
 
 export interface Edit {
   /** Below `src`. */
@@ -925,5 +926,6 @@ export const defects: ReadonlyArray<Defect> = [
   },
   ...breakerDefects,
   ...sagaDefects,
-  ...limitDefects
+  ...limitDefects,
+  ...scheduleDefects
 ]

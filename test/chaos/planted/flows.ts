@@ -260,6 +260,17 @@ const scene = (one: Workflow<any, any>, options: WorldOptions<any, any> = {}): S
   workflow: one,
   options: { input: 1, ...options }
 })
+/** A run that outlives the times of a schedule, and leaves room for what was missed. */
+const beside = (days: number) =>
+  workflow("beside", type<number>())
+    .task("a", step, ($) => $.input)
+    .sleep("long", `${days}d`)
+    .task("b", step, ($) => [$.a], { after: ["long"] })
+    .returns(($) => $.b)
+/** When worlds begin. */
+const begin = Date.UTC(2030, 0, 1)
+const minutes = 60_000
+
 const answers = { first: "yes", second: "go on" }
 
 export const scenes = {
@@ -276,6 +287,25 @@ export const scenes = {
   forgiving: scene(forgiving),
   bank: scene(bank),
   bankKept: scene(bank, { snapshotEvery: 1, keepMessages: 0 }),
+  /** Every ten minutes for two hours. */
+  ticks: scene(beside(4), { schedule: { every: "10m", from: begin + 10 * minutes, until: begin + 120 * minutes } }),
+  /** In the hour that comes twice when summer ends in Oslo, and in the one that is left out half a year before. */
+  summer: scene(beside(305), {
+    schedule: {
+      cron: "15,45 2 * * *",
+      zone: "Europe/Oslo",
+      from: Date.UTC(2030, 9, 26),
+      until: Date.UTC(2030, 9, 28)
+    }
+  }),
+  spring: scene(beside(95), {
+    schedule: {
+      cron: "15,45 2 * * *",
+      zone: "Europe/Oslo",
+      from: Date.UTC(2030, 2, 30),
+      until: Date.UTC(2030, 3, 1)
+    }
+  }),
   crew: scene(crew, {
     agents: [agent("reader", ["read"]), agent("writer", ["write"])]
   }),
