@@ -69,9 +69,12 @@ export const usePan = (
   const size = useSignal({ width: 600, height: 400 })
   /** Somebody has moved it: it stays where it is put. */
   const isMoved = useRef(false)
+  /** Somebody wants to see all of it. */
+  const isWhole = useRef(false)
   const fitAll = () => {
-    // what was asked for stays
+    // what was asked for stays, whatever is drawn anew
     isMoved.current = true
+    isWhole.current = true
     place.value = fitted(width, height, size.peek())
   }
   const zoomAt = (by: number, x: number, y: number) => {
@@ -79,11 +82,13 @@ export const usePan = (
     const scale = Math.max(scaleLeast, Math.min(scaleMost, now.scale * by))
     const share = scale / now.scale
     isMoved.current = true
+    isWhole.current = false
     place.value = { scale, x: x - (x - now.x) * share, y: y - (y - now.y) * share }
   }
   const zoom = (by: number) => zoomAt(by, size.peek().width / 2, size.peek().height / 2)
   const move = (x: number, y: number) => {
     isMoved.current = true
+    isWhole.current = false
     place.value = { ...place.peek(), x: place.peek().x + x, y: place.peek().y + y }
   }
   const latest = useRef({ width, height, focus })
@@ -97,7 +102,8 @@ export const usePan = (
     const element = box.current!
     const measure = () => {
       size.value = { width: element.clientWidth, height: element.clientHeight }
-      if (!isMoved.current) showAnew()
+      if (isWhole.current) place.value = fitted(latest.current.width, latest.current.height, size.value)
+      else if (!isMoved.current) showAnew()
     }
     const watch = new ResizeObserver(measure)
     watch.observe(element)
@@ -105,6 +111,7 @@ export const usePan = (
     return () => watch.disconnect()
   }, [])
   useLayoutEffect(() => {
+    if (isWhole.current) return fitAll()
     isMoved.current = false
     showAnew()
   }, [key])

@@ -114,7 +114,8 @@ const Picture = ({ shape, actor, active }: ChartProps) => {
         ref={pan.box}
         class="picture chart"
         role="img"
-        tabIndex={0}
+        // in a picture names of attributes are taken letter by letter
+        tabindex={0}
         aria-label={`Statechart ${plain(shape.id)}: in ${stateText(actor.value) || "no state"}${edge === undefined ? "" : `, came by ${plain(edge.event)} from ${plain(edge.from)}`}. Press T for the table.`}
         onKeyDown={pan.onKeyDown}
       >

@@ -1,8 +1,10 @@
 /**
  * Where the states and edges of a chart stand. Edges with the same ends are drawn as one line with several labels. This layout is
- * quick and plain, and stands until a better one is worked out beside (`better.ts`).
+ * quick, and stands until a better one is worked out beside (`better.ts`), or for good where no worker may be started.
  */
 import type { ChartShape, EdgeShape, StateShape } from "../../src/inspect/shape.ts"
+import { dependencyGraph } from "../../src/model/dependencies.ts"
+import { layered } from "../dag/layered.ts"
 import { plain } from "../format.ts"
 
 export interface Box {
@@ -53,14 +55,13 @@ export const titleHeight = 28
 export const noteHeight = 15
 export const lineHeight = 15
 const characterWidth = 6.4
-const padding = 16
 /** Labels longer than this are cut; the table has all. */
 const textMost = 30
 /** Lines of one label that are drawn; the table has all. */
 export const linesMost = 4
 const notesMost = 3
 
-export const widthOf = (text: string): number => Math.min(text.length, textMost + 1) * characterWidth
+export const widthOf = (text: string): number => text.length * characterWidth
 export const cut = (text: string): string => plain(text, textMost)
 
 /** Actions are many and long: they stand in the table, and in the title of the line. */
@@ -85,7 +86,7 @@ export const notesOf = ({ entry, invokes }: StateShape): ReadonlyArray<string> =
 
 export const boxSize = (state: StateShape): { readonly width: number; readonly height: number } => {
   const notes = notesOf(state)
-  const width = Math.max(widthOf(state.key) * 1.12 + 44, ...notes.map((note) => widthOf(note) * 0.9 + 22), 88)
+  const width = Math.max(widthOf(cut(state.key)) * 1.12 + 44, ...notes.map((note) => widthOf(note) * 0.9 + 22), 88)
   return { width: Math.ceil(width), height: titleHeight + (notes.length === 0 ? 4 : notes.length * noteHeight + 8) }
 }
 
@@ -123,179 +124,229 @@ export const topOf = (shape: ChartShape): string | undefined => {
   return root !== undefined && shape.states.some(({ parent }) => parent === root.id) ? root.id : undefined
 }
 
+/** What is inside of one state, placed from (0, 0) on. */
 interface Placed {
   readonly boxes: ReadonlyArray<Box>
+  readonly wires: ReadonlyArray<Wire>
   readonly width: number
   readonly height: number
 }
 
-/** Layers from left to right by the distance from the initial state; states of one layer below each other. */
+/** Room around what is inside of a state. */
+const margin = 18
+const spacing = { node: 22, rank: 26 }
+/** Above a state, where a wire goes out and comes back to it. */
+const loopHeight = 24
+
+type Bundle = ReturnType<typeof bundled>[number]
+
+/**
+ * Layers from above to below, as the workflow's graph has them from left to right. The label of a wire is a node of its own between
+ * the two states, so that it covers nothing.
+ */
 export const quickLayout = (shape: ChartShape): Layout => {
   const children = childrenOf(shape)
-  const wires = bundled(shape)
+  const bundles = bundled(shape)
   const parents = new Map(shape.states.map(({ id, parent }) => [id, parent]))
-  const place = (parent: string | undefined, depth: number): Placed => {
-    const inside = children.get(parent) ?? []
-    const sized = inside.map((state) => {
-      const inner = children.has(state.id) ? place(state.id, depth + 1) : undefined
-      const own = boxSize(state)
-      const size =
-        inner === undefined
-          ? own
-          : {
-              width: Math.max(own.width, inner.width + padding * 2),
-              height: inner.height + titleHeight + padding * 1.5
-            }
-      return { state, inner, ...size }
-    })
-    const isParallel = shape.states.find(({ id }) => id === parent)?.type === "parallel"
-    const ranks = isParallel ? inside.map((_, i) => i) : ranksOf(inside, parent, wires, parents)
-    const columns: Array<Array<(typeof sized)[number]>> = []
-    for (const [i, one] of sized.entries()) (columns[ranks[i]!] ??= []).push(one)
-    const filled = columns.filter((column) => column !== undefined)
-    const gapY = 44
-    const heights = filled.map((column) => column.reduce((sum, { height }) => sum + height + gapY, -gapY))
-    const height = Math.max(0, ...heights)
-    const boxes: Array<Box> = []
-    let x = 0
-    for (const [c, column] of filled.entries()) {
-      const width = Math.max(...column.map((one) => one.width))
-      let y = (height - heights[c]!) / 2
-      for (const { state, inner, width: wide, height: high } of column) {
-        const at = { x: x + (width - wide) / 2, y }
-        boxes.push({
-          id: state.id,
-          state,
-          ...at,
-          width: wide,
-          height: high,
-          depth,
-          notes: inner === undefined ? notesOf(state) : []
-        })
-        for (const box of inner?.boxes ?? [])
-          boxes.push({ ...box, x: box.x + at.x + padding, y: box.y + at.y + titleHeight + padding / 2 })
-        y += high + gapY
-      }
-      x += width + (isParallel ? padding : 150)
-    }
-    return { boxes, width: Math.max(0, x - (isParallel ? padding : 150)), height }
-  }
   const top = topOf(shape)
-  const { boxes, width, height } = place(top, 0)
-  const margin = 30
-  const moved = boxes.map((box) => ({ ...box, x: box.x + margin, y: box.y + margin + 30 }))
-  const byId = new Map(moved.map((box) => [box.id, box]))
+  const inside = placedIn(top, 0)
   return {
-    width: width + margin * 2,
-    height: height + margin * 2 + 60,
-    boxes: moved,
-    wires: wires.flatMap(([from, to, edges]) => {
-      const a = byId.get(from)
-      const b = byId.get(to)
-      return a === undefined || b === undefined ? [] : [curve(a, b, edges)]
-    })
+    width: inside.width + margin * 2,
+    height: inside.height + margin * 2,
+    boxes: inside.boxes.map((box) => ({ ...box, x: box.x + margin, y: box.y + margin })),
+    wires: inside.wires.map((wire) => movedBy(wire, margin, margin))
   }
-}
 
-/** The distance of each state from the initial one, along edges that go between states of this level. */
-const ranksOf = (
-  inside: ReadonlyArray<StateShape>,
-  parent: string | undefined,
-  wires: ReadonlyArray<readonly [string, string, ReadonlyArray<EdgeShape>]>,
-  parents: ReadonlyMap<string, string | undefined>
-): ReadonlyArray<number> => {
-  const lifted = (id: string): string | undefined => {
+  /** The state of this level that a state is, or is inside of. */
+  function lifted(id: string, parent: string | undefined): string | undefined {
     let at: string | undefined = id
     while (at !== undefined && parents.get(at) !== parent) at = parents.get(at)
     return at
   }
-  const next = new Map<string, Set<string>>()
-  for (const [from, to] of wires) {
-    const a = lifted(from)
-    const b = lifted(to)
-    if (a === undefined || b === undefined || a === b) continue
-    const set = next.get(a) ?? new Set()
-    set.add(b)
-    next.set(a, set)
-  }
-  const rank = new Map<string, number>()
-  const first = inside.find(({ isInitial }) => isInitial) ?? inside[0]
-  const queue = first === undefined ? [] : [first.id]
-  if (first !== undefined) rank.set(first.id, 0)
-  for (let i = 0; i < queue.length; i++)
-    for (const to of next.get(queue[i]!) ?? [])
-      if (!rank.has(to)) {
-        rank.set(to, rank.get(queue[i]!)! + 1)
-        queue.push(to)
+
+  function placedIn(parent: string | undefined, depth: number): Placed {
+    const states = children.get(parent) ?? []
+    const here = new Map(states.map(({ id }, i) => [id, i]))
+    const inner = states.map(({ id }) => (children.has(id) ? placedIn(id, depth + 1) : undefined))
+    const own = bundles.flatMap((bundle) => {
+      const from = here.get(lifted(bundle[0], parent) ?? "")
+      const to = here.get(lifted(bundle[1], parent) ?? "")
+      return from === undefined || to === undefined ? [] : [{ bundle, from, to }]
+    })
+    const isLoop = ({ bundle: [from, to] }: (typeof own)[number]) => from === to
+    const loops = own.filter((one) => isLoop(one) && here.has(one.bundle[0]))
+    // what goes from a state to one inside of it, or out of it, is drawn where both are
+    const wires = own.filter((one) => one.from !== one.to)
+    const loopOf = (i: number) => loops.find(({ from }) => from === i)
+    const sizes = states.map((state, i) => {
+      const size = boxSize(state)
+      const within = inner[i]
+      const label = loopOf(i) === undefined ? { width: 0, height: 0 } : labelSize(loopOf(i)!.bundle[2])
+      const box =
+        within === undefined
+          ? size
+          : {
+              width: Math.max(size.width, within.width + margin * 2),
+              height: within.height + titleHeight + margin * 1.75
+            }
+      return {
+        box,
+        // a loop takes room above its state
+        width: Math.max(box.width, label.width),
+        height: box.height + (label.height === 0 ? 0 : label.height + loopHeight)
       }
-  const last = Math.max(0, ...rank.values())
-  // ends stand at the end
-  return inside.map(({ id, type }) => (type === "final" ? Math.max(last, rank.get(id) ?? 0) : (rank.get(id) ?? 0)))
-}
-
-const curve = (a: Box, b: Box, edges: ReadonlyArray<EdgeShape>): Wire => {
-  const size = labelSize(edges)
-  const wire = { id: `${a.id} ${b.id}`, from: a.id, to: b.id, edges, lines: linesOf(edges), isCurve: true }
-  if (a.id === b.id) {
-    const x = a.x + a.width / 2
-    const points = [
-      { x: x - 14, y: a.y },
-      { x: x - 20, y: a.y - 26 },
-      { x: x + 20, y: a.y - 26 },
-      { x: x + 14, y: a.y }
-    ]
-    return { ...wire, points, label: { x: x - size.width / 2, y: a.y - 24 - size.height, ...size } }
+    })
+    const order = orderOf(states, wires)
+    const labels = wires.map(({ bundle }) => labelSize(bundle[2]))
+    const count = states.length
+    const before: Array<Array<number>> = Array.from({ length: count + wires.length }, () => [])
+    for (const [w, { from, to }] of wires.entries()) {
+      const [first, second] = order[from]! < order[to]! ? [from, to] : [to, from]
+      before[count + w]!.push(first)
+      before[second]!.push(count + w)
+    }
+    const ids = before.map((_, i) => String(i))
+    const graph = dependencyGraph(ids, new Map(ids.map((id, i) => [id, i])), before)
+    // the layers of the other graph stand side by side: here width and height change their places
+    const laid = layered(
+      graph,
+      [...sizes, ...labels].map(({ width, height }) => ({ w: height, h: width })),
+      spacing
+    )
+    const route = (from: number, to: number): ReadonlyArray<Point> => {
+      for (let k = graph.successorStart[from]!; k < graph.successorStart[from + 1]!; k++)
+        if (graph.successors[k] === to) {
+          const points = laid.routes[k]!
+          return Array.from({ length: points.length / 2 }, (_, i) => ({ x: points[i * 2 + 1]!, y: points[i * 2]! }))
+        }
+      return []
+    }
+    const boxes: Array<Box> = []
+    const drawn: Array<Wire> = []
+    for (const [i, state] of states.entries()) {
+      const { box, width, height } = sizes[i]!
+      const x = laid.y[i]! + (width - box.width) / 2
+      const y = laid.x[i]! + height - box.height
+      const within = inner[i]
+      boxes.push({ id: state.id, state, x, y, ...box, depth, notes: within === undefined ? notesOf(state) : [] })
+      for (const one of within?.boxes ?? [])
+        boxes.push({ ...one, x: one.x + x + margin, y: one.y + y + titleHeight + margin * 0.75 })
+      for (const one of within?.wires ?? []) drawn.push(movedBy(one, x + margin, y + titleHeight + margin * 0.75))
+      const loop = loopOf(i)
+      if (loop !== undefined) drawn.push(loopWire(loop.bundle, boxes.find(({ id }) => id === state.id)!))
+    }
+    const byId = new Map(boxes.map((box) => [box.id, box]))
+    for (const [w, { bundle, from, to }] of wires.entries()) {
+      const isOnward = order[from]! < order[to]!
+      const [first, second] = isOnward ? [from, to] : [to, from]
+      const down = [...route(first, count + w), ...route(count + w, second)]
+      const points = isOnward ? down : down.reverse()
+      const label = {
+        x: laid.y[count + w]!,
+        y: laid.x[count + w]!,
+        ...labels[w]!
+      }
+      drawn.push(wireOf(bundle, reaching(points, byId.get(bundle[0])!, byId.get(bundle[1])!, isOnward), label))
+    }
+    return { boxes, wires: drawn, width: laid.height, height: laid.width }
   }
-  const isOnward = b.x >= a.x + a.width
-  const isBack = b.x + b.width <= a.x
-  const start = isOnward ? right(a) : isBack ? left(a) : b.y > a.y ? bottom(a) : topSide(a)
-  const end = isOnward ? left(b) : isBack ? right(b) : b.y > a.y ? topSide(b) : bottom(b)
-  const bend = Math.max(30, Math.abs(end.x - start.x) / 2.4)
-  const sag = isBack ? 34 : 0
-  const side = isOnward ? 1 : isBack ? -1 : 0
-  const points =
-    side === 0
-      ? [
-          start,
-          { x: start.x + 40, y: start.y + (end.y - start.y) * 0.3 },
-          { x: end.x + 40, y: end.y - (end.y - start.y) * 0.3 },
-          end
-        ]
-      : [start, { x: start.x + bend * side, y: start.y + sag }, { x: end.x - bend * side, y: end.y + sag }, end]
-  const middle = at(points as unknown as readonly [Point, Point, Point, Point], 0.5)
-  return { ...wire, points, label: { x: middle.x - size.width / 2, y: middle.y - size.height / 2, ...size } }
 }
 
-const right = ({ x, y, width, height }: Box): Point => ({ x: x + width, y: y + height / 2 })
-const left = ({ x, y, height }: Box): Point => ({ x, y: y + height / 2 })
-const topSide = ({ x, y, width }: Box): Point => ({ x: x + width / 2, y })
-const bottom = ({ x, y, width, height }: Box): Point => ({ x: x + width / 2, y: y + height })
-
-const at = ([a, b, c, d]: readonly [Point, Point, Point, Point], t: number): Point => {
-  const u = 1 - t
-  const mix = (p: number, q: number, r: number, s: number) =>
-    u * u * u * p + 3 * u * u * t * q + 3 * u * t * t * r + t * t * t * s
-  return { x: mix(a.x, b.x, c.x, d.x), y: mix(a.y, b.y, c.y, d.y) }
+/** States in the order in which a walk from the initial one meets them; ends come last. Wires against it go up. */
+const orderOf = (
+  states: ReadonlyArray<StateShape>,
+  wires: ReadonlyArray<{ readonly from: number; readonly to: number }>
+): ReadonlyArray<number> => {
+  const order = new Array<number>(states.length).fill(-1)
+  let next = 0
+  const first = states.findIndex(({ isInitial }) => isInitial)
+  const starts = [...(first < 0 ? [] : [first]), ...states.keys()]
+  for (const start of starts) {
+    const queue = order[start] === -1 && states[start]!.type !== "final" ? [start] : []
+    if (queue.length > 0) order[start] = next++
+    for (let i = 0; i < queue.length; i++)
+      for (const { from, to } of wires)
+        if (from === queue[i] && order[to] === -1 && states[to]!.type !== "final") {
+          order[to] = next++
+          queue.push(to)
+        }
+  }
+  return order.map((place) => (place === -1 ? next++ : place))
 }
+
+/** The ends of a wire lie at the very states, which may be inside of those that were placed. */
+const reaching = (points: ReadonlyArray<Point>, from: Box, to: Box, isOnward: boolean): ReadonlyArray<Point> => {
+  const within = (x: number, box: Box) => Math.max(box.x + 8, Math.min(box.x + box.width - 8, x))
+  const first = points[0]!
+  const last = points.at(-1)!
+  const start = { x: within(first.x, from), y: isOnward ? from.y + from.height : from.y }
+  const end = { x: within(last.x, to), y: isOnward ? to.y : to.y + to.height }
+  return [
+    start,
+    ...(Math.abs(start.y - first.y) > 1 ? [first] : []),
+    ...points.slice(1, -1),
+    ...(Math.abs(end.y - last.y) > 1 ? [last] : []),
+    end
+  ]
+}
+
+const wireOf = ([from, to, edges]: Bundle, points: ReadonlyArray<Point>, label: Wire["label"]): Wire => ({
+  id: `${from} ${to}`,
+  from,
+  to,
+  edges,
+  lines: linesOf(edges),
+  points,
+  isCurve: true,
+  label
+})
+
+const loopWire = (bundle: Bundle, box: Box): Wire => {
+  const x = box.x + box.width / 2
+  const size = labelSize(bundle[2])
+  return wireOf(
+    bundle,
+    [
+      { x: x - 14, y: box.y },
+      { x: x - 14, y: box.y - loopHeight + 6 },
+      { x: x + 14, y: box.y - loopHeight + 6 },
+      { x: x + 14, y: box.y }
+    ],
+    { x: x - size.width / 2, y: box.y - loopHeight - size.height, ...size }
+  )
+}
+
+const movedBy = (wire: Wire, x: number, y: number): Wire => ({
+  ...wire,
+  points: wire.points.map((point) => ({ x: point.x + x, y: point.y + y })),
+  label: { ...wire.label, x: wire.label.x + x, y: wire.label.y + y }
+})
 
 /** The path of a wire, with rounded corners where it is made of straight lines. */
-export const pathOf = ({ points, isCurve }: Wire): string => {
+export const pathOf = ({ points, isCurve, from, to }: Wire): string => {
   const [first, ...rest] = points
   if (first === undefined) return ""
-  if (isCurve && rest.length === 3)
-    return `M${first.x} ${first.y}C${rest.map(({ x, y }) => `${round(x)} ${round(y)}`).join(" ")}`
   let d = `M${round(first.x)} ${round(first.y)}`
   for (const [i, { x, y }] of rest.entries()) {
     const after = rest[i + 1]
     const before = i === 0 ? first : rest[i - 1]!
+    if (isCurve && from !== to) {
+      // it leaves and comes upright
+      const bend = (y - before.y) / 2
+      d +=
+        Math.abs(x - before.x) < 0.5
+          ? `L${round(x)} ${round(y)}`
+          : `C${round(before.x)} ${round(before.y + bend)} ${round(x)} ${round(y - bend)} ${round(x)} ${round(y)}`
+      continue
+    }
     if (after === undefined) {
       d += `L${round(x)} ${round(y)}`
       continue
     }
     const r = Math.min(6, Math.hypot(x - before.x, y - before.y) / 2, Math.hypot(after.x - x, after.y - y) / 2)
-    const from = toward({ x, y }, before, r)
-    const to = toward({ x, y }, after, r)
-    d += `L${round(from.x)} ${round(from.y)}Q${round(x)} ${round(y)} ${round(to.x)} ${round(to.y)}`
+    const into = toward({ x, y }, before, r)
+    const out = toward({ x, y }, after, r)
+    d += `L${round(into.x)} ${round(into.y)}Q${round(x)} ${round(y)} ${round(out.x)} ${round(out.y)}`
   }
   return d
 }

@@ -547,6 +547,19 @@ describe("pictures", () => {
       expect(box.y + box.height).toBeLessThanOrEqual(height)
     }
     expect(wires).toHaveLength(bundled(shape).length)
+    // labels cover no state, and no other label
+    const leaves = boxes.filter(({ id }) => boxes.every(({ state }) => state.parent !== id))
+    type Area = (typeof wires)[number]["label"]
+    const isApart = (a: Area, b: Area) =>
+      a.x + a.width <= b.x + 0.01 ||
+      b.x + b.width <= a.x + 0.01 ||
+      a.y + a.height <= b.y + 0.01 ||
+      b.y + b.height <= a.y + 0.01
+    for (const [i, { id, label }] of wires.entries()) {
+      for (const box of leaves) expect(isApart(label, box), `label of ${id} on ${box.id}`).toBe(true)
+      for (const other of wires.slice(i + 1))
+        expect(isApart(label, other.label), `labels of ${id} and ${other.id}`).toBe(true)
+    }
   })
 
   test("nested and parallel states stand inside their parent", () => {
@@ -587,7 +600,7 @@ describe("pictures", () => {
       expect(one.x + one.width).toBeLessThan(outer.x + outer.width)
       expect(one.y + one.height).toBeLessThan(outer.y + outer.height)
     }
-    expect(box("m.b").x).toBeGreaterThan(box("m.a").x + box("m.a").width)
+    expect(box("m.b").y).toBeGreaterThan(box("m.a").y + box("m.a").height)
   })
 
   test("a picture that is too large to read is shown around what matters, never beyond its edge", () => {

@@ -236,7 +236,17 @@ describe.skipIf(!hasBrowser)("the page", () => {
     }
     await press("3", "t")
     await poll(() => page.locator(".big-table tbody tr").count()).toBeGreaterThan(10)
-    await press("t", "/")
+    // a picture is moved and sized
+    await press("t")
+    await page.locator("svg.chart").focus()
+    const place = () => page.locator("svg.chart > g").getAttribute("transform")
+    await press("0")
+    const whole = await place()
+    await press("d", "+")
+    expect(await place()).not.toBe(whole)
+    await press("0")
+    expect(await place()).toBe(whole)
+    await press("/")
     await poll(() => page.evaluate(() => document.activeElement?.id)).toBe("search")
     await press("Escape", "?")
     await poll(() => page.locator("dialog h2").innerText()).toBe("Keys and signs")
