@@ -2,13 +2,13 @@
  * A server as the page expects one, with streams that are given to it: the built files under the rules that forbid everything inline,
  * and a socket that speaks the protocol. For tests of the page alone.
  */
-import { readFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
-import { extname, join, resolve } from "node:path"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { type WebSocket, WebSocketServer } from "ws"
 import { fakeRow } from "../../inspector/fake.ts"
+import { filesOf } from "../../src/inspect/files.ts"
 import type {
   Ask,
   ClientMessage,
@@ -20,12 +20,6 @@ import type {
 } from "../../src/inspect/protocol.ts"
 
 const folder = fileURLToPath(new URL("../../dist/inspector/", import.meta.url))
-const types: Readonly<Record<string, string>> = {
-  ".html": "text/html; charset=utf-8",
-  ".js": "text/javascript",
-  ".css": "text/css",
-  ".svg": "image/svg+xml"
-}
 export const policy =
   "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'; form-action 'none'; connect-src 'self'; img-src 'self' data:"
 
@@ -66,22 +60,17 @@ export const servePage = async ({
   let bootId = "boot-1"
   let isDown = false
   const token = "t0ken"
+  const files = filesOf(folder)
 
   const http = createServer((request, response) => {
     const path = new URL(request.url ?? "/", "http://localhost").pathname
-    const file = resolve(folder, `.${path === "/" ? "/index.html" : path}`)
-    try {
-      if (!file.startsWith(folder)) return void response.writeHead(404).end()
-      const body = readFileSync(file)
-      response
-        .writeHead(200, {
-          "content-type": types[extname(file)] ?? "application/octet-stream",
-          "content-security-policy": policy
-        })
-        .end(body)
-    } catch {
-      response.writeHead(404).end()
-    }
+    const file = files.get(path)
+    if (file === undefined) return void response.writeHead(404).end()
+    void file
+      .read()
+      .then((body) =>
+        response.writeHead(200, { "content-type": file.type, "content-security-policy": policy }).end(body)
+      )
   })
   const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => "troupe.v1" })
   http.on("upgrade", (request, socket, head) => {
