@@ -3,6 +3,7 @@ import { InvalidWorkflow } from "../../model/errors.ts"
 import type { Inventory } from "../../model/ir.ts"
 import { isPlainRecord } from "../../model/json.ts"
 import { type ExecutionPlan, plan as planOf } from "../../model/plan.ts"
+import { effortMost } from "../../model/planned.ts"
 import type { SchedulingPolicy } from "../../model/schedule.ts"
 import type { Command } from "../commands.ts"
 import { readFile } from "../file.ts"
@@ -15,8 +16,12 @@ export const plan: Command = async (given) => {
     throw new InvalidWorkflow({ workflow: given.positionals[0]!, problems: errors })
   const policy = given.text("policy") as SchedulingPolicy | undefined
   const resources = inventory(given.json("resources"))
+  const effort = given.whole("effort", 0, effortMost)
+  const seed = given.whole("seed", 0, 0xffff_ffff)
   const made = planOf(workflow.ir, {
     ...(policy === undefined ? {} : { policy }),
+    ...(effort === undefined ? {} : { effort }),
+    ...(seed === undefined ? {} : { seed }),
     ...(resources === undefined ? {} : { resources })
   })
   const infeasible = made.problems.filter(({ severity }) => severity === "error")
@@ -25,7 +30,8 @@ export const plan: Command = async (given) => {
     await tellJson(shown)
   } else if (infeasible.length === 0) show(made)
   if (infeasible.length === 0) return exitCodes.ok
-  if (!given.has("json")) throw new InvalidWorkflow({ workflow: given.positionals[0]!, problems: infeasible })
+  if (!given.has("json"))
+    throw made.conflict ?? new InvalidWorkflow({ workflow: given.positionals[0]!, problems: infeasible })
   return exitCodes.failed
 }
 

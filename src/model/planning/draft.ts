@@ -39,7 +39,9 @@ export const latenessOf = ({ ends }: Draft, { dues, weights }: Compiled): number
 }
 
 /** By how much deadlines are missed, all together. */
-export const missedBy = ({ ends }: Draft, { deadlines }: Compiled): number => {
+export const missedBy = (draft: Draft, { deadlines }: Compiled): number => {
+  const { ends } = draft
+  if (lengthOf(draft) === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY
   let sum = 0
   if (deadlines !== undefined)
     for (let task = 0; task < ends.length; task++)
@@ -51,7 +53,8 @@ export const missedBy = ({ ends }: Draft, { deadlines }: Compiled): number => {
 export const costOf = (draft: Draft, compiled: Compiled): number => {
   const { dues, deadlines } = compiled
   const own = dues === undefined ? lengthOf(draft) : latenessOf(draft, compiled)
-  if (own === Number.POSITIVE_INFINITY || deadlines === undefined) return own
+  if (lengthOf(draft) === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY
+  if (deadlines === undefined) return own
   return own + 1_000 * missedBy(draft, compiled) * (dues === undefined ? 1 : 1 + weightOf(compiled))
 }
 const weightOf = ({ weights }: Compiled) => weights.reduce((sum, weight) => sum + weight, 0)

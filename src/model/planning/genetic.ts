@@ -5,11 +5,11 @@
  */
 import type { Taste } from "./crew.ts"
 import type { Dice } from "./dice.ts"
-import { type Draft, emptyDraft } from "./draft.ts"
+import { emptyDraft } from "./draft.ts"
 import type { Generator } from "./generator.ts"
 import { crossed, drawn, drawnList, listBy, shaken } from "./lists.ts"
 import { dueRules } from "./one-pass.ts"
-import { latestFinish, latestStart } from "./rules.ts"
+import { beforeDeadlines, latestFinish, latestStart } from "./rules.ts"
 
 interface Individual {
   readonly list: Int32Array
@@ -32,7 +32,10 @@ export const breed = (generator: Generator, effort: number, dice: Dice): void =>
   const { project } = compiled
   const population: Array<Individual> = []
   const draft = emptyDraft(project.size)
-  const keys = compiled.dues === undefined ? [latestStart(project), latestFinish(project)] : dueRules(compiled)
+  const keys = [
+    ...(compiled.dues === undefined ? [latestStart(project), latestFinish(project)] : dueRules(compiled)),
+    ...(compiled.deadlines === undefined ? [] : [beforeDeadlines(project, compiled.deadlines)])
+  ]
   const grains = keys.map(grainOf)
   const mayGoOn = () => generator.generated < effort && !generator.isDone
 
@@ -133,5 +136,3 @@ const varied = (taste: Taste, dice: Dice): Taste => taste.map((one) => one * (1 
 
 const isSame = (a: Individual, b: Individual): boolean =>
   a.cost === b.cost && a.starts.every((start, task) => start === b.starts[task])
-
-export type { Draft }

@@ -6,13 +6,18 @@ import type { Compiled } from "./compiled.ts"
 import { emptyDraft } from "./draft.ts"
 import type { Generator } from "./generator.ts"
 import { listBy } from "./lists.ts"
-import { asDeclared, latestStart, workBehind } from "./rules.ts"
+import { asDeclared, beforeDeadlines, latestStart, workBehind } from "./rules.ts"
 import { apparentCost } from "./sequence.ts"
 
 export const onePass = (generator: Generator): void => {
   const { compiled, mirror } = generator
   const { project } = compiled
   const draft = emptyDraft(project.size)
+  if (compiled.deadlines !== undefined) {
+    const keys = beforeDeadlines(project, compiled.deadlines)
+    generator.serial(listBy(project, keys), draft)
+    generator.parallel(keys, draft)
+  }
   if (compiled.dues !== undefined) {
     for (const keys of [...dueRules(compiled), asDeclared(project)]) {
       generator.serial(listBy(project, keys), draft)

@@ -27,6 +27,8 @@ export interface PlanningTask {
   readonly weight?: number
   /** One of these does it, each in its own time. */
   readonly agents?: ReadonlyArray<PlanningOption>
+  /** Who could do it, were it not for `agents`: what a conflict is looked for with. */
+  readonly anyAgent?: ReadonlyArray<PlanningOption>
   /** So many agents with each skill do it together. */
   readonly skills?: { readonly [skill: string]: number }
   /** Whoever does those does this one as well. */
@@ -70,6 +72,8 @@ export interface PlannedSchedule {
   readonly length: number
   /** Sum of weight times lateness over the tasks that have a due time. */
   readonly lateness: number
+  /** By how much deadlines are missed, all together; infinite where a task finds nobody. */
+  readonly missed: number
   /** No schedule can be shorter. */
   readonly lowerBound: number
   /** Schedules that were generated for it. */

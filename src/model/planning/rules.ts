@@ -49,5 +49,19 @@ export const workBehind = (project: Project): Float64Array => {
   return keys
 }
 
+/** Latest start that keeps every deadline, by order and lengths alone: whoever has least time left goes first. */
+export const beforeDeadlines = ({ size, durations, order, graph }: Project, deadlines: Float64Array): Float64Array => {
+  const { successorStart, successors } = graph
+  const keys = new Float64Array(size)
+  for (let i = order.length - 1; i >= 0; i--) {
+    const task = order[i]!
+    let latest = Math.min(deadlines[task]!, Number.MAX_SAFE_INTEGER)
+    for (let k = successorStart[task]!; k < successorStart[task + 1]!; k++)
+      latest = Math.min(latest, keys[successors[k]!]!)
+    keys[task] = latest - durations[task]!
+  }
+  return keys
+}
+
 /** First come, first served: as declared. */
 export const asDeclared = ({ size }: Project): Float64Array => new Float64Array(size)

@@ -2,12 +2,13 @@
 import { lowerBoundOf } from "./bounds.ts"
 import { type Compiled, compile } from "./compiled.ts"
 import { type Dice, diceOf } from "./dice.ts"
-import { type Draft, emptyDraft, latenessOf, lengthOf } from "./draft.ts"
+import { type Draft, emptyDraft, latenessOf, lengthOf, missedBy } from "./draft.ts"
 import { Generator } from "./generator.ts"
 import { breed } from "./genetic.ts"
 import { AgentMoves, type Placements } from "./machines.ts"
-import { dueRules, onePass } from "./one-pass.ts"
+import { onePass } from "./one-pass.ts"
 import type { PlannedSchedule, PlannedTask, PlanningProblem } from "./problem.ts"
+import { latestStart } from "./rules.ts"
 import { apparentCost, improveOrder, lateness, type Queue } from "./sequence.ts"
 
 export interface SolveOptions {
@@ -15,14 +16,26 @@ export interface SolveOptions {
   readonly effort?: number
   /** The same seed, the same schedule; default 1. */
   readonly seed?: number
+  /** What goes first, instead of the rules: the least key. */
+  readonly keys?: ArrayLike<number> | "critical-path"
 }
 
-export const solve = (problem: PlanningProblem, { effort = 0, seed = 1 }: SolveOptions = {}): PlannedSchedule => {
+/** Schedules that are generated at least before somebody is told that a deadline cannot be kept. */
+const deadlineEffort = 1_000
+
+export const solve = (problem: PlanningProblem, { effort = 0, seed = 1, keys }: SolveOptions = {}): PlannedSchedule => {
   const compiled = compile(problem)
   const bound = lowerBoundOf(compiled)
   const generator = new Generator(compiled, compiled.dues === undefined ? bound : 0)
-  onePass(generator)
-  if (effort > generator.generated && !generator.isDone) search(generator, effort, diceOf(seed))
+  if (keys === undefined) onePass(generator)
+  else
+    generator.parallel(
+      keys === "critical-path" ? latestStart(compiled.project) : keys,
+      emptyDraft(problem.tasks.length)
+    )
+  const isMissed = generator.best !== undefined && missedBy(generator.best, compiled) > 0
+  const least = isMissed || generator.best === undefined ? Math.max(effort, deadlineEffort) : effort
+  if (least > generator.generated && !generator.isDone) search(generator, least, diceOf(seed))
   return shown(generator, bound)
 }
 
@@ -77,9 +90,8 @@ const asPlacements = ({ project, crew, dues, deadlines }: Compiled): Placements 
 }
 
 const searchPlacements = (generator: Generator, placements: Placements, effort: number, dice: Dice): void => {
-  const { agent, starts, ends } = generator.best!
+  const { agent, starts } = generator.best!
   const moves = new AgentMoves(placements, { agent, starts, length: lengthOf(generator.best!) })
-  void ends
   const left = effort - generator.generated
   const found = moves.search(left, generator.bound, dice)
   const draft = emptyDraft(starts.length)
@@ -92,11 +104,12 @@ const searchPlacements = (generator: Generator, placements: Placements, effort: 
 }
 
 const shown = ({ best, compiled, generated }: Generator, lowerBound: number): PlannedSchedule => {
-  const draft = best ?? emptyDraft(0)
+  const draft = best ?? nobodyDraft(compiled.project.size)
   return {
     tasks: compiled.problem.tasks.map((task, i) => plannedTask(compiled, draft, task.id, i)),
     length: lengthOf(draft),
     lateness: latenessOf(draft, compiled),
+    missed: missedBy(draft, compiled),
     lowerBound,
     generated
   }
@@ -115,4 +128,11 @@ const plannedTask = ({ problem, crew }: Compiled, draft: Draft, id: string, i: n
       : { team: team.map(({ agent, skill }) => ({ agent: agents[agent]!.id, skill: crew!.skills[skill]! })) })
   }
 }
-void dueRules
+
+/** Nobody was found for some task, in any schedule. */
+const nobodyDraft = (size: number): Draft => {
+  const draft = emptyDraft(size)
+  draft.starts.fill(Number.POSITIVE_INFINITY)
+  draft.ends.fill(Number.POSITIVE_INFINITY)
+  return draft
+}
