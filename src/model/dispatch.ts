@@ -110,6 +110,8 @@ interface Group {
 
 /** Out-of-date parts of a heap that are left there at least, before it is tidied. */
 const slack = 64
+/** Most lanes that are remembered for what they have had, while they ask for nothing. */
+const idleMost = 1_000
 
 export class Dispatcher {
   readonly #order: ReadonlyArray<DispatchOrder>
@@ -124,7 +126,7 @@ export class Dispatcher {
   #ready = 0
   /** Groups that somebody who can do this may take from, by what he can do. */
   readonly #open = new Map<string, ReadonlyArray<Group>>()
-  #lanesMost = slack
+  #lanesMost = idleMost
   #groupsMost = slack
   #count = 0
   #places = 0
@@ -207,21 +209,24 @@ export class Dispatcher {
 
   /** The task that somebody who can do so much starts now; undefined when none waits for him. */
   next(can: ReadonlyArray<string>, at: number): Dispatchable | undefined {
-    let best: Line | undefined
-    let bestEntry: Entry | undefined
-    for (const group of this.#groupsFor(can)) {
+    const groups = this.#groupsFor(can)
+    let lane: Lane | undefined
+    for (const group of groups) {
       if (group.ready === 0) continue
-      const line = this.#firstLine(group)
-      if (best !== undefined && line.lane.use > best.lane.use) continue
-      const entry = this.#firstEntry(line)
-      if (best === undefined || line.lane.use < best.lane.use || isBefore(entry, bestEntry!)) {
-        best = line
-        bestEntry = entry
-      }
+      const first = this.#firstLine(group).lane
+      if (lane === undefined || first.use < lane.use || (first.use === lane.use && first.name < lane.name)) lane = first
     }
-    if (best === undefined) return undefined
-    const entry = bestEntry!
-    const { lane } = best
+    if (lane === undefined) return undefined
+    let best: Line | undefined
+    let entry: Entry | undefined
+    for (const line of lane.lines) {
+      if (line.ready === 0 || !groups.includes(line.group)) continue
+      const first = this.#firstEntry(line)
+      if (entry !== undefined && isBefore(entry, first)) continue
+      best = line
+      entry = first
+    }
+    if (best === undefined || entry === undefined) return undefined
     best.waiting.pop()
     entry.state = "runs"
     entry.startedAt = at
@@ -396,15 +401,17 @@ export class Dispatcher {
     if (lane.use < before) for (const line of lane.lines) if (line.ready > 0) this.#stand(line)
   }
 
-  /** Lanes that nobody uses, and that owe nothing, are not remembered for long. */
+  /** Of lanes that nobody uses, those that owe most are remembered: so many that it bounds what this takes. */
   #forgetIdle(): void {
     if (this.#lanes.size < this.#lanesMost) return
-    for (const lane of this.#lanes.values())
-      if (lane.ready === 0 && lane.running === 0 && lane.use <= this.#level) {
-        this.#lanes.delete(lane.name)
-        for (const { group } of lane.lines) group.lines--
-      }
-    this.#lanesMost = 2 * this.#lanes.size + slack
+    const idle = [...this.#lanes.values()].filter(({ ready, running }) => ready === 0 && running === 0)
+    idle.sort((a, b) => b.use - a.use)
+    idle.forEach((lane, i) => {
+      if (i < idleMost && lane.use > this.#level) return
+      this.#lanes.delete(lane.name)
+      for (const { group } of lane.lines) group.lines--
+    })
+    this.#lanesMost = 2 * this.#lanes.size + idleMost
   }
 
   /** Nor are needs that no task has any more. */
