@@ -7,8 +7,10 @@ import { escapePointer } from "./mapping.ts"
 const namesTasks = ["sameAgentAs", "differentAgentFrom", "excludes"] as const
 
 /** Whether a task says by whom it is to be done. */
-export const asksForAgents = ({ agents, skills, sameAgentAs, differentAgentFrom }: Constraints): boolean =>
-  agents !== undefined || skills !== undefined || sameAgentAs !== undefined || differentAgentFrom !== undefined
+export const asksForAgents = (task: Constraints): boolean => task.skills !== undefined || asksForOne(task)
+
+const asksForOne = ({ agents, sameAgentAs = [], differentAgentFrom = [] }: Constraints): boolean =>
+  agents !== undefined || sameAgentAs.length > 0 || differentAgentFrom.length > 0
 
 export const constraintProblems = (
   tasks: ReadonlyArray<TaskIR>,
@@ -28,7 +30,7 @@ export const constraintProblems = (
         else if (field !== "excludes" && tasks[found]!.skills !== undefined)
           wrong("POLICY_INVALID", at, `'${other}' is done by a team, not by one worker`, "name a task without 'skills'")
       })
-    if (task.skills !== undefined && (task.agents ?? task.sameAgentAs ?? task.differentAgentFrom) !== undefined)
+    if (task.skills !== undefined && asksForOne(task))
       wrong(
         "POLICY_INVALID",
         `${path}/skills`,

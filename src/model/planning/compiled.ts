@@ -165,6 +165,10 @@ const crewOf = ({ tasks, agents = [] }: PlanningProblem, index: ReadonlyMap<stri
     const own = given.map(({ agent }) => agent)
     allowed[group] = group === task ? own : allowed[group]!.filter((agent) => own.includes(agent))
   })
+  // whoever is to differ from himself does not exist
+  apart.forEach((others, group) => {
+    if (others.includes(group)) allowed[group] = []
+  })
   return {
     size: agents.length,
     amounts: agents.map(({ has }) => (has === undefined ? undefined : Float64Array.from(Object.values(has)))),

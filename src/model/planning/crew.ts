@@ -13,9 +13,10 @@ import { type Member, TeamBuilder } from "./team.ts"
 /** How little each agent is sought after: the least goes first where agents are as good as each other. */
 export type Taste = Float64Array
 
-/** What the skills of each agent are asked for, against how many have them. */
+/** What the skills of each agent are asked for, against how many have them; 1 for all where nobody asks. */
 export const demandFor = ({ crew, shortest }: Compiled): Taste => {
   if (crew === undefined) return new Float64Array(0)
+  if (crew.teams.every((need) => need === undefined)) return new Float64Array(crew.size).fill(1)
   const wanted = new Float64Array(crew.skills.length)
   const there = new Float64Array(crew.skills.length)
   crew.teams.forEach((need, task) => {
@@ -41,6 +42,8 @@ export class CrewScheme {
   /** The agent of each group, once one of its tasks has one; -1 before. */
   readonly #bound: Int32Array
   readonly #byTaste: Array<number>
+  /** How much a taste counts where it is not about skills: half of what somebody takes longer. */
+  readonly #whim: number
 
   /** The project may be the compiled one, or its mirror image. */
   constructor(project: Project, crew: Crew) {
@@ -53,12 +56,13 @@ export class CrewScheme {
     this.#pool = new Profile(project.capacity, 2 * project.size)
     this.#builder = new TeamBuilder(crew.can)
     this.#bound = new Int32Array(project.size)
+    this.#whim = crew.teams.some((need) => need !== undefined) ? 1e-9 : 0.5
     this.#byTaste = Array.from({ length: crew.size }, (_, agent) => agent)
   }
 
   /**
-   * Writes a schedule; each task of the list stands after what it waits for. With `fixed`, everybody does what they do there. A task
-   * that nobody may do ends at Infinity.
+   * Writes a schedule; each task of the list stands after what it waits for. With `fixed`, everybody does what they do there, as far
+   * as it says. A task that nobody may do ends at Infinity.
    */
   schedule(list: Int32Array, draft: Draft, taste: Taste, fixed?: Draft): void {
     const { releases, graph, durations } = this.#project
@@ -100,6 +104,7 @@ export class CrewScheme {
 
   #withAgent(task: number, from: number, draft: Draft, taste: Taste, fixed: Draft | undefined): void {
     const group = this.#crew.groupOf[task]!
+    const chosen = fixed?.agent[task] ?? -1
     let best: Option | undefined
     let bestStart = 0
     let bestScore = Number.POSITIVE_INFINITY

@@ -3,22 +3,28 @@
  * early as it can there. Every schedule that has no needless pause is one of these, so when none of them is left, there is none.
  */
 import type { Compiled, Option } from "./compiled.ts"
-import type { Windows } from "./impossible.ts"
 import { mayTake } from "./same-agent.ts"
+import type { Windows } from "./windows.ts"
 
 /** Most tasks with an end that are looked at, and most steps that are tried. */
 const tasksMost = 16
 const stepsMost = 40_000
 
-interface Placed {
+export interface Placed {
   readonly task: number
   readonly start: number
   readonly end: number
   readonly option: Option | undefined
 }
 
-/** Undefined when that was not found out within the bound. Only tasks that must end by some time are looked at. */
-export const hasSchedule = (compiled: Compiled, { earliest, latest }: Windows): boolean | undefined => {
+/**
+ * Tasks in the order in which they start, each with whom it has; false when there is no such schedule, undefined when that was not found
+ * out within the bound. Only tasks that must end by some time are looked at: all others can wait.
+ */
+export const triedOut = (
+  compiled: Compiled,
+  { earliest, latest }: Windows
+): ReadonlyArray<Placed> | false | undefined => {
   const { project, crew, shortest } = compiled
   const { predecessorStart, predecessors } = project.graph
   const open = new Set<number>()
@@ -65,8 +71,8 @@ export const hasSchedule = (compiled: Compiled, { earliest, latest }: Windows): 
     const moments = [from, ...placed.map(({ end }) => end).filter((end) => end > from)].sort((a, b) => a - b)
     return moments.find((at) => fits(task, option, at, duration))!
   }
-  const go = (last: number): boolean | undefined => {
-    if (open.size === 0) return true
+  const go = (last: number): ReadonlyArray<Placed> | false | undefined => {
+    if (open.size === 0) return [...placed]
     for (const task of open) if (Math.max(last, earliest[task]!) + shortest[task]! > latest[task]! + 1e-6) return false
     for (const task of [...open]) {
       let from = Math.max(last, earliest[task]!)

@@ -52,8 +52,8 @@ export class Generator {
   }
 
   /** Each task of a list in turn, as early as there is room. */
-  serial(list: Int32Array, draft: Draft, taste = this.taste): number {
-    this.#forward(list, draft, taste)
+  serial(list: Int32Array, draft: Draft, taste = this.taste, fixed?: Draft): number {
+    this.#forward(list, draft, taste, fixed)
     return this.#heard(draft)
   }
 

@@ -3,10 +3,11 @@
  * more work than fits a span, and for few tasks by trying everything. "No" means that it was not shown, not that there is one.
  */
 import { type Compiled, compile } from "./compiled.ts"
-import { hasSchedule } from "./exhaustive.ts"
+import { triedOut } from "./exhaustive.ts"
 import type { PlanningProblem } from "./problem.ts"
 import { canAllBeBound, groupsOf } from "./same-agent.ts"
 import { TeamBuilder } from "./team.ts"
+import { type Windows, windowsOf } from "./windows.ts"
 
 /** Most ways to give agents to tasks that are tried. */
 const bindingsMost = 20_000
@@ -22,7 +23,7 @@ export const isImpossible = (problem: PlanningProblem): boolean => {
   const { shortest } = compiled
   for (let task = 0; task < shortest.length; task++)
     if (earliest[task]! + shortest[task]! > latest[task]! + 1e-6) return true
-  return isOverloaded(compiled, windows) || hasSchedule(compiled, windows) === false
+  return isOverloaded(compiled, windows) || triedOut(compiled, windows) === false
 }
 
 /** Whether every task finds somebody, time aside. */
@@ -43,34 +44,6 @@ const canBeStaffed = ({ crew, project }: Compiled): boolean => {
       bindingsMost
     ) !== false
   )
-}
-
-/** When each task can start at the earliest and must end at the latest, by order and lengths alone. */
-export interface Windows {
-  readonly earliest: Float64Array
-  readonly latest: Float64Array
-}
-
-/** Undefined where nothing has a deadline. */
-const windowsOf = ({ project, shortest, deadlines }: Compiled): Windows | undefined => {
-  if (deadlines === undefined) return undefined
-  const { order, graph, releases } = project
-  const { successorStart, successors } = graph
-  const earliest = releases.slice()
-  const latest = deadlines.slice()
-  for (const task of order)
-    for (let k = successorStart[task]!; k < successorStart[task + 1]!; k++) {
-      const after = successors[k]!
-      earliest[after] = Math.max(earliest[after]!, earliest[task]! + shortest[task]!)
-    }
-  for (let i = order.length - 1; i >= 0; i--) {
-    const task = order[i]!
-    for (let k = successorStart[task]!; k < successorStart[task + 1]!; k++) {
-      const after = successors[k]!
-      latest[task] = Math.min(latest[task]!, latest[after]! - shortest[after]!)
-    }
-  }
-  return { earliest, latest }
 }
 
 /** Whether the tasks that must lie in some span need more than there is of something in it. */

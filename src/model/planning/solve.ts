@@ -3,13 +3,16 @@ import { lowerBoundOf } from "./bounds.ts"
 import { type Compiled, compile } from "./compiled.ts"
 import { type Dice, diceOf } from "./dice.ts"
 import { type Draft, emptyDraft, latenessOf, lengthOf, missedBy } from "./draft.ts"
+import { triedOut } from "./exhaustive.ts"
 import { Generator } from "./generator.ts"
 import { breed } from "./genetic.ts"
+import { listBy } from "./lists.ts"
 import { AgentMoves, type Placements } from "./machines.ts"
 import { onePass } from "./one-pass.ts"
 import type { PlannedSchedule, PlannedTask, PlanningProblem } from "./problem.ts"
 import { latestStart } from "./rules.ts"
 import { apparentCost, improveOrder, lateness, type Queue } from "./sequence.ts"
+import { windowsOf } from "./windows.ts"
 
 export interface SolveOptions {
   /** Schedules to generate; the rules alone when absent. */
@@ -33,9 +36,10 @@ export const solve = (problem: PlanningProblem, { effort = 0, seed = 1, keys }: 
       keys === "critical-path" ? latestStart(compiled.project) : keys,
       emptyDraft(problem.tasks.length)
     )
-  const isMissed = generator.best !== undefined && missedBy(generator.best, compiled) > 0
-  const least = isMissed || generator.best === undefined ? Math.max(effort, deadlineEffort) : effort
+  const isMissed = () => generator.best === undefined || missedBy(generator.best, compiled) > 0
+  const least = isMissed() ? Math.max(effort, deadlineEffort) : effort
   if (least > generator.generated && !generator.isDone) search(generator, least, diceOf(seed))
+  if (isMissed()) tryEverything(generator)
   return shown(generator, bound)
 }
 
@@ -46,6 +50,21 @@ const search = (generator: Generator, effort: number, dice: Dice): void => {
   const placements = asPlacements(compiled)
   if (placements !== undefined) return searchPlacements(generator, placements, effort, dice)
   breed(generator, effort, dice)
+}
+
+/** Few tasks that must end by some time: if there is a schedule that keeps their deadlines, it is found. */
+const tryEverything = (generator: Generator): void => {
+  const { compiled } = generator
+  const windows = windowsOf(compiled)
+  const placed = windows === undefined ? undefined : triedOut(compiled, windows)
+  if (placed === undefined || placed === false) return
+  const keys = new Float64Array(compiled.project.size).fill(placed.length)
+  const fixed = emptyDraft(compiled.project.size)
+  placed.forEach(({ task, option }, place) => {
+    keys[task] = place
+    fixed.agent[task] = option?.agent ?? -1
+  })
+  generator.serial(listBy(compiled.project, keys), emptyDraft(compiled.project.size), generator.taste, fixed)
 }
 
 /** Tasks of which no two fit side by side, in any order, with due times: only their order counts. */
