@@ -109,14 +109,9 @@ export class CrewScheme {
     let bestStart = 0
     let bestScore = Number.POSITIVE_INFINITY
     for (const option of this.#crew.options[task]!) {
-      if (
-        fixed === undefined
-          ? !mayTake(this.#crew, this.#bound, group, option.agent)
-          : fixed.agent[task] !== option.agent
-      )
-        continue
+      if (chosen === -1 ? !mayTake(this.#crew, this.#bound, group, option.agent) : chosen !== option.agent) continue
       const start = this.#earliest(task, option, from)
-      const score = start + option.duration * (1 + taste[option.agent]! * 1e-9)
+      const score = start + option.duration * (1 + (taste[option.agent]! - 1) * this.#whim)
       if (score < bestScore) {
         best = option
         bestStart = start
@@ -154,11 +149,12 @@ export class CrewScheme {
   #withTeam(task: number, from: number, draft: Draft, fixed: Draft | undefined): void {
     const duration = this.#project.durations[task]!
     const need = this.#crew.teams[task]!
+    const same = fixed?.teams[task]
     let at = from
     let team: ReadonlyArray<Member> | undefined
     for (;;) {
       at = this.#roomInPool(task, at, duration)
-      team = fixed === undefined ? this.#freeTeam(task, at, duration) : this.#sameTeam(fixed.teams[task]!, at, duration)
+      team = same === undefined ? this.#freeTeam(task, at, duration) : this.#sameTeam(same, at, duration)
       if (team !== undefined || need.total === 0) break
       const next = this.#nextEnd(at)
       if (next === Number.POSITIVE_INFINITY) {
