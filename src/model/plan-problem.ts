@@ -31,8 +31,7 @@ export const problemOf = (
   const tasks = ir.tasks.map((task, i): PlanningTask => {
     const needs = [...needed[i]!].filter(([name]) => pool.has(name))
     if (areWorkersAlike && workers.length > 0) needs.push([workerKey, 1])
-    const able =
-      isNamed && task.skills === undefined ? optionsFor(task, durations[i]!, needed[i]!, pool, rooms) : undefined
+    const able = isNamed ? optionsFor(task, durations[i]!, needed[i]!, pool, rooms) : undefined
     const before = graph.predecessors.subarray(graph.predecessorStart[i], graph.predecessorStart[i + 1])
     return {
       id: task.id,
@@ -40,8 +39,8 @@ export const problemOf = (
       after: Array.from(before, (one) => graph.ids[one]!),
       needs: Object.fromEntries(needs),
       ...constraintsOf(task),
-      ...(able === undefined ? {} : { agents: able.chosen }),
-      ...(able === undefined || task.agents === undefined ? {} : { anyAgent: able.all })
+      ...(able === undefined || task.skills !== undefined ? {} : { agents: able.chosen }),
+      ...(able === undefined || (task.agents ?? task.skills) === undefined ? {} : { anyAgent: able.all })
     }
   })
   const shared = Object.fromEntries(pool)

@@ -64,7 +64,7 @@ const constraintsOf = ({ tasks }: PlanningProblem): ReadonlyArray<Constraint> =>
         ? []
         : [{ kind: "release" as const, task: i, value: task.release }]),
       ...(task.deadline === undefined ? [] : [{ kind: "deadline" as const, task: i, value: task.deadline }]),
-      ...(task.anyAgent === undefined ? [] : [{ kind: "agents" as const, task: i }]),
+      ...(task.agents === undefined || task.anyAgent === undefined ? [] : [{ kind: "agents" as const, task: i }]),
       ...(task.skills === undefined ? [] : [{ kind: "skills" as const, task: i }]),
       ...(["sameAgentAs", "differentAgentFrom", "excludes"] as const).flatMap((kind) =>
         (task[kind] ?? []).map((id) => ({ kind, task: i, other: index.get(id)! }))
@@ -84,19 +84,27 @@ const stripped = ({ tasks }: PlanningProblem, task: PlanningTask, kept: Readonly
   const has = (kind: Constraint["kind"]) => kept.some((one) => one.kind === kind)
   const others = (kind: Constraint["kind"]) =>
     kept.filter((one) => one.kind === kind).map(({ other }) => tasks[other!]!.id)
-  const { release, deadline, skills, agents, anyAgent, ...plain } = task
+  const { release, deadline, skills, agents: _, anyAgent: __, ...plain } = task
   return {
     ...plain,
     ...(has("release") ? { release: release! } : {}),
     ...(has("deadline") ? { deadline: deadline! } : {}),
     ...(has("skills") ? { skills: skills! } : {}),
-    ...(agents === undefined
-      ? {}
-      : { agents: anyAgent === undefined || has("agents") ? agents : atTheirBest(agents, anyAgent) }),
+    ...agentsOf(task, has("agents"), has("skills")),
     sameAgentAs: others("sameAgentAs"),
     differentAgentFrom: others("differentAgentFrom"),
     excludes: others("excludes")
   }
+}
+
+const agentsOf = (
+  { agents, anyAgent, skills }: PlanningTask,
+  isChosen: boolean,
+  isTeam: boolean
+): Pick<PlanningTask, "agents"> => {
+  if (skills !== undefined) return isTeam || anyAgent === undefined ? {} : { agents: anyAgent }
+  if (agents === undefined) return {}
+  return { agents: isChosen || anyAgent === undefined ? agents : atTheirBest(agents, anyAgent) }
 }
 
 /** Whoever could do it: those that it names in the time that they have there. */

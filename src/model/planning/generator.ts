@@ -92,6 +92,14 @@ export class Generator {
     return this.#again(this.#mirrored, draft, taste, undefined)
   }
 
+  /** The order in which the tasks of a schedule end, the last one first. */
+  listFromTheEnd(ends: Float64Array): Int32Array {
+    return sortedBy(
+      ends.map((end) => -end),
+      this.#mirrorRank
+    )
+  }
+
   /** The order of a schedule, as a list. */
   listOf(draft: Draft): Int32Array {
     return sortedBy(draft.starts, this.#rank)

@@ -23,7 +23,7 @@ const populationMost = 30
 /** Drawn to begin with; the best of them are the first population. */
 const drawnMost = 40
 /** How often two neighbours of a list change places. */
-const shakeRate = 0.02
+const shakeRate = 0.08
 /** How much the taste for agents varies from one schedule to another. */
 const tasteSpread = 0.5
 
@@ -78,11 +78,27 @@ export const breed = (generator: Generator, effort: number, dice: Dice): void =>
   }
 
   function childOf(mother: Individual, father: Individual): Individual {
+    const taste = dice.next() < 0.5 ? mother.taste : varied(generator.taste, dice)
     const [from, to] = peakOf(mother)
+    if (compiled.dues === undefined && generator.generated + 2 <= effort && dice.next() < 0.5)
+      return childFromTheEnd(mother, father, from, to, taste)
     const list = crossed(father.list, mother.list, from, to)
     shaken(list, project.graph, shakeRate, dice)
-    const taste = dice.next() < 0.5 ? mother.taste : varied(generator.taste, dice)
     return finish(generator.serial(list, draft, taste), taste)
+  }
+
+  /** The same, of the lists as they are seen from the end: what comes of it is justified already, for one schedule less. */
+  function childFromTheEnd(mother: Individual, father: Individual, from: number, to: number, taste: Taste): Individual {
+    const size = mother.list.length
+    const list = crossed(
+      generator.listFromTheEnd(father.ends),
+      generator.listFromTheEnd(mother.ends),
+      size - to,
+      size - from
+    )
+    shaken(list, generator.mirror.graph, shakeRate, dice)
+    const cost = generator.fromTheEndFreely(list, draft, taste)
+    return { list: generator.listOf(draft), starts: draft.starts.slice(), ends: draft.ends.slice(), cost, taste }
   }
 
   /** Of some spans of a schedule, the one with most of its resources in use: the part of it that is worth keeping. */

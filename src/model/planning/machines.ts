@@ -115,7 +115,8 @@ export class AgentMoves {
       const from = this.agent[chosen.task]!
       tabu[chosen.task * agents + from] = move + this.#tenure(chosen.task) + dice.below(6)
       this.#make(chosen)
-      if (this.makespan < best.length) {
+      if (this.makespan === Number.POSITIVE_INFINITY) this.return(best)
+      else if (this.makespan < best.length) {
         best = this.now()
         gainedAt = move
       } else if (move - gainedAt > patience) {
@@ -269,7 +270,10 @@ export class AgentMoves {
     return this.#given.lengthsOf[task]![this.#given.agentsOf[task]!.indexOf(agent)]!
   }
 
-  /** Starts, tails and an order of all tasks, from who follows whom. */
+  /**
+   * Starts, tails and an order of all tasks, from who follows whom. The whole is infinitely long where they wait for each other in a
+   * circle: tasks of no length can be moved to where that happens, all others cannot.
+   */
   #times(): void {
     const { graph, releases } = this.#given
     const { predecessorStart, predecessors, successorStart, successors } = graph
@@ -300,6 +304,10 @@ export class AgentMoves {
         if (--waiting[successors[k]!]! === 0) order[filled++] = successors[k]!
       const behind = this.#behind[task]!
       if (behind !== -1 && --waiting[behind]! === 0) order[filled++] = behind
+    }
+    if (filled < size) {
+      this.makespan = Number.POSITIVE_INFINITY
+      return
     }
     for (let i = size - 1; i >= 0; i--) {
       const task = order[i]!

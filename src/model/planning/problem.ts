@@ -27,7 +27,7 @@ export interface PlanningTask {
   readonly weight?: number
   /** One of these does it, each in its own time. */
   readonly agents?: ReadonlyArray<PlanningOption>
-  /** Who could do it, were it not for `agents`: what a conflict is looked for with. */
+  /** Who could do it, were it not for `agents` or `skills`: what a conflict is looked for with. */
   readonly anyAgent?: ReadonlyArray<PlanningOption>
   /** So many agents with each skill do it together. */
   readonly skills?: { readonly [skill: string]: number }
