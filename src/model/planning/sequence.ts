@@ -106,7 +106,7 @@ const forward = 2
 const backward = 3
 
 /** Writes the order after the best set of independent changes; gives its cost. */
-const changeAtOnce = ({ durations, dues, weights }: Queue, order: Int32Array): number => {
+export const changeAtOnce = ({ durations, dues, weights }: Queue, order: Int32Array): number => {
   const size = order.length
   const length = new Float64Array(size)
   const due = new Float64Array(size)
