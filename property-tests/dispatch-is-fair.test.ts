@@ -1,7 +1,9 @@
 // Who is started next: against a model that looks through all that waits, and against the bounds that the docs name.
 import { fc, test } from "@fast-check/vitest"
+import { plan } from "troupe"
 import { describe, expect } from "vitest"
 import { type Dispatchable, Dispatcher, dispatchOrders } from "../src/model/dispatch.ts"
+import { graph, idOf } from "./arbitraries.ts"
 
 const needs = fc.subarray(["x", "y"])
 const task = fc.record({
@@ -209,6 +211,64 @@ describe("the queue of the dispatcher", () => {
       const started = run()
       expect(run()).toEqual(started)
       expect([...started].sort()).toEqual(tasks.map((_, i) => `t${i}`).sort())
+    }
+  )
+
+  test.prop(
+    [
+      graph(25),
+      fc.array(fc.double({ min: 1, max: 100, noNaN: true }), { minLength: 25, maxLength: 25 }),
+      fc.integer({ min: 1, max: 5 })
+    ],
+    { numRuns: 200 }
+  )(
+    "C04 B14 where tasks take as long as was thought, dispatch by critical path does what the plan says",
+    (deps, lengths, workers) => {
+      const made = plan(
+        {
+          ir: 1,
+          name: "w",
+          tasks: deps.map((list, i) => ({ id: idOf(i), kind: "noop", after: list.map(idOf), estimateMs: lengths[i]! }))
+        },
+        {
+          policy: "critical-path",
+          resources: { workers: Array.from({ length: workers }, (_, i) => ({ id: `w${i}` })) }
+        }
+      )
+      const behind = lengths.slice(0, deps.length)
+      for (let i = deps.length - 1; i >= 0; i--) {
+        const next = deps.flatMap((list, j) => (list.includes(i) ? [behind[j]!] : []))
+        behind[i] = lengths[i]! + Math.max(0, ...next)
+      }
+      fc.pre(new Set(behind).size === behind.length)
+      const queue = new Dispatcher({ order: ["critical-path"] })
+      const missing = deps.map((list) => list.length)
+      const running: Array<{ readonly id: string; readonly end: number }> = []
+      const starts = new Map<string, number>()
+      let now = 0
+      const arrive = (i: number) =>
+        missing[i] === 0 && queue.schedule({ id: idOf(i), pathMs: behind[i]!, estimateMs: lengths[i]! }, now)
+      for (const i of deps.keys()) arrive(i)
+      for (;;) {
+        while (running.length < workers) {
+          const next = queue.next([], now)
+          if (next === undefined) break
+          starts.set(next.id, now)
+          running.push({ id: next.id, end: now + next.estimateMs! })
+        }
+        if (running.length === 0) break
+        now = Math.min(...running.map(({ end }) => end))
+        for (const over of running.filter(({ end }) => end === now)) {
+          running.splice(running.indexOf(over), 1)
+          queue.complete(over.id, now)
+          deps.forEach((list, i) => {
+            if (!list.some((dep) => idOf(dep) === over.id)) return
+            missing[i]!--
+            arrive(i)
+          })
+        }
+      }
+      for (const { task, startMs } of made.schedule) expect(starts.get(task)).toBeCloseTo(startMs, 6)
     }
   )
 })
