@@ -123,7 +123,7 @@ describe("examples", () => {
     expect(text).toContain("market → technical → risk → decision → compliance (70 s)")
     expect(text).toContain("buy 479, compliance approved")
     expect(text.match(/ % {2}\d+ of \d+ tasks/g)!.length).toBeGreaterThanOrEqual(4)
-    expect(text).toMatch(/1738 of 1738 tasks done in \d+ s of simulated time, planned 565 s/)
+    expect(text).toMatch(/1738 of 1738 tasks done in \d+ s of simulated time, planned 552 s/)
   }, 60_000)
 
   test("the converter writes a document that the command line accepts", async () => {

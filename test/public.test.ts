@@ -13,6 +13,7 @@ test("names of troupe", async () => {
       "ChartUnsupported",
       "CircuitOpen",
       "CompensationFailed",
+      "ConstraintsConflict",
       "Deadlock",
       "FaultRefused",
       "FragmentRefused",

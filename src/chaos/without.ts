@@ -166,6 +166,8 @@ const rewritten = (task: TaskIR, { plain, item, round }: Places): TaskIR => {
     if (all[key] !== undefined) changed[key] = how(all[key] as never)
   }
   change("after", (after: ReadonlyArray<string>) => after.filter((id) => !goes[index.get(id)!]))
+  for (const key of ["sameAgentAs", "differentAgentFrom", "excludes"])
+    change(key, (ids: ReadonlyArray<string>) => ids.filter((id) => !goes[index.get(id)!]))
   Object.assign(changed, input(all, plain))
   change("when", (one: Condition) => ask(one, plain))
   Object.assign(changed, work(all, plain))

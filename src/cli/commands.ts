@@ -204,12 +204,14 @@ export const commands = {
       resources: { value: "JSON|@file", help: 'what there is: {"cpu": 8} or {"workers": [{"id": "w1"}]}' },
       policy: {
         value: "NAME",
-        help: "which ready task goes first: critical-path (default), priority, fifo, shortest, longest"
+        help: "which ready task goes first: critical-path, priority, fifo, shortest, longest (default: the best of a few rules)"
       },
+      effort: { value: "N", help: "schedules to generate in search of a better one (default: 0, the rules alone)" },
+      seed: { value: "N", help: "the same seed finds the same schedule (default: 1)" },
       ...exportOption,
       ...jsonOption
     },
-    example: `troupe plan hello.json --resources '{"cpu": 4}'`,
+    example: `troupe plan hello.json --resources '{"cpu": 4}' --effort 1000`,
     load: async () => (await import("./commands/plan.ts")).plan
   },
   graph: {

@@ -67,6 +67,7 @@ const exitOf = (error: TroupeError): CommandError["kind"] => {
   if (error instanceof ImportRefused) return error.reason === "exists" ? "failed" : "invalid"
   switch (error._tag) {
     case "InvalidWorkflow":
+    case "ConstraintsConflict":
       return "invalid"
     case "InvalidOption":
     case "InvalidId":

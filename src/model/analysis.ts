@@ -3,6 +3,7 @@
  * The planner, the engine and `validate` all stand on this reading. Workflows inside it are read on their own.
  */
 import { scanCondition } from "./condition.ts"
+import { constraintProblems } from "./constraints.ts"
 import { cycleText, type DependencyGraph, dependencyGraph, findCycle } from "./dependencies.ts"
 import type { Problem, ProblemCode } from "./errors.ts"
 import { failingProblems, fallbackPlaces, neverTriggered } from "./failing.ts"
@@ -74,7 +75,7 @@ const read = (ir: WorkflowIR): Analysis => {
     if (hasPolicy(task)) problems.push(...policyProblems(task, `/tasks/${i}`, ir.config))
   })
   if (ir.tasks.some((task) => "undo" in task || "each" in task)) problems.push(...undoProblems(ir))
-  problems.push(...recoveryProblems(ir))
+  problems.push(...recoveryProblems(ir), ...constraintProblems(ir.tasks, index))
   // a warning hides no other
   if (problems.every(({ severity }) => severity === "warning"))
     problems.push(...notAwaited(ir, graph), ...neverTriggered(ir, index), ...lint(ir, graph))

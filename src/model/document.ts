@@ -60,7 +60,25 @@ const amounts = {
   custom: optional(Schema.Record(Text, NonNegative))
 }
 const Resources = Schema.Struct(amounts)
-const Inventory = Schema.Struct({ ...amounts, workers: optional(Schema.Array(Schema.Struct({ id: Id, ...amounts }))) })
+const Worker = Schema.Struct({ id: Id, can: optional(Schema.Array(Text)), ...amounts })
+const Inventory = Schema.Struct({ ...amounts, workers: optional(Schema.Array(Worker)) })
+
+/** What a plan keeps to, beside order and resources. */
+const constraints = {
+  releaseMs: optional(Milliseconds),
+  deadlineMs: optional(Milliseconds),
+  dueMs: optional(Milliseconds),
+  weight: optional(NonNegative),
+  agents: optional(
+    Schema.NonEmptyArray(Schema.Union([Text, Schema.Struct({ agent: Text, estimateMs: NonNegative })])).annotate({
+      description: 'the workers that can do it: ids, or {"agent", "estimateMs"} where one has a time of its own'
+    })
+  ),
+  skills: optional(Schema.Record(Text, PositiveInt(limits.fanout))),
+  sameAgentAs: optional(Schema.Array(Text)),
+  differentAgentFrom: optional(Schema.Array(Text)),
+  excludes: optional(Schema.Array(Text))
+}
 
 const PolicyName = Text.annotate({ description: "a name that the orchestrator has amounts for" })
 
@@ -192,7 +210,8 @@ const common = {
   data: optional(Schema.Record(Text, Ref)),
   estimateMs: optional(NonNegative),
   resources: optional(Resources),
-  priority: optional(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 100 })))
+  priority: optional(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 100 }))),
+  ...constraints
 }
 
 /** What executes: the settings of each way, without the fields that all tasks have. */

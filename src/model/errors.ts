@@ -55,6 +55,7 @@ export type ProblemCode =
   | "POLICY_TOO_LONG"
   | "RESOURCE_UNKNOWN"
   | "RESOURCE_INFEASIBLE"
+  | "CONSTRAINTS_CONFLICT"
   | "KIND_NOT_ALLOWED"
   | "NO_AGENT"
   | "TASKS_EMPTY"
@@ -94,6 +95,51 @@ export class InvalidWorkflow extends TroupeError {
     return this.problems[0]?.code ?? "SHAPE"
   }
 }
+
+/** One thing that a task asks of a plan. */
+export interface ConstraintOfTask {
+  readonly task: string
+  /** Its name in the document, like `deadlineMs` or `sameAgentAs`. */
+  readonly constraint: string
+  /** The other task, where it is about two. */
+  readonly other?: string
+  readonly value?: number
+}
+
+/**
+ * No plan can keep to all that its tasks ask for. `conflict` lists constraints that cannot hold together; where `isProven`, they can
+ * without any one of them. Where it is not, no plan was found that keeps them, and nobody knows whether there is one.
+ */
+export class ConstraintsConflict extends TroupeError {
+  readonly _tag = "ConstraintsConflict"
+  readonly code = "CONSTRAINTS_CONFLICT"
+  readonly workflow: string
+  readonly conflict: ReadonlyArray<ConstraintOfTask>
+  readonly isProven: boolean
+  constructor({
+    workflow,
+    conflict,
+    isProven
+  }: {
+    workflow: string
+    conflict: ReadonlyArray<ConstraintOfTask>
+    isProven: boolean
+  }) {
+    const shown = conflict.slice(0, 10).map(constraintText).join(", ")
+    const rest = conflict.length > 10 ? ` and ${conflict.length - 10} more` : ""
+    super(
+      isProven
+        ? `workflow '${workflow}' cannot be planned: ${conflict.length === 1 ? "this can never hold" : "these cannot hold together"}: ${shown}${rest}; loosen one of them, or give it more resources`
+        : `no plan of workflow '${workflow}' was found that keeps ${shown}${rest}: try more effort, or loosen one of them`
+    )
+    this.workflow = workflow
+    this.conflict = conflict
+    this.isProven = isProven
+  }
+}
+
+const constraintText = ({ task, constraint, other, value }: ConstraintOfTask): string =>
+  `${constraint}${value === undefined ? "" : ` ${value}`} of '${task}'${other === undefined ? "" : ` with '${other}'`}`
 
 /** A name that cannot be an id. */
 export class InvalidId extends TroupeError {

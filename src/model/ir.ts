@@ -105,6 +105,30 @@ export interface Inventory extends Resources {
 /** A worker runs one task at a time, unless it has amounts (`cpu: 4` runs four tasks of one). */
 export interface Worker extends Resources {
   readonly id: string
+  /** What it can do: a task that `needs` something else, or asks for other `skills`, is not planned for it. Anything, when absent. */
+  readonly can?: ReadonlyArray<string>
+}
+
+/** What a plan keeps to beside order and resources. Times are counted from the start of the run. */
+export interface Constraints {
+  /** It starts no earlier. */
+  readonly releaseMs?: number
+  /** It must have ended by then; a plan that cannot keep it is refused. */
+  readonly deadlineMs?: number
+  /** It should have ended by then: where a task says so, the plan makes the weighted lateness small, not the length of the whole. */
+  readonly dueMs?: number
+  /** What a millisecond of lateness costs; default 1. */
+  readonly weight?: number
+  /** One of these workers does it, each in its own time. */
+  readonly agents?: ReadonlyArray<string | { readonly agent: string; readonly estimateMs: number }>
+  /** So many workers with each skill do it together. */
+  readonly skills?: { readonly [skill: string]: number }
+  /** The worker that does those does this one as well. */
+  readonly sameAgentAs?: ReadonlyArray<string>
+  /** No worker that does one of those does this one. */
+  readonly differentAgentFrom?: ReadonlyArray<string>
+  /** Never at the same time as one of those. */
+  readonly excludes?: ReadonlyArray<string>
 }
 
 /** Reads a value: `{"$": "input.user.name"}`, `{"$": "quotes"}`, `{"$": ["libc6.1", "size"]}`. */
@@ -193,7 +217,7 @@ export type OnFailed =
 export type Accept = "all" | "any" | "settled" | { readonly atLeast: number }
 
 /** What a task of any kind may say about itself. */
-export interface TaskCommon {
+export interface TaskCommon extends Constraints {
   readonly id: string
   /** Name for people; the id is used where it is absent. */
   readonly name?: string

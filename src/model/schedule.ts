@@ -25,6 +25,8 @@ export interface ScheduledTask {
   readonly startMs: number
   readonly endMs: number
   readonly worker?: string
+  /** Who does it together, and what each is there for; where it asks for skills. */
+  readonly team?: ReadonlyArray<{ readonly worker: string; readonly skill: string }>
   readonly allocation?: { readonly [resource: string]: number }
   /** The policies that it declares, in the order in which they apply; absent where there are none. */
   readonly policies?: ReadonlyArray<PolicyName>

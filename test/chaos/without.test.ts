@@ -167,6 +167,25 @@ describe("whoever waited for a task", () => {
     ]))
 })
 
+test("who was to be done by another than a task, or not beside it, is no longer bound by it", async () => {
+  const flow = await loaded({
+    ir: 1,
+    name: "bound",
+    tasks: [
+      { id: "a", kind: "noop" },
+      { id: "b", kind: "noop" },
+      { id: "c", kind: "noop", excludes: ["a", "b"], sameAgentAs: ["b"], differentAgentFrom: ["a"] }
+    ]
+  })
+  expect(without(flow, { a: null }).ir.tasks[1]).toEqual({
+    id: "c",
+    kind: "noop",
+    excludes: ["b"],
+    sameAgentAs: ["b"],
+    differentAgentFrom: []
+  })
+})
+
 test("tasks of a workflow inside are named by their path", async () => {
   const inner = workflow("inner", type<number>())
     .task("x", step, ($) => $.input)

@@ -3,6 +3,7 @@ import { InvalidWorkflow } from "../../model/errors.ts"
 import type { Inventory } from "../../model/ir.ts"
 import { isPlainRecord } from "../../model/json.ts"
 import { type ExecutionPlan, plan as planOf } from "../../model/plan.ts"
+import { effortMost } from "../../model/planned.ts"
 import type { SchedulingPolicy } from "../../model/schedule.ts"
 import type { Command } from "../commands.ts"
 import { readFile } from "../file.ts"
@@ -15,8 +16,12 @@ export const plan: Command = async (given) => {
     throw new InvalidWorkflow({ workflow: given.positionals[0]!, problems: errors })
   const policy = given.text("policy") as SchedulingPolicy | undefined
   const resources = inventory(given.json("resources"))
+  const effort = given.whole("effort", 0, effortMost)
+  const seed = given.whole("seed", 0, 0xffff_ffff)
   const made = planOf(workflow.ir, {
     ...(policy === undefined ? {} : { policy }),
+    ...(effort === undefined ? {} : { effort }),
+    ...(seed === undefined ? {} : { seed }),
     ...(resources === undefined ? {} : { resources })
   })
   const infeasible = made.problems.filter(({ severity }) => severity === "error")
@@ -25,7 +30,8 @@ export const plan: Command = async (given) => {
     await tellJson(shown)
   } else if (infeasible.length === 0) show(made)
   if (infeasible.length === 0) return exitCodes.ok
-  if (!given.has("json")) throw new InvalidWorkflow({ workflow: given.positionals[0]!, problems: infeasible })
+  if (!given.has("json"))
+    throw made.conflict ?? new InvalidWorkflow({ workflow: given.positionals[0]!, problems: infeasible })
   return exitCodes.failed
 }
 
@@ -48,6 +54,9 @@ const inventory = (given: unknown): Inventory | undefined => {
     !(Array.isArray(workers) && workers.every((worker) => isPlainRecord(worker) && typeof worker.id === "string"))
   )
     throw refuse("has workers that are not a list of objects with an id")
+  for (const { id, can } of Array.isArray(workers) ? workers : [])
+    if (can !== undefined && !(Array.isArray(can) && can.every((one) => typeof one === "string")))
+      throw refuse(`says of worker '${id}' that it can do what is not a list of names`)
   if (Array.isArray(workers) && workers.length === 0)
     throw refuse("has an empty list of workers: nothing could ever run")
   return given as Inventory
@@ -71,6 +80,14 @@ const show = (made: ExecutionPlan): void => {
     )
   }
   if (made.stages.length > 20) tell(dim(`  … and ${made.stages.length - 20} more stages; --json prints all`))
+  const placed = made.schedule.filter(({ worker, team }) => (worker ?? team) !== undefined)
+  if (placed.length > 0) tell("who does what, and when:")
+  for (const { task, startMs, endMs, worker, team = [] } of placed.slice(0, 20)) {
+    const who = worker ?? team.map((one) => `${oneLine(one.worker)} (${oneLine(one.skill)})`).join(", ")
+    tell(`  ${duration(startMs)} – ${duration(endMs)}  ${oneLine(task)} ${dim(oneLine(who))}`)
+  }
+  if (placed.length > 20) tell(dim(`  … and ${placed.length - 20} more; --json prints all`))
+  if (made.latenessMs !== undefined) tell(`lateness, by weight: ${duration(made.latenessMs)}`)
   const guarded = made.schedule.filter(({ policies }) => policies !== undefined)
   if (guarded.length > 0) tell("policies, in the order in which they apply:")
   for (const { task, policies } of guarded.slice(0, 20)) tell(`  ${oneLine(task)}: ${policies!.join(" → ")}`)
