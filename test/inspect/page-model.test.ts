@@ -13,7 +13,7 @@ import { Found, matcher, noFilter, placeOf } from "../../inspector/filter.ts"
 import { fieldsOf, parsed, valueOf } from "../../inspector/form.ts"
 import { brief, length, plain, since } from "../../inspector/format.ts"
 import { shown } from "../../inspector/pan.ts"
-import { drawn, heightMost, reveal, scrollOf, tall, topMost, topOf } from "../../inspector/rows.ts"
+import { drawn, reveal, scrollOf, tall, topMost, topOf } from "../../inspector/rows.ts"
 import { about, kinds, said } from "../../inspector/said.ts"
 import { sequenceOf } from "../../inspector/sequence/rows.ts"
 import { makeState, type Wire } from "../../inspector/state.ts"
@@ -162,7 +162,11 @@ describe("the axis of the slider", () => {
   test("it never goes back, and every event can be found where it stands", () => {
     fc.assert(
       fc.property(
-        fc.array(fc.oneof(fc.constant(0), fc.nat(50), fc.nat(90_000_000)), { minLength: 1, maxLength: 300 }),
+        fc.array(fc.oneof(fc.constant(0), fc.nat(50), fc.nat(90_000_000)), {
+          minLength: 1,
+          maxLength: 300,
+          size: "max"
+        }),
         (gaps) => {
           const axis = new Axis()
           let t = 1_000
@@ -171,7 +175,9 @@ describe("the axis of the slider", () => {
             expect(axis.before(axis.at(i))).toBe(i + 1)
             if (i > 0) expect(axis.at(i)).toBeGreaterThan(axis.at(i - 1))
           }
-          expect(axis.density.reduce((sum, n) => sum + n, 0)).toBe(gaps.length)
+          const bins = new Uint32Array(binsMost)
+          for (let i = 0; i < gaps.length; i++) bins[Math.floor(axis.at(i) / axis.binWidth)]!++
+          expect(axis.density).toEqual(bins)
           expect(axis.total / axis.binWidth).toBeLessThanOrEqual(binsMost)
         }
       ),
@@ -204,7 +210,8 @@ describe("long lists", () => {
         fc.double({ min: 0, max: 1, noNaN: true }),
         (count, height, share) => {
           const size = { count, height, rowHeight: 22 }
-          expect(tall(size)).toBeLessThanOrEqual(heightMost)
+          // Firefox gives no element more than 17 million pixels
+          expect(tall(size)).toBeLessThan(17_000_000)
           const row = Math.floor(share * (count - 1))
           const top = reveal(size, -1_000, row) ?? 0
           const { from, to, y } = drawn(size, top)
@@ -354,6 +361,14 @@ describe("differences", () => {
       }),
       { numRuns: 1_000 }
     )
+  })
+
+  test("parts of a list are added, replaced and removed where a patch says", () => {
+    const list = { in: [1, 2, 3, 4] }
+    expect(patched(list, [{ op: "remove", path: ["in", 1] }])).toEqual({ in: [1, 3, 4] })
+    expect(patched(list, [{ op: "add", path: ["in", 1], value: 9 }])).toEqual({ in: [1, 9, 2, 3, 4] })
+    expect(patched(list, [{ op: "replace", path: ["in", "length"], value: 2 }])).toEqual({ in: [1, 2] })
+    expect(patched(list, [{ op: "remove", path: ["in"] }])).toEqual({})
   })
 
   test("patches that do not fit what is there change nothing, and reach no prototype", () => {
@@ -591,6 +606,7 @@ describe("pictures", () => {
         { from: "m.a.x.one", to: "m.a.x.two", event: "next" }
       ]
     })
+    expect(boxes.map(({ id }) => id).sort()).toEqual(["m.a", "m.a.x", "m.a.x.one", "m.a.x.two", "m.a.y", "m.b"])
     const box = (id: string) => boxes.find((one) => one.id === id)!
     for (const one of boxes) {
       const outer = one.state.parent === "m" ? undefined : box(one.state.parent!)
@@ -613,12 +629,13 @@ describe("pictures", () => {
   })
 
   test("messages around a moment stand between lifelines in their order, and the moment among them", () => {
-    const { lifelines, rows, at } = sequenceOf(run, 300, undefined)
+    const next = run.findIndex((event) => event.kind === "message" && event.seq > 300)
+    const { lifelines, rows, at } = sequenceOf(run, next, undefined)
     expect(lifelines[0]).toBe("")
     expect(lifelines.length).toBeLessThanOrEqual(32)
     expect(rows.map(({ event }) => event.seq)).toEqual([...rows.map(({ event }) => event.seq)].sort((a, b) => a - b))
-    expect(rows[at]!.event.seq).toBeLessThan(300)
-    expect(rows[at + 1]!.event.seq).toBeGreaterThanOrEqual(300)
+    expect(rows[at]!.event.seq).toBeLessThan(next)
+    expect(rows[at + 1]!.event.seq).toBe(next)
     const own = sequenceOf(run, 300, { task: "market", actor: "trip-1/market" })
     expect([...own.lifelines].sort()).toEqual(["", "trip-1", "trip-1/market"])
   })
