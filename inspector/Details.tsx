@@ -5,7 +5,7 @@ import { useEffect, useMemo, useRef } from "preact/hooks"
 import type { ActorView, RunView, TaskView, View } from "../src/inspect/view.ts"
 import type { Failure } from "../src/model/errors.ts"
 import type { Json } from "../src/model/json.ts"
-import { type Act, definitionOf, runActs, taskActs, whyNothing } from "./acts.ts"
+import { type Act, actorActs, definitionOf, runActs, taskActs, whyNothing } from "./acts.ts"
 import { brief, clock, count, length, lines, many, plain, since, stateText } from "./format.ts"
 import { Icon } from "./icons.tsx"
 import { DiffTree, JsonTree } from "./Json.tsx"
@@ -253,6 +253,7 @@ const ActorDetails = ({ actor }: { readonly actor: ActorView }) => (
     <Title kind={`Actor: ${plain(actor.logic, 40)}`} name={actor.key}>
       <StatusBadge look={actorLooks[actor.status]} />
     </Title>
+    <Acts acts={actorActs({ hello: state.hello.value, isConnected: state.connection.value.state === "open" }, actor)} />
     <Facts
       rows={[["Since", clock(actor.since)], actor.task === undefined ? undefined : ["Task", plain(actor.task, 120)]]}
     />

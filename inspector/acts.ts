@@ -304,6 +304,23 @@ export const breakerActs = (
     })
   )
 
+/** What can be done with an actor of a system that is not an orchestrator's. */
+export const actorActs = (where: Pick<Where, "hello" | "isConnected">, actor: ActorView): ReadonlyArray<Act> =>
+  where.hello?.offers?.includes("send") === true && actor.run === undefined
+    ? [
+        refused(where, {
+          id: "send",
+          verb: "send",
+          label: "Send an event",
+          icon: "signal",
+          about: "The actor gets this event, as if somebody in its application had sent it.",
+          fields: { actor: actor.key },
+          asks: [{ field: "event", label: "Event", kind: "value", hint: '{"type": "NEXT"}' }],
+          ...why(actor.status === "active" ? undefined : "the actor has ended")
+        })
+      ]
+    : []
+
 const why = (whyNot: string | undefined): { readonly whyNot?: string } => (whyNot === undefined ? {} : { whyNot })
 
 const refused = (where: Pick<Where, "hello" | "isConnected">, act: Act): Act => {

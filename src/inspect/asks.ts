@@ -25,7 +25,7 @@ export const performAsk = async (
   isDryRun: boolean
 ): Promise<Performed> => {
   const by = who === undefined ? "inspector" : `inspector (${who})`
-  const ask = readAsk(given, by)
+  const ask = readAsk(given, by, source.offers)
   if (source.perform === undefined)
     throw refuse("NOT_POSSIBLE", "nothing can be asked here: what is shown is over, or is no run of Troupe")
   if (!mayControl)
@@ -45,7 +45,7 @@ const fieldsOfAsk: ReadonlySet<string> = new Set(["verb", "run", "fields", "why"
 const reserved = ["verb", "run", "who", "why", "patienceMs"]
 
 /** Reads what a stranger sent as an ask; throws `AskRefused` for anything else. */
-export const readAsk = (given: unknown, by = "inspector"): Ask => {
+export const readAsk = (given: unknown, by = "inspector", offers: ReadonlyArray<string> = []): Ask => {
   if (!isPlainRecord(given)) throw refuse("ASK_INVALID", "an ask is an object with a verb: nothing was done")
   const { verb, run, fields, why } = given
   for (const name of Object.keys(given))
@@ -62,9 +62,13 @@ export const readAsk = (given: unknown, by = "inspector"): Ask => {
     ...(fields === undefined ? {} : { fields: fields as NonNullable<Ask["fields"]> }),
     ...(why === undefined ? {} : { why })
   }
-  requestOf(ask, by)
+  // what is no request to an orchestrator is read by the source that offers it
+  if (!isOwnVerb(verb) || !offers.includes(verb)) requestOf(ask, by)
   return ask
 }
+
+/** Verbs that only sources know. */
+const isOwnVerb = (verb: string): boolean => verb === "send"
 
 /** The ask as a request to the owner of the runs. Throws `AskRefused` for verbs and fields that are not known. */
 export const requestOf = ({ verb, run, fields = {}, why }: Ask, who: string): Request => {

@@ -18,7 +18,7 @@ export const combined = (title: string, system: SystemSource): Combined => {
       return main === undefined ? ("system" as const) : main.kind
     },
     get offers() {
-      return main?.offers
+      return [...(main?.offers ?? []), ...(system.offers ?? [])]
     },
     get hasOrchestrator() {
       return main !== undefined
@@ -51,6 +51,7 @@ export const combined = (title: string, system: SystemSource): Combined => {
         ? system.follow(stream, from, ...more)
         : main.follow(stream, from, ...more),
     perform: async (ask, who) => {
+      if (ask.verb === "send") return system.perform!(ask, who)
       const { perform } = main ?? {}
       if (perform === undefined)
         throw new AskRefused({
@@ -60,6 +61,7 @@ export const combined = (title: string, system: SystemSource): Combined => {
       return perform(ask, who)
     },
     preview: async (ask) =>
+      (ask.verb === "send" ? await system.preview!(ask) : undefined) ??
       (await main?.preview?.(ask)) ?? { text: "It is written with who asked and why.", tasks: [] },
     close: async () => {
       await Promise.all([system.close(), main?.close()])

@@ -20,6 +20,8 @@ export interface ObserveOptions {
   readonly keyframeEvery?: number
   /** Left out of keys: the root, where everything is below the same one. */
   readonly isRootNamed?: boolean
+  /** Whether actors can be found by their keys later. */
+  readonly isReached?: boolean
   /** Whether what an event says has been told already. */
   readonly isTold?: (event: object) => boolean
 }
@@ -65,6 +67,8 @@ interface Told {
 export class Observer {
   readonly #options: Required<ObserveOptions>
   readonly #known = new WeakMap<AnyActorRef, Known>()
+  /** Actors that are alive, by key; only where somebody may want to send them something. */
+  readonly #alive = new Map<string, WeakRef<AnyActorRef>>()
   readonly #charts = new Map<string, ChartShape | undefined>()
   /** Is asked what else to say of an actor when it is first told. */
   onActor: (
@@ -78,7 +82,7 @@ export class Observer {
   onTold: (event: Seen, actor: AnyActorRef) => void = () => {}
 
   constructor(options: ObserveOptions) {
-    this.#options = { keyframeEvery: 500, isRootNamed: true, isTold: () => false, ...options }
+    this.#options = { keyframeEvery: 500, isRootNamed: true, isTold: () => false, isReached: false, ...options }
   }
 
   readonly inspect: Inspect = (event: InspectionEvent) => {
@@ -117,6 +121,11 @@ export class Observer {
     return this.#known.get(actor)?.key ?? this.#keyOf(actor)
   }
 
+  /** The actor of that key, while it is alive. */
+  actorAt(key: string): AnyActorRef | undefined {
+    return this.#alive.get(key)?.deref()
+  }
+
   #keyOf(actor: AnyActorRef): string {
     const parent = parentOf(actor)
     if (parent === undefined) return actor.id
@@ -150,6 +159,7 @@ export class Observer {
       children: undefined
     }
     this.#known.set(actor, known)
+    if (this.#options.isReached) this.#alive.set(key, new WeakRef(actor))
     if (parent === undefined && !this.#options.isRootNamed) return known
     this.#look(known, actor, snapshot)
     this.#tell(
@@ -269,6 +279,7 @@ export class Observer {
 
   #end(known: Known, actor: AnyActorRef, { status, output, error }: Snap): void {
     known.isGone = true
+    if (this.#options.isReached && this.#alive.get(known.key)?.deref() === actor) this.#alive.delete(known.key)
     this.#tell(
       {
         kind: "gone",

@@ -46,6 +46,25 @@ describe("inspector()", () => {
     actor.stop()
   })
 
+  test("lets whoever may control it send an event to an actor, and nobody else", async () => {
+    const post = async (url: string) => {
+      const { origin, hash } = new URL(url)
+      const answer = await fetch(`${origin}/api/ask`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${hash.slice("#token=".length)}`, "content-type": "application/json" },
+        body: JSON.stringify({ ask: { verb: "send", fields: { actor: "button", event: { type: "FLIP" } } } })
+      })
+      return answer.status
+    }
+    for (const control of [true, false]) {
+      await using seen = await inspector({ ...quiet, control })
+      const actor = createActor(toggle, { id: "button", inspect: seen }).start()
+      expect(await post(seen.url)).toBe(control ? 200 : 403)
+      expect(actor.getSnapshot().value).toBe(control ? "on" : "off")
+      actor.stop()
+    }
+  })
+
   test("one inspector is for one orchestrator: a second is told so", async () => {
     await using seen = await inspector(quiet)
     await using _ = await Orchestrator.open({ inspect: seen })

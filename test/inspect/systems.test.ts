@@ -84,6 +84,24 @@ describe("an XState system of somebody else", () => {
     expect(gone.map(({ how }: any) => how)).toEqual(["stopped", "stopped"])
   })
 
+  test("can be sent events by whoever may control it; what is no event, and who is gone, is refused", async () => {
+    const source = systemSource({ redact: plain })
+    const actor = createActor(light(), { inspect: source.inspect, id: "crossing" }).start()
+    const send = (fields: Record<string, Json>, verb = "send") => source.perform!({ verb, fields }, "ada")
+    expect(await source.preview!({ verb: "send", fields: { actor: "crossing", event: { type: "NEXT" } } })).toEqual({
+      text: "crossing gets the event 'NEXT'.",
+      tasks: []
+    })
+    expect(await send({ actor: "crossing", event: { type: "NEXT" } })).toEqual({ actor: "crossing", ok: true })
+    expect(actor.getSnapshot().value).toBe("yellow")
+    for (const event of [5, {}, { type: 5 }, { type: "xstate.stop" }])
+      await expect(send({ actor: "crossing", event: event as Json })).rejects.toMatchObject({ code: "ASK_INVALID" })
+    await expect(send({ actor: "crossing", event: { type: "NEXT" } }, "cancel")).rejects.toThrow("not to cancel")
+    actor.stop()
+    await expect(send({ actor: "crossing", event: { type: "NEXT" } })).rejects.toMatchObject({ code: "ACTOR_GONE" })
+    expect(actor.getSnapshot().value).toBe("yellow")
+  })
+
   test("G36 an inspector that cannot make anything of a value harms nobody", () => {
     const errors: Array<unknown> = []
     const source = systemSource({
