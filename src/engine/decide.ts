@@ -17,6 +17,7 @@ import {
 } from "../model/messages.ts"
 import type { Ledger } from "../model/saga.ts"
 import { counted } from "./amend.ts"
+import { later } from "./background.ts"
 import type { Engine } from "./engine.ts"
 import { type Past, type Rehearsal, withMessage } from "./past.ts"
 import { noteOf } from "./progress.ts"
@@ -253,9 +254,14 @@ const decideOnce = (
     const length = (past.snapshot?.seq ?? 0) + past.history.messages.length
     if (seen !== undefined && seen !== length)
       return yield* Effect.fail(new StateChanged({ run: run.id, expected: seen, actual: length }))
+    const before = yield* Effect.try({ try: () => sound(run, engine.rehearse(run, past)), catch: (error) => error })
+    // what is written and has not been delivered tells something to stop: a decision that came between would find it stopping
+    if (isStopping(before) && run.outcome === undefined) {
+      yield* pause(engine, run)
+      return false
+    }
     const message = yield* Effect.try({
       try: () => {
-        const before = sound(run, engine.rehearse(run, past))
         const decision = work(before, engine.now(), past)
         const made = decision.type === "run.amended" ? complete(where, run, past, decision, before) : decision
         sound(run, engine.rehearse(run, withMessage(past, made, engine.options.claim.epoch)))
@@ -277,6 +283,22 @@ const decideOnce = (
     })
     return true
   })
+
+/** Whether something was told to stop by what is written, and has not ended. */
+const isStopping = ({ owed }: Rehearsal): boolean => {
+  for (const { isAborting } of owed.attempts.values()) if (isAborting) return true
+  return false
+}
+
+/** Until what has been written may have been delivered; no longer than the run lives here. */
+const pause = (engine: Engine, run: LiveRun): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    const go = () => resume(Effect.void)
+    if (engine.isClosed) return go()
+    later(engine, pauseMs, go)
+    run.whenEnded(go)
+  })
+const pauseMs = 25
 
 /** The decision, and with it everything that only followed from what it takes back. */
 const complete = (

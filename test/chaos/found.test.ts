@@ -1,10 +1,27 @@
 // Found by the chaos kit in this engine; each stays, with its plan.
-import { task, type, workflow } from "troupe"
+import { load, task, type, workflow } from "troupe"
 import { type Plan, replay, without } from "troupe/chaos"
 import { expect, test } from "vitest"
+import { type Fates, failsAt, flowOfFates } from "../../property-tests/fates.ts"
+import { valueOf } from "../../property-tests/shapes.ts"
 import { refuted } from "../../src/chaos/model.ts"
 import type { Message } from "../../src/model/messages.ts"
 import { scenes } from "./planted/flows.ts"
+
+/** A task of a workflow by chance, as it is when nothing is said. */
+const fate = {
+  deps: [],
+  need: "all",
+  cancelRest: false,
+  onFailed: "fail",
+  fallback: "none",
+  accept: "all",
+  fails: false,
+  standInFails: false,
+  isSkipped: false,
+  badItems: 0,
+  person: "skip"
+} as const
 
 const broken = async (name: keyof typeof scenes, faults: Plan["faults"], seed = 0) => {
   const { workflow, options } = scenes[name]
@@ -227,3 +244,52 @@ test("G15, G17 a retry that is taken back by a rollback takes no failure back: t
   ]
   expect(refuted(flow, 1, messages, { status: "failed", task: "a", failure })).toBeUndefined()
 })
+
+test.each([
+  [
+    {
+      onFailure: "continue",
+      tasks: [
+        { ...fate, kind: "map", need: "any", onFailed: "wait", fallback: "both", badItems: 3 },
+        { ...fate, kind: "task", badItems: 2 },
+        { ...fate, kind: "map", onFailed: "wait", accept: "partial", fails: true },
+        { ...fate, kind: "map", deps: [{ dep: 1, on: "notFailed" }], accept: "atLeast", fails: true, badItems: 2 }
+      ]
+    },
+    [
+      { on: "operator", write: 0, how: "retry", ms: 0 },
+      { on: "storage", write: 1, how: "unsure" }
+    ]
+  ],
+  [
+    {
+      onFailure: "stop",
+      tasks: [
+        { ...fate, kind: "map", fails: true, badItems: 3, cancelRest: true },
+        { ...fate, kind: "map", onFailed: "continue", fallback: "work", accept: "atLeast", fails: true, badItems: 3 },
+        { ...fate, kind: "task", onFailed: "continue" }
+      ]
+    },
+    [
+      { on: "operator", write: 0, how: "retry", ms: 0 },
+      { on: "owners", write: 3, how: "freeze", ms: 3 }
+    ]
+  ]
+] as const)(
+  "G15 what was told to stop, and is wanted all the same by a decision that came with it, begins again",
+  async (shape, faults) => {
+    const failing = task("step", {
+      in: type<any>(),
+      out: type<number>(),
+      run: async (input, { task: path }) => {
+        if (failsAt(shape as unknown as Fates, path)) throw new TypeError(`${path} is down`)
+        return valueOf(input)
+      }
+    })
+    const flow = await load(flowOfFates(shape as unknown as Fates, false), { step: failing })
+    for (let seed = 0; seed < 40; seed++) {
+      const { violations } = await replay(flow, { v: 1, seed, faults }, { input: 1, stepsMax: 5_000 })
+      expect(violations, `seed ${seed}`).toEqual([])
+    }
+  }
+)
