@@ -60,6 +60,7 @@ export type ProblemCode =
   | "NO_AGENT"
   | "TASKS_EMPTY"
   | "GATE_NOT_AWAITED"
+  | "GATE_UNHEARD"
   | "TRIGGER_NEVER"
   | "UNDO_MISSING"
   | "PIVOT_REPEATED"

@@ -17,6 +17,7 @@ export const lint = (ir: WorkflowIR, graph: DependencyGraph): ReadonlyArray<Prob
   ...repeatedPivots(ir, graph),
   ...withoutBreaker(ir),
   ...neverOver(ir),
+  ...unheard(ir),
   ...nothingToDoAnew(ir, graph)
 ]
 
@@ -159,6 +160,20 @@ const neverOver = ({ tasks, config }: WorkflowIR): ReadonlyArray<Problem> => {
     )
   })
 }
+
+/** A gate that tells nobody anything, listens to nothing outside, and waits for ever: whoever should answer it does not know of it. */
+const unheard = ({ tasks, config }: WorkflowIR): ReadonlyArray<Problem> =>
+  tasks.flatMap((task, i) => {
+    if (kindOf(task) !== "gate" || config?.timeoutMs !== undefined) return []
+    const { id, show, signal, withinMs, name, description } = task as GateTask
+    if ([show, signal, withinMs, name, description].some((one) => one !== undefined)) return []
+    return warning(
+      "GATE_UNHEARD",
+      `/tasks/${i}`,
+      `gate '${id}' shows nothing, listens to no signal and waits for ever: nobody may ever answer it`,
+      "say what to show and to whom (show, description), which signal answers it, or what happens otherwise after withinMs"
+    )
+  })
 
 /** Going back to a task that nothing comes after does nothing anew that has to do with it. */
 const nothingToDoAnew = ({ tasks, config }: WorkflowIR, graph: DependencyGraph): ReadonlyArray<Problem> => {

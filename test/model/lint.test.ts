@@ -64,7 +64,7 @@ describe("a task that is not undone where others are", () => {
       { kind: "noop" },
       { task: "x", undo, onFailed: "continue" },
       { task: "x", undo, fallback: { value: 0 } },
-      { kind: "gate" },
+      { kind: "gate", show: "?" },
       { kind: "map", over: 3, each: { task: "x", undo }, partial: true },
       { task: "x", undo, after: [{ task: "flight", on: "failed" }] }
     ])
@@ -197,7 +197,7 @@ describe("a rollback", () => {
 
 test("a warning hides no other", () => {
   const agents = [{ id: "anna", can: ["sing"] }]
-  const gate = { id: "ok", kind: "gate" }
+  const gate = { id: "ok", kind: "gate", show: "?" }
   expect(warnings([gate, { id: "fly", needs: "fly" }], { agents })).toEqual([
     "NO_AGENT /tasks/1",
     "GATE_NOT_AWAITED /tasks/1"
@@ -207,4 +207,23 @@ test("a warning hides no other", () => {
 test("workflows inside are read on their own, and say where they stand", () => {
   const inner = { ir: 1, name: "inner", tasks: [hotel, { id: "flight", task: "fly" }, seats] }
   expect(warnings([{ id: "stay", kind: "use", workflow: inner }])).toEqual(["UNDO_MISSING /tasks/0/workflow/tasks/1"])
+})
+
+describe("a gate that nobody may ever answer", () => {
+  const gate = (more: object) => [{ id: "ok", kind: "gate", ...more }] as never
+  test("shows nothing, listens to nothing and waits for ever", () => {
+    expect(warnings(gate({}))).toEqual(["GATE_UNHEARD /tasks/0"])
+  })
+  test.each([
+    { show: { sum: 1 } },
+    { signal: "paid" },
+    { withinMs: 5, otherwise: "fail" },
+    { name: "Approve the trip" },
+    { description: "ask Ada" }
+  ])("is fine with %j", (more) => {
+    expect(warnings(gate(more))).toEqual([])
+  })
+  test("is fine in a run that ends some time", () => {
+    expect(warnings(gate({}), { config: { timeoutMs: 1_000 } })).toEqual([])
+  })
 })
