@@ -98,6 +98,8 @@ const search = async (page: Page, text: string) => {
 const done = async (page: Page) => {
   await poll(() => page.locator("dialog [role=status]").innerText()).toContain("Done")
   await page.locator("dialog .dialog-foot").getByRole("button", { name: "Close" }).click()
+  // until it has gone, keys are its own
+  await poll(() => page.locator("dialog").count()).toBe(0)
 }
 
 describe.skipIf(!hasBrowser)("the page before a real run", () => {
