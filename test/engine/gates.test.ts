@@ -869,7 +869,7 @@ describe("gates in documents", () => {
     const work = (id: string, more: JsonObject = {}) => ({ id, task: "pay", ...more })
     const said = (...tasks: ReadonlyArray<JsonObject>) =>
       validate({ ir: 1, name: "w", tasks } as never).map(({ code, severity, path }) => [code, severity, path])
-    const gate = (id: string, more: JsonObject = {}) => ({ id, kind: "gate", ...more })
+    const gate = (id: string, more: JsonObject = {}) => ({ id, kind: "gate", name: id, ...more })
     expect(said(work("a"), gate("ok"), work("b"))).toEqual([["GATE_NOT_AWAITED", "warning", "/tasks/2"]])
     expect(
       said(gate("ok"), work("b", { after: ["ok"] }), work("c", { input: { $: "b" } }), work("d", { when: { $: "ok" } }))
