@@ -120,42 +120,9 @@ const Picture = ({ shape, actor, active }: ChartProps) => {
         onKeyDown={pan.onKeyDown}
       >
         <defs>
-          <marker
-            id="arrow"
-            viewBox="0 0 8 8"
-            refX="7"
-            refY="4"
-            markerWidth="8"
-            markerHeight="8"
-            markerUnits="userSpaceOnUse"
-            orient="auto-start-reverse"
-          >
-            <path d="M0 0.8L7.5 4L0 7.2z" class="arrow" />
-          </marker>
-          <marker
-            id="arrow-taken"
-            viewBox="0 0 8 8"
-            refX="7"
-            refY="4"
-            markerWidth="10"
-            markerHeight="10"
-            markerUnits="userSpaceOnUse"
-            orient="auto-start-reverse"
-          >
-            <path d="M0 0.5L7.5 4L0 7.5z" class="arrow-taken" />
-          </marker>
-          <marker
-            id="arrow-open"
-            viewBox="0 0 8 8"
-            refX="7"
-            refY="4"
-            markerWidth="9"
-            markerHeight="9"
-            markerUnits="userSpaceOnUse"
-            orient="auto-start-reverse"
-          >
-            <path d="M0 0.8L7.5 4L0 7.2z" class="arrow-open" />
-          </marker>
+          <Arrow id="arrow" size={8} d="M0 0.8L7.5 4L0 7.2z" />
+          <Arrow id="arrow-taken" size={10} d="M0 0.5L7.5 4L0 7.5z" />
+          <Arrow id="arrow-open" size={9} d="M0 0.8L7.5 4L0 7.2z" />
         </defs>
         <g transform={`translate(${x} ${y}) scale(${scale})`}>
           {layout.boxes.map((box) => (
@@ -298,6 +265,22 @@ const WireLine = ({
     </g>
   )
 }
+
+/** The head of an edge; it looks as its class says, which is its id. */
+const Arrow = ({ id, size, d }: { readonly id: string; readonly size: number; readonly d: string }) => (
+  <marker
+    id={id}
+    viewBox="0 0 8 8"
+    refX="7"
+    refY="4"
+    markerWidth={size}
+    markerHeight={size}
+    markerUnits="userSpaceOnUse"
+    orient="auto-start-reverse"
+  >
+    <path d={d} class={id} />
+  </marker>
+)
 
 /** The chart as a table: every transition, those that stay in their state too. */
 const Transitions = ({ shape, actor, active }: ChartProps) => {

@@ -146,24 +146,7 @@ const Timeline = ({ view, run, selected, onSelect }: Omit<GanttProps, "run"> & {
 
   /** What a hand has hold of. */
   const hold = useRef<"body" | "axis" | "overview">("body")
-  const hands = useRef({
-    zoom,
-    pan,
-    setWindow,
-    limit,
-    toggle,
-    onSelect,
-    rows,
-    label,
-    offset,
-    shown,
-    scale,
-    width,
-    whole,
-    tOf,
-    map
-  })
-  hands.current = {
+  const latest = {
     zoom,
     pan,
     setWindow,
@@ -180,6 +163,8 @@ const Timeline = ({ view, run, selected, onSelect }: Omit<GanttProps, "run"> & {
     tOf,
     map
   }
+  const hands = useRef(latest)
+  hands.current = latest
   const begun = useRef(0)
   useEffect(() => {
     if (ref.current === null) return
